@@ -1,0 +1,1 @@
+//! The configuration directories: which files there are, and their texts.

@@ -1,0 +1,1 @@
+//! The one loop. It alone knows every room and the clock.

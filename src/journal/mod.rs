@@ -1,0 +1,1 @@
+//! The journal's edge: one reader for all jails.

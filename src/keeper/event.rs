@@ -1,0 +1,261 @@
+//! What goes into the keeper and what comes out: plain values.
+
+use std::net::IpAddr;
+
+use super::network::Network;
+use super::roster::JailId;
+use super::time::{Sentence, Timestamp, Until};
+
+/// Where a record stands: in which source, and as which record of it.
+///
+/// Within one source the sequence grows from record to record and survives a restart together with
+/// the source's position, so a record that is handed in twice is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The source.
+    pub source: SourceId,
+    /// The record's number in the source; the first has 1.
+    pub sequence: u64,
+}
+
+/// A source of records, such as the journal or one log file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(pub u32);
+
+/// A call that waits for an answer; the number is the caller's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// One recognised failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The jail whose filter recognised it.
+    pub jail: JailId,
+    /// Who is to blame.
+    pub address: IpAddr,
+    /// When it happened, by the record.
+    pub time: Timestamp,
+    /// The record that tells of it.
+    pub place: Place,
+}
+
+/// Something that the keeper is to decide about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A filter has recognised a failure.
+    Attempt(Attempt),
+    /// Somebody wants these banned, all of them or none.
+    Ban {
+        /// Who waits for the answer.
+        ticket: Ticket,
+        /// Where.
+        jail: JailId,
+        /// Whom; each is widened to the jail's prefix.
+        networks: Vec<Network>,
+        /// For how long; none is the jail's own time.
+        sentence: Option<Sentence>,
+    },
+    /// Somebody wants these free.
+    Unban {
+        /// Who waits for the answer.
+        ticket: Ticket,
+        /// Where; none is every jail.
+        jail: Option<JailId>,
+        /// Whom: each ban that overlaps one of these is lifted; none is everybody.
+        networks: Option<Vec<Network>>,
+    },
+}
+
+/// A change to the firewall's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Keep this network out until then, whatever the firewall has of it now.
+    Ban {
+        /// In the jail's set.
+        jail: JailId,
+        /// The banned network, of the jail's prefix.
+        network: Network,
+        /// The end of the ban.
+        until: Until,
+    },
+    /// Let this network in again, if it is kept out.
+    Lift {
+        /// From the jail's set.
+        jail: JailId,
+        /// The network.
+        network: Network,
+    },
+}
+
+/// An element as the firewall has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// The jail in whose set it is.
+    pub jail: JailId,
+    /// The network that is kept out.
+    pub network: Network,
+    /// When the kernel will let it in again by itself.
+    pub until: Until,
+}
+
+/// What became of a batch of changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The firewall has all of them but those refused: their index in the batch, and the reason.
+    Applied {
+        /// Sorted by index.
+        refused: Vec<(usize, String)>,
+    },
+    /// The firewall has none of them.
+    Failed {
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+/// Something that has happened, for the log and for everybody who listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// An attempt counts.
+    Found {
+        /// By this jail's filter.
+        jail: JailId,
+        /// From this address.
+        address: IpAddr,
+        /// At this time, by the record.
+        time: Timestamp,
+        /// Whether its network is banned already.
+        banned: bool,
+    },
+    /// An attempt does not count, or a ban was not made.
+    Ignored {
+        /// In this jail.
+        jail: JailId,
+        /// From this network or address.
+        network: Network,
+        /// For this reason.
+        why: Spared,
+    },
+    /// The firewall keeps an offender out.
+    Banned {
+        /// In this jail.
+        jail: JailId,
+        /// This network.
+        network: Network,
+        /// Until then.
+        until: Until,
+        /// For this many attempts; zero for a ban by hand.
+        attempts: u32,
+        /// Whether the ban is an old one that was put back after a start.
+        restored: bool,
+    },
+    /// An offender's ban is over.
+    Unbanned {
+        /// In this jail.
+        jail: JailId,
+        /// This network.
+        network: Network,
+        /// For this reason.
+        why: Lifted,
+    },
+    /// The firewall refused an element; it is tried again later.
+    Refused {
+        /// In this jail.
+        jail: JailId,
+        /// This network.
+        network: Network,
+        /// What the firewall said.
+        reason: String,
+    },
+}
+
+/// Why an offender is spared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spared {
+    /// It is one of this host's own addresses (`ignoreself`).
+    OwnAddress,
+    /// It lies within this entry of `ignoreip`.
+    IgnoreIp(Network),
+    /// Its network would take this entry of `ignoreip` along.
+    HoldsIgnoreIp(Network),
+}
+
+/// Why a ban is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifted {
+    /// Its time is up.
+    Expired,
+    /// Somebody lifted it.
+    ByHand,
+    /// The ignore list spares the offender now.
+    Ignored,
+    /// The jail is gone.
+    JailGone,
+    /// The jail bans networks of another length now.
+    PrefixChanged,
+    /// The jail holds as many bans as it may; this one would have ended first.
+    MadeRoom,
+}
+
+impl Lifted {
+    /// The reason as one word, as D-Bus and the log have it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::ByHand => "by-hand",
+            Self::Ignored => "ignored",
+            Self::JailGone => "jail-gone",
+            Self::PrefixChanged => "prefix-changed",
+            Self::MadeRoom => "made-room",
+        }
+    }
+}
+
+/// The answer to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Whose call it answers.
+    pub ticket: Ticket,
+    /// What became of it.
+    pub answer: Answer,
+}
+
+/// What became of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The firewall has done it, for this many bans.
+    Done(u32),
+    /// Nobody was banned, because this network is spared.
+    Spared(Network, Spared),
+    /// Nobody was banned, because this network is wider than what the jail bans.
+    TooWide(Network),
+    /// There is no such jail.
+    NoSuchJail,
+    /// The firewall refused, wholly or in part; what it said.
+    Refused(String),
+}
+
+/// What the state file is to remember.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// This ban is in force.
+    Ban(JailId, Network, BanRecord),
+    /// This ban is over.
+    NoBan(JailId, Network),
+    /// These attempts are in this offender's window, oldest first.
+    Window(JailId, Network, Vec<Timestamp>),
+    /// This offender's window is empty.
+    NoWindow(JailId, Network),
+}
+
+/// A ban as it is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BanRecord {
+    /// When it was decided.
+    pub since: Timestamp,
+    /// When it ends.
+    pub until: Until,
+    /// For how many attempts; zero for a ban by hand.
+    pub attempts: u32,
+}

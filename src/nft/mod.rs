@@ -1,0 +1,1 @@
+//! The kernel's edge: the nftables table, over netlink.

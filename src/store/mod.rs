@@ -1,0 +1,1 @@
+//! The disk's edge: the state file.
