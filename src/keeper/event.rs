@@ -44,26 +44,34 @@ pub struct Attempt {
 pub enum Event {
     /// A filter has recognised a failure.
     Attempt(Attempt),
-    /// Somebody wants these banned, all of them or none.
-    Ban {
-        /// Who waits for the answer.
-        ticket: Ticket,
-        /// Where.
-        jail: JailId,
-        /// Whom; each is widened to the jail's prefix.
-        networks: Vec<Network>,
-        /// For how long; none is the jail's own time.
-        sentence: Option<Sentence>,
-    },
-    /// Somebody wants these free.
-    Unban {
-        /// Who waits for the answer.
-        ticket: Ticket,
-        /// Where; none is every jail.
-        jail: Option<JailId>,
-        /// Whom: each ban that overlaps one of these is lifted; none is everybody.
-        networks: Option<Vec<Network>>,
-    },
+    /// Somebody wants to have offenders banned.
+    Ban(BanOrder),
+    /// Somebody wants to have offenders free.
+    Unban(UnbanOrder),
+}
+
+/// A ban by hand: of all these networks, or of none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BanOrder {
+    /// Who waits for the answer.
+    pub ticket: Ticket,
+    /// Where.
+    pub jail: JailId,
+    /// Whom; each is widened to the jail's prefix.
+    pub networks: Vec<Network>,
+    /// For how long; none is the jail's own time.
+    pub sentence: Option<Sentence>,
+}
+
+/// The lifting of bans by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnbanOrder {
+    /// Who waits for the answer.
+    pub ticket: Ticket,
+    /// Where; none is every jail.
+    pub jail: Option<JailId>,
+    /// Whom: each ban that overlaps one of these is lifted; none is everybody.
+    pub networks: Option<Vec<Network>>,
 }
 
 /// A change to the firewall's elements.
@@ -178,6 +186,8 @@ pub enum Spared {
     IgnoreIp(Network),
     /// Its network would take this entry of `ignoreip` along.
     HoldsIgnoreIp(Network),
+    /// It is a neighbour on a link, and all of them share one network (RFC 4291, 2.5.6).
+    LinkLocal,
 }
 
 /// Why a ban is over.
@@ -247,6 +257,18 @@ pub enum Write {
     Window(JailId, Network, Vec<Timestamp>),
     /// This offender's window is empty.
     NoWindow(JailId, Network),
+}
+
+impl Write {
+    /// The jail that it is about.
+    pub fn jail(&self) -> JailId {
+        match self {
+            Self::Ban(jail, ..)
+            | Self::NoBan(jail, _)
+            | Self::Window(jail, ..)
+            | Self::NoWindow(jail, _) => *jail,
+        }
+    }
 }
 
 /// A ban as it is remembered.

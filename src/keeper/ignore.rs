@@ -33,6 +33,11 @@ impl IgnoreList {
         self.entry_within(network).map(Spared::HoldsIgnoreIp)
     }
 
+    /// All networks on the list.
+    pub fn networks(&self) -> impl Iterator<Item = Network> {
+        self.by_length.values().flatten().copied()
+    }
+
     fn entry_around(&self, network: Network) -> Option<Network> {
         self.by_length
             .iter()
