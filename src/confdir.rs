@@ -1,1 +1,125 @@
 //! The configuration directories: which files there are, and their texts.
+//!
+//! Of each directory `jailkeeper.toml` comes first, then `jails.d/*.toml` by name; beside them
+//! `filters.d/*.toml`. A directory or file that is not there is fine; one that cannot be read is
+//! told to the rules, which then trust no jail that it could concern.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::rules::{SourceText, Texts, Unreadable};
+
+/// So long a file may be: ten times a list of the 10,000 networks that a jail may ignore.
+pub const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// So many files a directory may hold; more is not a configuration but an accident.
+pub const FILES_MAX: usize = 2000;
+
+/// Where the configuration is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directories {
+    /// What the package brought.
+    pub vendor: PathBuf,
+    /// What overrides it, the strongest last.
+    pub overrides: Vec<PathBuf>,
+}
+
+impl Directories {
+    /// Those of the system, in the order of systemd's own (`UNIT FILE LOAD PATH` in
+    /// systemd.unit(5)): /usr/lib, then /run, then /etc.
+    #[must_use]
+    pub fn system() -> Self {
+        Self {
+            vendor: "/usr/lib/jailkeeper".into(),
+            overrides: vec!["/run/jailkeeper".into(), "/etc/jailkeeper".into()],
+        }
+    }
+
+    /// The system's, with what is given put in place: another vendor directory; one directory
+    /// instead of /run's and /etc's.
+    #[must_use]
+    pub fn with(vendor: Option<PathBuf>, overriding: Option<PathBuf>) -> Self {
+        let system = Self::system();
+        Self {
+            vendor: vendor.unwrap_or(system.vendor),
+            overrides: overriding.map_or(system.overrides, |directory| vec![directory]),
+        }
+    }
+}
+
+/// Reads all files, lowest layer first.
+#[must_use]
+pub fn read(directories: &Directories) -> Texts {
+    let mut texts = Texts::default();
+    for directory in std::iter::once(&directories.vendor).chain(&directories.overrides) {
+        let (jails, unreadable) = (&mut texts.jails, &mut texts.unreadable_jails);
+        add(directory.join("jailkeeper.toml"), jails, unreadable);
+        add_all(&directory.join("jails.d"), jails, unreadable);
+        let (filters, unreadable) = (&mut texts.filters, &mut texts.unreadable_filters);
+        add_all(&directory.join("filters.d"), filters, unreadable);
+    }
+    texts
+}
+
+fn add_all(directory: &Path, texts: &mut Vec<SourceText>, unreadable: &mut Vec<Unreadable>) {
+    match list(directory) {
+        Ok(paths) => paths.into_iter().for_each(|path| add(path, texts, unreadable)),
+        Err(error) => unreadable.push(Unreadable { path: directory.to_owned(), why: error }),
+    }
+}
+
+/// The `.toml` files of a directory by name; hidden ones are editors' and package managers'.
+fn list(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(|error| error.to_string())?.file_name();
+        let bytes = name.as_encoded_bytes();
+        if !bytes.ends_with(b".toml") || bytes.starts_with(b".") {
+            continue;
+        }
+        if paths.len() == FILES_MAX {
+            return Err(format!("there are more than {FILES_MAX} files in it"));
+        }
+        paths.push(directory.join(name));
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn add(path: PathBuf, texts: &mut Vec<SourceText>, unreadable: &mut Vec<Unreadable>) {
+    match read_file(&path) {
+        Ok(Some(text)) => texts.push(SourceText { path, text }),
+        Ok(None) => {}
+        Err(why) => unreadable.push(Unreadable { path, why }),
+    }
+}
+
+fn read_file(path: &Path) -> Result<Option<String>, String> {
+    // A FIFO in its place must not stop the service at its start.
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => return Err("it is not a file".to_owned()),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error.to_string()),
+    }
+    let mut bytes = Vec::new();
+    let read =
+        File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    let length = read.map_err(|error| error.to_string())?;
+    if u64::try_from(length).is_ok_and(|length| length > FILE_BYTES_MAX) {
+        return Err(format!("it is longer than {FILE_BYTES_MAX} bytes"));
+    }
+    String::from_utf8(bytes).map(Some).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..valid].split(|byte| *byte == b'\n').count();
+        format!("line {line} is not UTF-8")
+    })
+}

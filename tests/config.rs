@@ -1,0 +1,164 @@
+//! The packaged configuration, read as the service reads it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jailkeeper::cli::check::check;
+use jailkeeper::confdir::{self, Directories};
+use jailkeeper::keeper::{JailId, Ports};
+use jailkeeper::record::Origin;
+use jailkeeper::rules::{self, Texts, Verdict};
+
+fn packaged() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/jailkeeper")
+}
+
+fn packaged_with(directory: &Path) -> Texts {
+    confdir::read(&Directories::with(Some(packaged()), Some(directory.to_owned())))
+}
+
+fn nothing() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+#[test]
+fn the_packaged_configuration_is_right_and_guards_sshd_alone() {
+    let empty = nothing();
+    let report = check(&packaged_with(empty.path()));
+    assert_eq!(report.exit_code(), 0, "{}", report.render(false));
+    assert_eq!(report.jails, ["sshd"]);
+    assert!(report.samples > 100, "only {} samples were run", report.samples);
+}
+
+#[test]
+fn every_pattern_of_sshd_has_a_sample_that_it_alone_matches() {
+    let empty = nothing();
+    let loaded = rules::load_all(&packaged_with(empty.path()));
+    let mut base = 0;
+    for mode in ["normal", "aggressive"] {
+        let sampled = loaded.sampled.iter();
+        let sampled =
+            sampled.clone().find(|s| s.filter.name() == "sshd" && s.filter.mode() == mode);
+        let filter = &sampled.expect("sshd has this mode").filter;
+        let alone: BTreeSet<usize> = loaded
+            .sampled
+            .iter()
+            .flat_map(|s| &s.samples)
+            .filter_map(|sample| match filter.matching(sample.message.as_bytes())[..] {
+                [only] => Some(only),
+                _ => None,
+            })
+            .collect();
+        for (index, pattern) in filter.patterns().enumerate().skip(base) {
+            assert!(alone.contains(&index), "no sample for {pattern} in mode {mode}");
+        }
+        // A mode may have a wider form of a pattern that counts in every mode.
+        base = filter.patterns().count();
+    }
+}
+
+#[test]
+fn no_sample_of_sshd_gets_the_hostile_address_banned() {
+    let empty = nothing();
+    let loaded = rules::load_all(&packaged_with(empty.path()));
+    let victims = ["192.0.2.66", "2001:db8::66"];
+    let mut hostile = 0;
+    for sampled in loaded.sampled.iter().filter(|s| s.filter.name() == "sshd") {
+        for sample in &sampled.samples {
+            if !victims.iter().any(|victim| sample.message.contains(victim)) {
+                continue;
+            }
+            hostile += 1;
+            if let Verdict::Failure { address, .. } =
+                sampled.filter.judge(sample.message.as_bytes())
+            {
+                assert!(!victims.contains(&address.to_string().as_str()), "{}", sample.message);
+            }
+        }
+    }
+    assert!(hostile >= 20, "there are only {hostile} hostile samples");
+}
+
+/// What Debian 12's sshd and PAM write to the journal about one wrong password.
+#[test]
+fn one_wrong_password_is_one_attempt_and_one_more_for_an_unknown_user() {
+    let empty = nothing();
+    let loaded = rules::load(&packaged_with(empty.path()));
+    let filter = &loaded.jails[0].filter;
+    let known_user = [
+        "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.5  user=root",
+        "Failed password for root from 203.0.113.5 port 41234 ssh2",
+        "Connection closed by authenticating user root 203.0.113.5 port 41234 [preauth]",
+    ];
+    let unknown_user = [
+        "Invalid user admin from 203.0.113.5 port 41236",
+        "pam_unix(sshd:auth): check pass; user unknown",
+        "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.5",
+        "Failed password for invalid user admin from 203.0.113.5 port 41236 ssh2",
+        "Connection closed by invalid user admin 203.0.113.5 port 41236 [preauth]",
+    ];
+    for (lines, attempts) in [(&known_user[..], 1), (&unknown_user[..], 2)] {
+        let counts =
+            |line: &&&str| matches!(filter.judge(line.as_bytes()), Verdict::Failure { .. });
+        assert_eq!(lines.iter().filter(counts).count(), attempts, "{lines:?}");
+    }
+}
+
+#[test]
+fn sshd_asks_for_trusted_fields_only_and_closes_its_port() {
+    let empty = nothing();
+    let loaded = rules::load(&packaged_with(empty.path()));
+    let jail = &loaded.jails[0];
+    assert!(jail.matches.fields().iter().all(|field| field.starts_with('_')));
+    let gate = jail.gate(JailId(7));
+    assert_eq!((gate.jail, gate.ports), (JailId(7), Ports::Only(vec![22..=22])));
+    assert!(gate.spare_loopback);
+}
+
+#[test]
+fn etc_overrides_key_by_key() {
+    let etc = nothing();
+    fs::create_dir(etc.path().join("jails.d")).unwrap();
+    fs::write(etc.path().join("jails.d/sshd.toml"), "[jail.sshd]\nport = 2222\n").unwrap();
+    fs::write(etc.path().join("jailkeeper.toml"), "[journal]\nnamespace = \"demo\"\n").unwrap();
+    fs::write(etc.path().join("jails.d/not-read.toml.bak"), "nonsense").unwrap();
+    let loaded = rules::load(&packaged_with(etc.path()));
+    assert_eq!(loaded.diagnostics, []);
+    assert_eq!(loaded.origin, Origin::Namespace("demo".to_owned()));
+    assert_eq!(loaded.jails[0].ports, Ports::Only(vec![2222..=2222]));
+    let port = loaded.jails[0].settings.iter().find(|setting| setting.key == "port").unwrap();
+    assert_eq!((port.path.clone(), port.line), (etc.path().join("jails.d/sshd.toml"), 2));
+    let enabled = loaded.jails[0].settings.iter().find(|s| s.key == "enabled").unwrap();
+    assert_eq!(enabled.path, packaged().join("jails.d/sshd.toml"));
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_breaks_the_jails_it_may_concern() {
+    let etc = nothing();
+    fs::create_dir_all(etc.path().join("jails.d/dir.toml")).unwrap();
+    fs::write(etc.path().join("jailkeeper.toml"), b"[default]\nmaxretry = 3 # \xff\n").unwrap();
+    let loaded = rules::load(&packaged_with(etc.path()));
+    assert!(loaded.jails.is_empty());
+    assert_eq!(loaded.broken[0].name, "sshd");
+    let titles: Vec<&str> = loaded.diagnostics.iter().map(|d| d.title.as_str()).collect();
+    assert_eq!(
+        titles,
+        ["this cannot be read: it is not a file", "this cannot be read: line 2 is not UTF-8"]
+            .into_iter()
+            .rev()
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn no_directories_are_no_mistake() {
+    let empty = nothing();
+    let texts = confdir::read(&Directories::with(
+        Some(empty.path().join("a")),
+        Some(empty.path().join("b")),
+    ));
+    assert_eq!(texts, Texts::default());
+    let loaded = rules::load(&texts);
+    assert!(loaded.jails.is_empty() && loaded.diagnostics.is_empty());
+}

@@ -1,1 +1,34 @@
-//! Configuration text to rules and diagnostics; a message to an attempt. Pure: it is given texts and opens nothing.
+//! Configuration text to rules and diagnostics; a message to an attempt. Pure: it is given texts and
+//! opens nothing.
+//!
+//! In reading order: [`Texts`] come in; `tree` makes them values that know where they stand; `layers`
+//! lays the files over each other; `jail` and `definition` give the values their meaning with the
+//! help of `value`, `span` and `ports`; `pattern` and [`Filter`] turn patterns into one automaton;
+//! [`load`] puts it all together. What is wrong becomes a [`Diagnostic`], worded in `wording`.
+
+mod definition;
+mod diagnostic;
+mod filter;
+mod jail;
+mod layers;
+mod load;
+mod pattern;
+mod ports;
+mod render;
+mod span;
+mod text;
+mod tree;
+mod value;
+mod wording;
+
+#[cfg(test)]
+mod tests;
+
+pub use definition::Sample;
+pub use diagnostic::{Diagnostic, Severity, Spot};
+pub use filter::{Filter, MESSAGE_BYTES_MAX, Verdict};
+pub use jail::{Jail, Setting};
+pub use load::{BrokenJail, Loaded, Sampled, load, load_all};
+pub use render::render;
+pub use span::parse_sentence;
+pub use text::{SourceText, Texts, Unreadable};

@@ -1,0 +1,239 @@
+//! A jail: its settings, understood.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::definition::NORMAL;
+use super::diagnostic::{Sink, Wrong};
+use super::filter::Filter;
+use super::layers::Layer;
+use super::tree::{At, Entry, Node};
+use super::value::{self, Read, Text};
+use super::wording;
+use crate::keeper::{
+    Action, Gate, IgnoreList, JailId, Policy, Ports, Prefix, Protocol, Protocols, Scope, Sentence,
+};
+use crate::record::Matches;
+
+/// The settings of a jail; all but `description` may stand under `[default]` too.
+pub(super) const KEYS: [&str; 17] = [
+    "enabled",
+    "filter",
+    "mode",
+    "journalmatch",
+    "failregex",
+    "ignoreregex",
+    "maxretry",
+    "findtime",
+    "bantime",
+    "ignoreip",
+    "ignoreself",
+    "port",
+    "protocol",
+    "action",
+    "scope",
+    "prefix",
+    "description",
+];
+
+const ACTIONS: [(&str, Action); 2] = [("drop", Action::Drop), ("reject", Action::Reject)];
+const SCOPES: [(&str, Scope); 3] =
+    [("host", Scope::Host), ("forward", Scope::Forward), ("all", Scope::All)];
+
+/// fail2ban's, which its users know.
+const MAXRETRY: NonZeroU32 = NonZeroU32::new(5).expect("5 is not 0");
+const TEN_MINUTES: Duration = Duration::from_mins(10);
+
+/// A jail that can run.
+#[derive(Clone, Debug)]
+pub struct Jail {
+    /// Its name: a letter or digit, then letters, digits, `-` and `_`; at most 64 bytes.
+    pub name: String,
+    /// What its author says about it; may be empty.
+    pub description: String,
+    /// What the keeper decides by.
+    pub policy: Policy,
+    /// Which journal entries it wants.
+    pub matches: Matches,
+    /// What tells a failure; jails with the same filter, mode and no patterns of their own share it.
+    pub filter: Arc<Filter>,
+    /// The ports that are closed to an offender.
+    pub ports: Ports,
+    /// The protocols that are closed to an offender.
+    pub protocols: Protocols,
+    /// What becomes of an offender's packets.
+    pub action: Action,
+    /// Which packets are looked at.
+    pub scope: Scope,
+    /// The settings that were written for it, or for all jails, sorted by key.
+    pub settings: Vec<Setting>,
+}
+
+/// A setting as it is in force, and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// The key.
+    pub key: String,
+    /// The value as it is written, in TOML.
+    pub value: String,
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl Jail {
+    /// The firewall's part of the jail, under the number that it has there.
+    #[must_use]
+    pub fn gate(&self, jail: JailId) -> Gate {
+        Gate {
+            jail,
+            name: self.name.clone(),
+            ports: self.ports.clone(),
+            protocols: self.protocols.clone(),
+            action: self.action,
+            scope: self.scope,
+            prefix: self.policy.prefix,
+            spare_loopback: self.policy.ignoreself,
+        }
+    }
+}
+
+/// A jail's settings, before its filter is known.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) name: String,
+    pub(super) at: Option<At>,
+    pub(super) enabled: bool,
+    pub(super) filter: Option<Text>,
+    pub(super) mode: Option<Text>,
+    pub(super) matches: Option<Matches>,
+    pub(super) failures: Vec<Text>,
+    pub(super) ignores: Vec<Text>,
+    pub(super) broken: Option<Wrong>,
+    /// What broke it may have taken settings along, so that those that are missing tell nothing.
+    pub(super) unreadable: bool,
+    policy: Policy,
+    ports: Ports,
+    protocols: Protocols,
+    action: Action,
+    scope: Scope,
+    description: String,
+    settings: Vec<Setting>,
+}
+
+impl Draft {
+    /// Reads the settings of the jail `name`: its own, and where it has none, those of all jails.
+    pub(super) fn read(sink: &mut Sink<'_>, name: &str, own: &Layer, default: &Layer) -> Self {
+        let mut entries: BTreeMap<&String, &Entry> = default.entries.iter().collect();
+        entries.extend(&own.entries);
+        let mut draft = Self::stock(name, own);
+        draft.broken = own.broken.clone().or(default.broken.clone());
+        draft.unreadable = draft.broken.is_some();
+        // A jail whose file is broken may have been enabled in it.
+        draft.enabled = own.broken.is_some();
+        for entry in entries.into_values() {
+            if let Err(wrong) = draft.setting(sink, &entry.key, &entry.key_at, &entry.value) {
+                draft.broken.get_or_insert(wrong);
+                if entry.key == "enabled" {
+                    draft.enabled = true; // as far as anybody knows
+                }
+            }
+            draft.settings.push(Setting {
+                key: entry.key.clone(),
+                value: written(sink, &entry.value.at),
+                path: sink.file(entry.key_at.file).path.clone(),
+                line: sink.line(&entry.key_at),
+            });
+        }
+        draft
+    }
+
+    fn stock(name: &str, own: &Layer) -> Self {
+        Self {
+            name: name.to_owned(),
+            at: own.at.clone(),
+            enabled: false,
+            filter: None,
+            mode: None,
+            matches: None,
+            failures: Vec::new(),
+            ignores: Vec::new(),
+            broken: None,
+            unreadable: false,
+            policy: Policy {
+                maxretry: MAXRETRY,
+                findtime: TEN_MINUTES,
+                bantime: Sentence::For(TEN_MINUTES),
+                prefix: Prefix::default(),
+                ignore: IgnoreList::default(),
+                ignoreself: true,
+            },
+            ports: Ports::All,
+            protocols: Protocols::Only(vec![Protocol::Tcp]),
+            action: Action::Drop,
+            scope: Scope::Host,
+            description: String::new(),
+            settings: Vec::new(),
+        }
+    }
+
+    fn setting(&mut self, sink: &mut Sink<'_>, key: &str, key_at: &At, node: &Node) -> Read<()> {
+        match key {
+            "enabled" => self.enabled = value::truth(sink, node)?,
+            "filter" => self.filter = Some(value::word(sink, node)?),
+            "mode" => self.mode = Some(value::word(sink, node)?),
+            "journalmatch" => self.matches = Some(value::matches(sink, node)?),
+            "failregex" => self.failures = value::patterns(sink, node)?,
+            "ignoreregex" => self.ignores = value::patterns(sink, node)?,
+            "maxretry" => self.policy.maxretry = value::maxretry(sink, node)?,
+            "findtime" => self.policy.findtime = value::duration(sink, node)?,
+            "bantime" => self.policy.bantime = value::sentence(sink, node)?,
+            "ignoreip" => self.policy.ignore = value::networks(sink, node)?,
+            "ignoreself" => self.policy.ignoreself = value::truth(sink, node)?,
+            "port" => self.ports = value::closed_ports(sink, node)?,
+            "protocol" => self.protocols = value::protocols(sink, node)?,
+            "action" => self.action = value::choice(sink, node, &ACTIONS)?,
+            "scope" => self.scope = value::choice(sink, node, &SCOPES)?,
+            "prefix" => self.policy.prefix = value::prefix(sink, node)?,
+            "description" => self.description = value::prose(sink, node)?,
+            other => return Err(sink.report(key_at, wording::unknown_key(other, &KEYS))),
+        }
+        Ok(())
+    }
+
+    /// The name of the filter: the jail's own name if none is given.
+    pub(super) fn filter_name(&self) -> &str {
+        self.filter.as_ref().map_or(&self.name, |filter| &filter.text)
+    }
+
+    /// The mode of the filter.
+    pub(super) fn mode_name(&self) -> &str {
+        self.mode.as_ref().map_or(NORMAL, |mode| &mode.text)
+    }
+
+    /// The jail, with the filter and the matches that were found for it.
+    pub(super) fn into_jail(self, filter: Arc<Filter>, matches: Matches) -> Jail {
+        Jail {
+            name: self.name,
+            description: self.description,
+            policy: self.policy,
+            matches,
+            filter,
+            ports: self.ports,
+            protocols: self.protocols,
+            action: self.action,
+            scope: self.scope,
+            settings: self.settings,
+        }
+    }
+}
+
+fn written(sink: &Sink<'_>, at: &At) -> String {
+    sink.file(at.file).text.get(at.span.clone()).unwrap_or("").to_owned()
+}

@@ -1,0 +1,175 @@
+//! The files laid over each other, key by key.
+
+use std::collections::BTreeMap;
+
+use super::diagnostic::{Sink, Wrong};
+use super::text::Texts;
+use super::tree::{At, Document, Entry, Kind, Node, parse};
+use super::wording;
+
+/// So many jails there may be.
+const JAILS_MAX: usize = 1000;
+
+/// What is known of one table after all files were read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Layer {
+    /// Where the table is named last.
+    pub(super) at: Option<At>,
+    /// The last entry of each key.
+    pub(super) entries: BTreeMap<String, Entry>,
+    /// Something about the table as a whole is wrong.
+    pub(super) broken: Option<Wrong>,
+}
+
+impl Layer {
+    fn lay(&mut self, at: At, entries: Vec<Entry>) {
+        self.at = Some(at);
+        for entry in entries {
+            self.entries.insert(entry.key.clone(), entry);
+        }
+    }
+}
+
+/// All tables of all files.
+#[derive(Debug, Default)]
+pub(super) struct Layers {
+    pub(super) journal: Layer,
+    pub(super) default: Layer,
+    pub(super) jails: BTreeMap<String, Layer>,
+    pub(super) filters: BTreeMap<String, Layer>,
+}
+
+impl Layers {
+    /// Parses and lays all files.
+    pub(super) fn read(sink: &mut Sink<'_>, texts: &Texts) -> Self {
+        let mut layers = Self::default();
+        for file in 0..texts.jails.len() {
+            let document = parse(sink, file);
+            layers.lay_jails(sink, file, document);
+        }
+        for (index, source) in texts.filters.iter().enumerate() {
+            let file = texts.jails.len() + index;
+            let name =
+                source.path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into());
+            let document = parse(sink, file);
+            let layer = layers.filters.entry(name).or_default();
+            if document.sound {
+                layer.lay(At { file, span: 0..0 }, document.entries);
+            } else {
+                layer.broken.get_or_insert(syntax_error(sink, file));
+            }
+        }
+        layers.add_unreadable(sink, texts);
+        layers
+    }
+
+    fn add_unreadable(&mut self, sink: &mut Sink<'_>, texts: &Texts) {
+        for unreadable in &texts.unreadable_jails {
+            let wrong = sink.report_file(&unreadable.path, wording::unreadable(&unreadable.why));
+            self.default.broken.get_or_insert(wrong);
+        }
+        for unreadable in &texts.unreadable_filters {
+            let wrong = sink.report_file(&unreadable.path, wording::unreadable(&unreadable.why));
+            if let Some(name) = unreadable.path.file_stem().and_then(|stem| stem.to_str()) {
+                self.filters.entry(name.to_owned()).or_default().broken.get_or_insert(wrong);
+            }
+        }
+    }
+
+    /// A jail never runs without a setting that its author wrote but got wrong. So a file with a
+    /// syntax error breaks each jail that it names; it breaks all of them when it sets `[default]`,
+    /// or when nothing in it tells for which jail it is.
+    fn lay_jails(&mut self, sink: &mut Sink<'_>, file: usize, document: Document) {
+        let broken = (!document.sound).then(|| syntax_error(sink, file));
+        let mut named = false;
+        for entry in document.entries {
+            match (entry.key.as_str(), entry.value) {
+                ("journal", Node { kind: Kind::Table(entries), .. }) => {
+                    self.journal.lay(entry.key_at, entries);
+                    self.journal.broken = self.journal.broken.take().or(broken.clone());
+                    named = true;
+                }
+                ("default", Node { kind: Kind::Table(entries), .. }) => {
+                    self.default.lay(entry.key_at, entries);
+                    self.default.broken = self.default.broken.take().or(broken.clone());
+                    named = true;
+                }
+                ("jail", Node { kind: Kind::Table(jails), .. }) => {
+                    named = true;
+                    for jail in jails {
+                        self.lay_jail(sink, jail, broken.as_ref());
+                    }
+                }
+                (name, value) => {
+                    self.top_level(sink, name, &entry.key_at, &value);
+                }
+            }
+        }
+        if let (Some(wrong), false) = (broken, named) {
+            self.default.broken.get_or_insert(wrong);
+        }
+    }
+
+    /// Reports a misplaced table or key, and breaks what it was meant for: the jail of that name,
+    /// or all.
+    fn top_level(&mut self, sink: &mut Sink<'_>, name: &str, key_at: &At, value: &Node) {
+        let is_jail = looks_like_a_jail(name, value) && self.jails.len() < JAILS_MAX;
+        let problem = match (&value.kind, name) {
+            (Kind::Table(_), _) => wording::unknown_table(name, is_jail),
+            (other, "journal" | "default" | "jail") => {
+                wording::not_a_table(&format!("\"{name}\""), other.name())
+            }
+            _ => wording::stray_key(name),
+        };
+        let wrong = sink.report(key_at, problem);
+        if is_jail {
+            let layer = self.jails.entry(name.to_owned()).or_default();
+            layer.at.get_or_insert(key_at.clone());
+            layer.broken.get_or_insert(wrong);
+        } else {
+            self.default.broken.get_or_insert(wrong);
+        }
+    }
+
+    fn lay_jail(&mut self, sink: &mut Sink<'_>, jail: Entry, broken: Option<&Wrong>) {
+        let Entry { key: name, key_at, value } = jail;
+        if !is_jail_name(&name) {
+            sink.report(&key_at, wording::bad_jail_name(&name));
+            return;
+        }
+        if self.jails.len() >= JAILS_MAX && !self.jails.contains_key(&name) {
+            sink.report(&key_at, wording::too_many_jails(JAILS_MAX));
+            return;
+        }
+        let layer = self.jails.entry(name).or_default();
+        match value.kind {
+            Kind::Table(entries) => layer.lay(key_at, entries),
+            other => {
+                let problem = wording::not_a_table("[jail.NAME]", other.name());
+                layer.broken.get_or_insert(sink.report(&value.at, problem));
+                layer.at = Some(key_at);
+            }
+        }
+        if let Some(wrong) = broken {
+            layer.broken.get_or_insert(wrong.clone());
+        }
+    }
+}
+
+fn syntax_error(sink: &Sink<'_>, file: usize) -> Wrong {
+    Wrong(format!("{} is not valid TOML", sink.file(file).path.display()))
+}
+
+/// Whether a table outside of `[jail]` was meant as a jail, and not as one of the other tables.
+fn looks_like_a_jail(name: &str, value: &Node) -> bool {
+    let Kind::Table(entries) = &value.kind else { return false };
+    is_jail_name(name)
+        && wording::closest(name, wording::TABLES).is_none()
+        && entries.iter().any(|entry| super::jail::KEYS.contains(&entry.key.as_str()))
+}
+
+fn is_jail_name(name: &str) -> bool {
+    name.len() <= 64
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}

@@ -1,0 +1,277 @@
+//! Texts to jails.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::definition::{Definition, Sample};
+use super::diagnostic::{Diagnostic, Severity, Sink, Wrong};
+use super::filter::Filter;
+use super::jail::{Draft, Jail};
+use super::layers::{Layer, Layers};
+use super::text::Texts;
+use super::tree::At;
+use super::value::{self, Read};
+use super::wording;
+use crate::record::{Matches, Origin};
+
+/// What became of the configuration.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Which journal is to be read.
+    pub origin: Origin,
+    /// The jails that are enabled and right, sorted by name.
+    pub jails: Vec<Jail>,
+    /// The jails that are enabled and wrong, sorted by name.
+    pub broken: Vec<BrokenJail>,
+    /// Every mistake, file by file from top to bottom.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The filters' samples; only [`load_all`] fills it.
+    pub sampled: Vec<Sampled>,
+}
+
+impl Loaded {
+    /// Whether any of the mistakes is an error, and not just a warning.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// A jail that cannot run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BrokenJail {
+    /// Its name.
+    pub name: String,
+    /// The first thing that is wrong, as a sentence without a full stop.
+    pub why: String,
+}
+
+/// A filter in a mode, and the samples that are written for it.
+#[derive(Debug)]
+pub struct Sampled {
+    /// The filter.
+    pub filter: Arc<Filter>,
+    /// The samples for its mode, in the order of the file.
+    pub samples: Vec<Sample>,
+}
+
+/// Reads the configuration. Filters that no enabled jail uses are read but not compiled.
+#[must_use]
+pub fn load(texts: &Texts) -> Loaded {
+    Loader::new(texts, false).run()
+}
+
+/// Reads the configuration as [`load`] does, and checks and compiles what is not enabled as well.
+#[must_use]
+pub fn load_all(texts: &Texts) -> Loaded {
+    Loader::new(texts, true).run()
+}
+
+struct Loader<'t> {
+    sink: Sink<'t>,
+    layers: Layers,
+    definitions: BTreeMap<String, Definition>,
+    compiled: BTreeMap<(String, String), Read<Arc<Filter>>>,
+    everything: bool,
+}
+
+impl<'t> Loader<'t> {
+    fn new(texts: &'t Texts, everything: bool) -> Self {
+        let mut sink = Sink::new(texts);
+        let layers = Layers::read(&mut sink, texts);
+        let definitions = layers.filters.iter();
+        let definitions = definitions
+            .map(|(name, layer)| (name.clone(), Definition::read(&mut sink, name, layer)))
+            .collect();
+        Self { sink, layers, definitions, compiled: BTreeMap::new(), everything }
+    }
+
+    fn run(mut self) -> Loaded {
+        let origin = self.origin();
+        let nobody = Layer::default();
+        Draft::read(&mut self.sink, "default", &nobody, &self.layers.default);
+        let (mut jails, mut broken) = (Vec::new(), Vec::new());
+        let tables = std::mem::take(&mut self.layers.jails);
+        for (name, layer) in &tables {
+            let mut draft = Draft::read(&mut self.sink, name, layer, &self.layers.default);
+            if !draft.enabled && !self.everything {
+                continue;
+            }
+            if let Err(wrong) = &origin {
+                draft.broken.get_or_insert(wrong.clone());
+            }
+            let enabled = draft.enabled;
+            match self.jail(draft) {
+                Ok(jail) if enabled => jails.push(jail),
+                Err(Wrong(why)) if enabled => broken.push(BrokenJail { name: name.clone(), why }),
+                _ => {}
+            }
+        }
+        let sampled = if self.everything { self.sampled() } else { Vec::new() };
+        let diagnostics = self.sink.into_diagnostics();
+        Loaded { origin: origin.unwrap_or_default(), jails, broken, diagnostics, sampled }
+    }
+
+    fn jail(&mut self, draft: Draft) -> Read<Jail> {
+        if let (Some(wrong), true) = (&draft.broken, draft.unreadable) {
+            return Err(wrong.clone());
+        }
+        let filter = self.filter_of(&draft);
+        let has_filter = self.definitions.contains_key(draft.filter_name());
+        if !has_filter && draft.failures.is_empty() {
+            return Err(filter.err().unwrap_or(Wrong(String::new())));
+        }
+        let matches = self.matches_of(&draft);
+        let (filter, matches) = (filter?, matches?);
+        match &draft.broken {
+            Some(wrong) => Err(wrong.clone()),
+            None => Ok(draft.into_jail(filter, matches)),
+        }
+    }
+
+    fn filter_of(&mut self, draft: &Draft) -> Read<Arc<Filter>> {
+        let at = place(draft.filter.as_ref().map(|text| &text.at), draft);
+        let has_own = !draft.failures.is_empty();
+        let Some(definition) = self.definitions.get(draft.filter_name()) else {
+            if has_own && draft.filter.is_none() {
+                return self.own_filter(draft);
+            }
+            let known = self.definitions.keys().map(String::as_str);
+            let problem = wording::unknown_filter(draft.filter_name(), known);
+            return Err(self.sink.report(&at, problem));
+        };
+        if definition.broken.is_some() {
+            return Err(self.sink.report(&at, wording::broken_filter(&definition.name)));
+        }
+        let known = definition.mode_names();
+        if !known.contains(&draft.mode_name()) {
+            let at = place(draft.mode.as_ref().map(|text| &text.at), draft);
+            let problem = wording::unknown_mode(draft.mode_name(), &definition.name, &known);
+            return Err(self.sink.report(&at, problem));
+        }
+        if has_own || !draft.ignores.is_empty() {
+            let own = (&draft.failures[..], &draft.ignores[..]);
+            return Filter::compile(&mut self.sink, definition, draft.mode_name(), own)
+                .map(Arc::new);
+        }
+        let name = definition.name.clone();
+        self.compile(&name, draft.mode_name(), &at)
+    }
+
+    /// The filter of a jail that has no filter but patterns of its own.
+    fn own_filter(&mut self, draft: &Draft) -> Read<Arc<Filter>> {
+        let empty = Definition { name: draft.name.clone(), ..Definition::default() };
+        if let Some(mode) = draft.mode.as_ref().filter(|mode| mode.text != "normal") {
+            let problem = wording::unknown_mode(&mode.text, &draft.name, &["normal"]);
+            return Err(self.sink.report(&mode.at, problem));
+        }
+        let own = (&draft.failures[..], &draft.ignores[..]);
+        Filter::compile(&mut self.sink, &empty, draft.mode_name(), own).map(Arc::new)
+    }
+
+    /// The filter in a mode, compiled at most once.
+    fn compile(&mut self, name: &str, mode: &str, at: &At) -> Read<Arc<Filter>> {
+        let key = (name.to_owned(), mode.to_owned());
+        if let Some(known) = self.compiled.get(&key) {
+            return known.clone();
+        }
+        let definition = &self.definitions[name];
+        let filter = match Filter::compile(&mut self.sink, definition, mode, (&[], &[])) {
+            Ok(filter) if filter.patterns().next().is_none() => {
+                let problem = wording::no_patterns(&format!("the filter \"{name}\""));
+                Err(self.sink.report(at, problem))
+            }
+            other => other.map(Arc::new),
+        };
+        self.compiled.insert(key, filter.clone());
+        filter
+    }
+
+    fn matches_of(&mut self, draft: &Draft) -> Read<Matches> {
+        let wrongly_set = draft.matches.is_none() && draft.broken.is_some();
+        let filters = self.definitions.get(draft.filter_name()).and_then(|d| d.matches.as_ref());
+        match draft.matches.as_ref().or(filters) {
+            Some(matches) => Ok(matches.clone()),
+            // What broke the jail may have been its journalmatch: one complaint is enough.
+            None if wrongly_set => Err(draft.broken.clone().unwrap_or(Wrong(String::new()))),
+            None => {
+                let problem = wording::whole_journal(&draft.name);
+                Err(self.sink.report(&place(None, draft), problem))
+            }
+        }
+    }
+
+    /// Which journal; a mistake here breaks every jail, since none would read what it should.
+    fn origin(&mut self) -> Read<Origin> {
+        let mut found: Option<Origin> = None;
+        let mut wrong = self.layers.journal.broken.clone();
+        for entry in self.layers.journal.entries.values() {
+            let sink = &mut self.sink;
+            let read = match entry.key.as_str() {
+                "namespace" | "directory" if found.is_some() => {
+                    Err(sink.report(&entry.key_at, wording::two_journals()))
+                }
+                "namespace" => value::word(sink, &entry.value).and_then(|word| {
+                    if is_namespace(&word.text) {
+                        return Ok(Origin::Namespace(word.text));
+                    }
+                    Err(sink.report(&word.at, wording::bad_namespace()))
+                }),
+                "directory" => value::word(sink, &entry.value).and_then(|word| {
+                    let path = PathBuf::from(&word.text);
+                    if path.is_absolute() {
+                        return Ok(Origin::Directory(path));
+                    }
+                    Err(sink.report(&word.at, wording::relative_directory()))
+                }),
+                other => {
+                    let known = ["namespace", "directory"];
+                    Err(sink.report(&entry.key_at, wording::unknown_key(other, &known)))
+                }
+            };
+            match read {
+                Ok(origin) => found = Some(origin),
+                Err(reported) => wrong = wrong.or(Some(reported)),
+            }
+        }
+        wrong.map_or(Ok(found.unwrap_or_default()), Err)
+    }
+
+    fn sampled(&mut self) -> Vec<Sampled> {
+        let all: Vec<(String, String, At)> = self
+            .definitions
+            .values()
+            .filter(|definition| definition.broken.is_none())
+            .flat_map(|definition| {
+                let at = self.layers.filters[&definition.name].at.clone();
+                let at = at.unwrap_or(At { file: 0, span: 0..0 });
+                let modes = definition.mode_names();
+                modes.into_iter().map(move |m| (definition.name.clone(), m.to_owned(), at.clone()))
+            })
+            .collect();
+        let mut filters = Vec::new();
+        for (name, mode, at) in all {
+            let Ok(filter) = self.compile(&name, &mode, &at) else { continue };
+            let samples = self.definitions[&name].samples.iter();
+            let samples = samples.filter(|sample| sample.mode == mode).cloned().collect();
+            filters.push(Sampled { filter, samples });
+        }
+        filters
+    }
+}
+
+fn place(own: Option<&At>, draft: &Draft) -> At {
+    own.or(draft.at.as_ref()).cloned().unwrap_or(At { file: 0, span: 0..0 })
+}
+
+/// What systemd takes as a namespace's name (`log_namespace_name_valid` in systemd's sources: a
+/// name that can be part of a unit's and a file's).
+fn is_namespace(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 128
+        && !name.starts_with('.')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}

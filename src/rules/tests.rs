@@ -1,0 +1,406 @@
+//! Tests of the rules: configuration texts in, jails, verdicts and diagnostics out.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::keeper::{Action, Ports, Prefix, Protocol, Protocols, Scope, Sentence};
+use crate::record::{Matches, Origin};
+
+fn texts(jails: &[&str], filters: &[(&str, &str)]) -> Texts {
+    let jails = jails.iter().enumerate().map(|(index, text)| SourceText {
+        path: format!("jails.d/{index}.toml").into(),
+        text: (*text).to_owned(),
+    });
+    let filters = filters.iter().map(|(name, text)| SourceText {
+        path: format!("filters.d/{name}.toml").into(),
+        text: (*text).to_owned(),
+    });
+    Texts { jails: jails.collect(), filters: filters.collect(), ..Texts::default() }
+}
+
+const TEST_FILTER: (&str, &str) = (
+    "test",
+    "journalmatch = \"_COMM=test\"\nfailregex = '^bad <F-USER>.*</F-USER> from <ADDR>$'\n",
+);
+
+fn jail(settings: &str) -> Jail {
+    let text = format!("[jail.test]\nenabled = true\n{settings}");
+    let mut loaded = load(&texts(&[&text], &[TEST_FILTER]));
+    assert_eq!(loaded.diagnostics, [], "{}", render(&loaded.diagnostics, false));
+    loaded.jails.remove(0)
+}
+
+fn filter(text: &str) -> std::sync::Arc<Filter> {
+    let filters = [("test", text)];
+    let texts = texts(&["[jail.test]\nenabled = true\njournalmatch = \"any\""], &filters);
+    let mut loaded = load(&texts);
+    assert_eq!(loaded.diagnostics, [], "{}", render(&loaded.diagnostics, false));
+    loaded.jails.remove(0).filter
+}
+
+fn address(filter: &Filter, message: &str) -> Option<String> {
+    match filter.judge(message.as_bytes()) {
+        Verdict::Failure { address, .. } => Some(address.to_string()),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_jail_has_fail2bans_defaults() {
+    let jail = jail("");
+    assert_eq!(jail.policy.maxretry, NonZeroU32::new(5).unwrap());
+    assert_eq!(jail.policy.findtime, Duration::from_mins(10));
+    assert_eq!(jail.policy.bantime, Sentence::For(Duration::from_mins(10)));
+    assert_eq!(jail.policy.prefix, Prefix { ipv4: 32, ipv6: 64 });
+    assert!(jail.policy.ignoreself);
+    assert_eq!((jail.ports, jail.protocols), (Ports::All, Protocols::Only(vec![Protocol::Tcp])));
+    assert_eq!((jail.action, jail.scope), (Action::Drop, Scope::Host));
+    assert_eq!(jail.matches, Matches::parse("_COMM=test").unwrap());
+}
+
+#[test]
+fn settings_mean_what_they_say() {
+    let jail = jail(concat!(
+        "maxretry = 3\nfindtime = \"1d12h30m 5s\"\nbantime = -1\nport = \"http,https, 6000:6002 6003\"\n",
+        "protocol = [\"udp\", \"tcp\"]\naction = \"reject\"\nscope = \"forward\"\nignoreself = false\n",
+        "prefix = { ipv4 = 24 }\njournalmatch = [\"A=1\", \"B=2\"]\nignoreip = \"192.0.2.0/24 ::1\"\n",
+    ));
+    assert_eq!(jail.policy.findtime, Duration::from_secs(86_400 + 12 * 3600 + 30 * 60 + 5));
+    assert_eq!(jail.policy.bantime, Sentence::Forever);
+    assert_eq!(jail.ports, Ports::Only(vec![80..=80, 443..=443, 6000..=6003]));
+    assert_eq!(jail.protocols, Protocols::Only(vec![Protocol::Tcp, Protocol::Udp]));
+    assert_eq!((jail.action, jail.scope), (Action::Reject, Scope::Forward));
+    assert_eq!(jail.policy.prefix, Prefix { ipv4: 24, ipv6: 64 });
+    assert_eq!(jail.matches, Matches::parse("A=1 + B=2").unwrap());
+    let networks = ["192.0.2.0/24", "::1"].map(|network| network.parse().unwrap());
+    assert_eq!(jail.policy.ignore, networks.into_iter().collect());
+}
+
+#[test]
+fn times() {
+    for (text, seconds) in [
+        ("600", 600),
+        (" 10m ", 600),
+        ("1h 30m", 5400),
+        ("1d12h", 129_600),
+        ("2 weeks", 1_209_600),
+        ("6mo", 15_778_800),
+        ("1y", 31_557_600),
+        ("100y", 3_155_760_000),
+    ] {
+        assert_eq!(span::parse(text), Ok(Duration::from_secs(seconds)), "{text}");
+    }
+    for text in ["", "m", "10x", "-5", "1.5h", "101y", "99999999999999999999y", "10m!"] {
+        assert!(span::parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn later_files_override_key_by_key() {
+    let default = "[default]\nmaxretry = 7\nbantime = 60\n";
+    let vendor = "[jail.test]\nport = 1\nfindtime = 5\n";
+    let local = "[jail.test]\nenabled = true\nport = 2\nbantime = 90\n";
+    let loaded = load(&texts(&[default, vendor, local], &[TEST_FILTER]));
+    let jail = &loaded.jails[0];
+    assert_eq!(jail.policy.maxretry.get(), 7);
+    assert_eq!(jail.ports, Ports::Only(vec![2..=2]));
+    assert_eq!(jail.policy.findtime, Duration::from_secs(5));
+    assert_eq!(jail.policy.bantime, Sentence::For(Duration::from_secs(90)));
+    let places: Vec<_> = jail
+        .settings
+        .iter()
+        .map(|s| format!("{} {}:{}", s.key, s.path.display(), s.line))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "bantime jails.d/2.toml:4",
+            "enabled jails.d/2.toml:2",
+            "findtime jails.d/1.toml:3",
+            "maxretry jails.d/0.toml:2",
+            "port jails.d/2.toml:3",
+        ]
+    );
+}
+
+#[test]
+fn filters_are_overridden_key_by_key() {
+    let local = ("test", "failregex = '^worse from <ADDR>$'");
+    let loaded = load(&texts(&["[jail.test]\nenabled = true"], &[TEST_FILTER, local]));
+    let jail = &loaded.jails[0];
+    assert_eq!(jail.matches, Matches::parse("_COMM=test").unwrap());
+    assert_eq!(address(&jail.filter, "worse from 192.0.2.1").as_deref(), Some("192.0.2.1"));
+    assert_eq!(address(&jail.filter, "bad x from 192.0.2.1"), None);
+}
+
+#[test]
+fn a_jail_can_bring_its_patterns() {
+    let text = "[jail.own]\nenabled = true\njournalmatch = \"A=b\"\nfailregex = '^no <HOST>$'\nignoreregex = '7$'";
+    let loaded = load(&texts(&[text], &[]));
+    assert_eq!(loaded.diagnostics, []);
+    assert_eq!(address(&loaded.jails[0].filter, "no 192.0.2.1").as_deref(), Some("192.0.2.1"));
+    assert_eq!(loaded.jails[0].filter.judge(b"no 192.0.2.7"), Verdict::Ignored { pattern: 0 });
+}
+
+#[test]
+fn origins() {
+    for (text, origin) in [
+        ("", Origin::System),
+        ("[journal]\nnamespace = \"demo\"", Origin::Namespace("demo".into())),
+        (
+            "[journal]\ndirectory = \"/var/log/journal/x\"",
+            Origin::Directory("/var/log/journal/x".into()),
+        ),
+    ] {
+        assert_eq!(load(&texts(&[text], &[])).origin, origin);
+    }
+}
+
+#[test]
+fn addresses_in_their_forms() {
+    let both = filter("failregex = '^from <ADDR>: x$'");
+    for (text, expected) in [
+        ("192.0.2.1", Some("192.0.2.1")),
+        ("[192.0.2.1]", Some("192.0.2.1")),
+        ("::ffff:192.0.2.1", Some("192.0.2.1")),
+        ("[::ffff:192.0.2.1]", Some("192.0.2.1")),
+        ("2001:db8::1", Some("2001:db8::1")),
+        ("[2001:DB8::1]", Some("2001:db8::1")),
+        ("fe80::1%eth0", Some("fe80::1")),
+        ("[fe80::1%eth0.7]", Some("fe80::1")),
+        ("2001:db8::", Some("2001:db8::")),
+        ("::1", Some("::1")),
+        ("192.0.2.256", None),
+        ("1192.0.2.1", None),
+        ("192.0.2.1111", None),
+        ("host.example", None),
+        ("1:2:3", None),
+        ("", None),
+    ] {
+        assert_eq!(address(&both, &format!("from {text}: x")).as_deref(), expected, "{text}");
+    }
+    let open = filter("failregex = '^from <ADDR>'");
+    for (message, expected) in [
+        ("from 2001:db8::1: closed", Some("2001:db8::1")),
+        ("from 192.0.2.1: closed", Some("192.0.2.1")),
+        ("from 192.0.2.1234", None),
+    ] {
+        assert_eq!(address(&open, message).as_deref(), expected, "{message}");
+    }
+    let (four, six) = (filter("failregex = '^<IP4>$'"), filter("failregex = '^<IP6>$'"));
+    assert_eq!(address(&four, "::ffff:192.0.2.1").as_deref(), Some("192.0.2.1"));
+    assert_eq!(address(&four, "2001:db8::1"), None);
+    assert_eq!(address(&six, "[2001:db8::1]").as_deref(), Some("2001:db8::1"));
+    assert_eq!(address(&six, "192.0.2.1"), None);
+}
+
+#[test]
+fn verdicts() {
+    let filter = filter(concat!(
+        "prefregex = '^app: <F-CONTENT>.+</F-CONTENT>$'\n",
+        "failregex = ['^a <ADDR>$', '^(?:a|b) <F-USER>\\S*</F-USER> ?<ADDR>$', '^[<>] \\<HOST> <ADDR>$']\n",
+        "ignoreregex = 'backup'\n",
+    ));
+    let from = |last: u8| IpAddr::from([192, 0, 2, last]);
+    let failure = |address, user, pattern| Verdict::Failure { address, user, pattern };
+    for (message, verdict) in [
+        ("app: a 192.0.2.1", failure(from(1), None, 0)),
+        ("app: b root 192.0.2.2", failure(from(2), Some(&b"root"[..]), 1)),
+        ("app: < <HOST> 192.0.2.3", failure(from(3), None, 2)),
+        ("app: b backup 192.0.2.1", Verdict::Ignored { pattern: 0 }),
+        ("app: a 192.0.2.999", Verdict::NoAddress { pattern: 0 }),
+        ("a 192.0.2.1", Verdict::Nothing),
+        ("app: a 192.0.2.1\n", Verdict::Nothing),
+        ("x\napp: a 192.0.2.1", Verdict::Nothing),
+        ("app: b x\ny 192.0.2.1", Verdict::Nothing),
+        ("", Verdict::Nothing),
+    ] {
+        assert_eq!(filter.judge(message.as_bytes()), verdict, "{message:?}");
+    }
+    let user = [b"app: b \xff\xfe 192.0.2.9".as_slice(), b"\xff\xfe"];
+    assert_eq!(filter.judge(user[0]), failure(from(9), Some(user[1]), 1));
+    let long = [b"app: b ".as_slice(), &vec![b'x'; MESSAGE_BYTES_MAX], b" 192.0.2.1"].concat();
+    assert_eq!(filter.judge(&long), Verdict::TooLong);
+}
+
+/// One mistake each: the file is `jails.d/0.toml` unless it is the filter `test`.
+const MISTAKES: &[(&str, &str)] = &[
+    ("syntax", "[jail.test]\nenabled = true\nmaxretry = = 3\n"),
+    ("curly quotes", "[jail.test]\nenabled = true\nport = “ssh”\n"),
+    ("unknown table", "[defualt]\nmaxretry = 3\n"),
+    ("a jail's table without jail", "[sshd]\nenabled = true\n"),
+    ("fail2ban's default", "[DEFAULT]\nmaxretry = 3\n"),
+    ("a stray key", "maxretry = 3\n"),
+    ("unknown key", "[jail.test]\nmaxrety = 3\n"),
+    ("unknown key without a likeness", "[jail.test]\nfoo = 3\n"),
+    ("logpath", "[jail.test]\nlogpath = \"/var/log/auth.log\"\n"),
+    ("backend", "[jail.test]\nbackend = \"systemd\"\n"),
+    ("banaction", "[default]\nbanaction = \"nftables\"\n"),
+    ("jail name", "[jail.\"a b\"]\nenabled = true\n"),
+    ("not a table", "[jail]\ntest = true\n"),
+    ("enabled as text", "[jail.test]\nenabled = \"yes\"\n"),
+    ("comment in the value", "[jail.test]\nmaxretry = \"5 #x\"\n"),
+    ("out of range", "[jail.test]\nmaxretry = 0\n"),
+    ("unknown unit", "[jail.test]\nfindtime = \"10 mintues\"\n"),
+    ("zero", "[jail.test]\nbantime = 0\n"),
+    ("negative", "[jail.test]\nfindtime = -1\n"),
+    ("port name", "[jail.test]\nport = \"http,htps\"\n"),
+    ("port number", "[jail.test]\nport = [22, 70000]\n"),
+    ("en dash", "[jail.test]\nport = \"6000–6100\"\n"),
+    (
+        "addresses",
+        "[jail.test]\nignoreip = [\"192.0.2.1 192.0.2.0/33\", \"\\u0041 host.example\"]\n",
+    ),
+    ("protocol", "[jail.test]\nprotocol = \"tpc\"\n"),
+    ("action", "[jail.test]\naction = \"iptables\"\n"),
+    ("prefix", "[jail.test]\nprefix = { ipv4 = 33, ipv5 = 1 }\n"),
+    ("journalmatch", "[jail.test]\njournalmatch = \"_COMM=a comm=b\"\n"),
+    ("unknown filter", "[jail.test]\nenabled = true\nfilter = \"tets\"\n"),
+    ("implied filter", "[jail.other]\nenabled = true\n"),
+    ("unknown mode", "[jail.test]\nenabled = true\nmode = \"agressive\"\n"),
+    ("whole journal", "[jail.own]\nenabled = true\nfailregex = '<ADDR>'\n"),
+    (
+        "no address",
+        "[jail.own]\nenabled = true\njournalmatch = \"any\"\nfailregex = ['^a <ADDR>$', '^b$']\n",
+    ),
+    ("regex", "[jail.own]\nenabled = true\njournalmatch = \"any\"\nfailregex = '^a <ADDR> (b'\n"),
+    (
+        "escaped regex",
+        "[jail.own]\nenabled = true\njournalmatch = \"any\"\nfailregex = \"^\\\\S <ADDR> [z-a]$\"\n",
+    ),
+    (
+        "look-around",
+        "[jail.own]\nenabled = true\njournalmatch = \"any\"\nfailregex = '^<ADDR>(?!x)'\n",
+    ),
+    (
+        "multi-line",
+        "[jail.own]\nenabled = true\njournalmatch = \"any\"\nfailregex = '(?m)^<ADDR>$'\n",
+    ),
+    (
+        "too large",
+        "[jail.own]\nenabled = true\njournalmatch = \"any\"\nfailregex = '^<ADDR>(?:a{1000}){1000}'\n",
+    ),
+    ("unknown tag", "[jail.own]\nenabled = true\njournalmatch = \"any\"\nfailregex = '^<ADR>'\n"),
+    (
+        "tag not closed",
+        "[jail.own]\nenabled = true\njournalmatch = \"any\"\nfailregex = '^<ADDR> <F-USER>.*'\n",
+    ),
+    ("namespace", "[journal]\nnamespace = \"a/b\"\n"),
+    ("two journals", "[journal]\nnamespace = \"a\"\ndirectory = \"/b\"\n"),
+];
+
+#[test]
+fn each_mistake_is_shown_where_it_is() {
+    let filter = format!("{}[mode.aggressive]\nfailregex = '<ADDR>'\n", TEST_FILTER.1);
+    let mut all = String::new();
+    for (name, text) in MISTAKES {
+        let loaded = load(&texts(&[text], &[("test", &filter)]));
+        assert!(!loaded.diagnostics.is_empty(), "{name}");
+        assert!(loaded.jails.is_empty(), "{name}: a jail runs in spite of it");
+        write!(all, "== {name}\n{}", render(&loaded.diagnostics, false)).unwrap();
+    }
+    insta::assert_snapshot!("mistakes", all);
+}
+
+#[test]
+fn each_mistake_in_a_filter_is_shown_where_it_is() {
+    let mut all = String::new();
+    for text in [
+        "failregx = '<ADDR>'",
+        "failregex = '^x$'",
+        "failregex = 3",
+        "failregex = '<ADDR>'\n[mode.a]\nfailregexes = 'x'",
+        "failregex = '<ADDR>'\n[[sample]]\nmessage = 'x'",
+        "failregex = '<ADDR>'\n[[sample]]\nmessage = 'x'\noffender = 'nobody'",
+        "failregex = '<ADDR>'\n[[sample]]\nmessage = 'x'\noffender = 'none'\nmode = 'b'",
+        "failregex = '<ADDR>'\nprefregex = '^x$'",
+        "failregex = '<ADDR>'\nprefregex = '^<ADDR> <F-CONTENT>.*</F-CONTENT>$'",
+        "failregex = '^<F-CONTENT><ADDR></F-CONTENT>$'",
+        "failregex = '<ADDR> “x”'",
+        "description = 'nothing in it'",
+        "failregex = [ '<ADDR>'",
+    ] {
+        let jail = "[jail.test]\nenabled = true\njournalmatch = \"A=b\"";
+        let loaded = load_all(&texts(&[jail], &[("test", text)]));
+        assert!(!loaded.diagnostics.is_empty(), "{text}");
+        write!(all, "== {text}\n{}", render(&loaded.diagnostics, false)).unwrap();
+    }
+    insta::assert_snapshot!("filter_mistakes", all);
+}
+
+#[test]
+fn all_mistakes_are_shown_and_the_right_jails_run() {
+    let wrong = "[jail.a]\nenabled = true\nfilter = \"test\"\nmaxretry = 0\nport = \"htp\"\n";
+    let right = "[jail.b]\nenabled = true\nfilter = \"test\"\n";
+    let loaded = load(&texts(&[wrong, right, "[jail.c]\nenabled = tru"], &[TEST_FILTER]));
+    assert_eq!(loaded.jails.iter().map(|jail| jail.name.as_str()).collect::<Vec<_>>(), ["b"]);
+    assert_eq!(loaded.broken.iter().map(|jail| jail.name.as_str()).collect::<Vec<_>>(), ["a", "c"]);
+    assert!(loaded.diagnostics.len() >= 3, "{}", render(&loaded.diagnostics, false));
+}
+
+#[test]
+fn a_wrong_default_breaks_those_that_inherit_it() {
+    let jails = "[default]\nmaxretry = 0\n[jail.a]\nenabled = true\nfilter = \"test\"\n\
+                 [jail.b]\nenabled = true\nfilter = \"test\"\nmaxretry = 1\n";
+    let loaded = load(&texts(&[jails], &[TEST_FILTER]));
+    assert_eq!(loaded.broken.iter().map(|jail| jail.name.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(loaded.jails[0].name, "b");
+    assert_eq!(loaded.diagnostics.len(), 1);
+}
+
+#[test]
+fn a_misplaced_table_breaks_the_jail_that_it_means_and_no_other() {
+    let right = "[jail.b]\nenabled = true\nfilter = \"test\"\n";
+    for (table, broken) in [
+        ("[sshd]\nenabled = true\n", &["sshd"][..]),
+        ("[b]\nmaxretry = 2\n", &["b"]),
+        ("[defualt]\nmaxretry = 2\n", &["b"]),
+        ("[DEFAULT]\nmaxretry = 2\n", &["b"]),
+    ] {
+        let loaded = load(&texts(&[right, table], &[TEST_FILTER]));
+        let names: Vec<&str> = loaded.broken.iter().map(|jail| jail.name.as_str()).collect();
+        assert_eq!(names, broken, "{table}");
+    }
+}
+
+#[test]
+fn diagnostics_are_bounded() {
+    let many: Vec<String> = (0..1000).map(|n| format!("[jail.j{n}]\nfoo{n} = 1")).collect();
+    let many = many.join("\n");
+    let loaded = load(&texts(&[&many], &[]));
+    assert_eq!(loaded.diagnostics.len(), 201);
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_loader_panic(jail in "\\PC{0,80}", value in "\\PC{0,40}", raw in any::<String>()) {
+        let value = value.replace(['"', '\\'], "");
+        let text = format!(
+            "[jail.test]\nenabled=true\nport=\"{value}\"\nfindtime=\"{value}\"\nignoreip=\"{value}\"\n\
+             journalmatch=\"{value}\"\nfilter=\"{value}\"\nprotocol=\"{value}\"\n"
+        );
+        for source in [jail.as_str(), &raw, &text] {
+            let loaded = load_all(&texts(&[source], &[("test", source)]));
+            prop_assert!(render(&loaded.diagnostics, true).is_empty() == loaded.diagnostics.is_empty());
+        }
+    }
+
+    #[test]
+    fn no_pattern_makes_the_translation_or_the_judge_panic(
+        pattern in "(<ADDR>|<F-USER>|</F-USER>|<HOST>|<|>|\\[|\\]|\\^|\\\\|\\(|\\)|\\?|\\*|é|a|\\{|2|\\}|\\|){0,12}",
+        message in any::<Vec<u8>>(),
+    ) {
+        let quoted = pattern.replace('\\', "\\\\");
+        let text = format!("failregex = \"{quoted}\"");
+        let loaded = load_all(&texts(&[], &[("test", &text)]));
+        prop_assert!(render(&loaded.diagnostics, false).is_empty() == loaded.diagnostics.is_empty());
+        for sampled in &loaded.sampled {
+            let _ = sampled.filter.judge(&message);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The configuration as it comes in.
+
+use std::path::PathBuf;
+
+/// One configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceText {
+    /// Where it was read.
+    pub path: PathBuf,
+    /// What it says.
+    pub text: String,
+}
+
+/// A file or directory that is there and could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Which.
+    pub path: PathBuf,
+    /// What went wrong, as a clause without a full stop.
+    pub why: String,
+}
+
+/// The whole configuration, lowest layer first: what comes later overrides what came before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// `jailkeeper.toml` and `jails.d/*.toml`.
+    pub jails: Vec<SourceText>,
+    /// `filters.d/*.toml`; the file's name without `.toml` is the filter's name.
+    pub filters: Vec<SourceText>,
+    /// What of the first could not be read. No jail is safe from what stands there.
+    pub unreadable_jails: Vec<Unreadable>,
+    /// What of the second could not be read.
+    pub unreadable_filters: Vec<Unreadable>,
+}
