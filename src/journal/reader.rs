@@ -1,0 +1,347 @@
+//! The reader: takes entries in batches, hands them over, and sleeps.
+
+use std::collections::{BTreeSet, HashSet};
+use std::io;
+use std::mem::{Discriminant, discriminant, take};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use systemd::Journal;
+use systemd::journal::JournalWaitResult;
+
+use super::control::Control;
+use super::error::{JournalError, Trouble};
+use super::handle::{self, MESSAGE_MAX};
+use super::sieve::Sieve;
+use super::watch::Watch;
+use crate::keeper::{Place, SourceId, Timestamp};
+use crate::record::{Matches, Origin, Record};
+
+/// At most so many entries are read before the sink is told how far they reach: enough for one
+/// position to cost little, few enough to answer a ping at once.
+pub const BATCH: usize = 256;
+
+const JOURNAL: Token = Token(0);
+const CONTROL: Token = Token(1);
+const WATCH: Token = Token(2);
+
+/// How far a journal has been read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The last entry that was taken (sd_journal_get_cursor(3)).
+    pub cursor: String,
+    /// How many entries have been taken, since there was no position at all.
+    pub sequence: u64,
+}
+
+/// Where reading starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Behind the entry at this position, if there is one.
+    pub position: Option<Position>,
+    /// Without a position, or with one that sd-journal does not understand, at the first entry from
+    /// then on.
+    pub since: Timestamp,
+}
+
+/// Whom the reader hands things to, in its own thread.
+pub trait Sink {
+    /// One entry with a message, and the wants that want it, by their index.
+    fn entry(&mut self, record: Record<'_>, wanted_by: &[usize]);
+
+    /// Everything up to here has been handed over. It may block, since the journal is the buffer.
+    /// `Break` ends the run.
+    fn reached(&mut self, position: Position) -> ControlFlow<()>;
+
+    /// The answer to [`Control::ping`]: since it was asked, the journal was looked at, and what
+    /// there was, or a batch of it, was handed over. `Break` ends the run.
+    fn pong(&mut self, number: u64) -> ControlFlow<()>;
+
+    /// Entries may have been lost; reading goes on.
+    fn trouble(&mut self, trouble: Trouble);
+}
+
+/// Reads one journal for everybody.
+///
+/// It is bound to the thread that opens it, since sd-journal is.
+pub struct Reader {
+    journal: Journal,
+    origin: Origin,
+    source: SourceId,
+    wanted: Matches,
+    sieve: Sieve,
+    since: Timestamp,
+    position: Option<Position>,
+    sequence: u64,
+    /// The time of the last entry that was taken.
+    time: Option<Timestamp>,
+    /// Whether the handle stands on an entry that is still to be taken.
+    on_unread: bool,
+    control: Control,
+    watch: Watch,
+    poll: Poll,
+    events: Events,
+    /// What was found at the opening and is still to be told.
+    denied: Option<Trouble>,
+    /// The files that were passed over when that was last looked at.
+    left_out: BTreeSet<PathBuf>,
+    /// Whether files have come or gone since it was checked that all are read.
+    unchecked: bool,
+    told: HashSet<Discriminant<Trouble>>,
+}
+
+impl Reader {
+    /// Opens the journal for `wants`. The journal of a namespace need not exist yet.
+    ///
+    /// # Errors
+    ///
+    /// When there is no want, the journal cannot be opened, or its files may not be read.
+    pub fn open(
+        origin: &Origin,
+        source: SourceId,
+        wants: &[Matches],
+        start: Start,
+        control: Control,
+    ) -> Result<Self, JournalError> {
+        let wanted =
+            wants.iter().cloned().reduce(Matches::or).ok_or(JournalError::NothingWanted)?;
+        let wait = |doing| move |source| JournalError::Wait { doing, source };
+        let poll = Poll::new().map_err(wait("making an epoll"))?;
+        let watch = Watch::new(origin)?;
+        let denied = handle::check_access(watch.directories())?;
+        let reader = Self {
+            journal: handle::open(origin)?,
+            origin: origin.clone(),
+            source,
+            sieve: Sieve::new(wants, &wanted),
+            wanted,
+            since: start.since,
+            sequence: start.position.as_ref().map_or(0, |position| position.sequence),
+            position: start.position,
+            time: None,
+            on_unread: false,
+            control,
+            watch,
+            poll,
+            events: Events::with_capacity(3),
+            left_out: BTreeSet::new(),
+            unchecked: true,
+            denied,
+            told: HashSet::new(),
+        };
+        reader.listen(reader.control.fd(), CONTROL)?;
+        reader.listen(reader.watch.fd(), WATCH)?;
+        reader.listen(reader.journal_fd()?, JOURNAL)?;
+        Ok(reader)
+    }
+
+    /// Reads until [`Control::stop`] or the sink ends it, and returns how far it came: none if
+    /// there has never been an entry.
+    ///
+    /// # Errors
+    ///
+    /// When a match is refused, or the journal cannot be read on at all. The sink knows what was
+    /// reached before.
+    pub fn run(mut self, sink: &mut impl Sink) -> Result<Option<Position>, JournalError> {
+        if let Some(trouble) = self.denied.take() {
+            sink.trouble(trouble);
+        }
+        self.place(sink)?;
+        let mut answered = 0;
+        let mut behind = false;
+        while !self.control.is_stopped() {
+            let asked = self.control.asked();
+            self.process()?;
+            if behind && self.has_lost_its_place() {
+                // Most often a rotation; but if the file was deleted, so may be what is unread.
+                self.reopen(sink)?;
+            }
+            let taken = self.take_batch(sink)?;
+            behind = taken == BATCH;
+            if taken > 0 && self.reached(sink).is_break() {
+                break;
+            }
+            if !behind && take(&mut self.unchecked) {
+                self.check_files(sink)?;
+            }
+            if asked > answered {
+                answered = asked;
+                if sink.pong(asked).is_break() {
+                    break;
+                }
+            }
+            self.rest(sink, behind)?;
+        }
+        Ok(self.position)
+    }
+
+    /// Lets sd-journal see what has changed.
+    fn process(&mut self) -> Result<(), JournalError> {
+        let change = self.journal.process().map_err(|e| JournalError::Read(e.into()))?;
+        self.unchecked |= matches!(change, JournalWaitResult::Invalidate);
+        Ok(())
+    }
+
+    /// Whether the file of the last entry is gone from the handle.
+    fn has_lost_its_place(&self) -> bool {
+        self.journal.cursor().is_err()
+    }
+
+    /// Hands over what there is, at most a [`BATCH`]. Returns how many entries were taken.
+    fn take_batch(&mut self, sink: &mut impl Sink) -> Result<usize, JournalError> {
+        let mut taken = 0;
+        let mut stumbled = false;
+        while taken < BATCH {
+            if !take(&mut self.on_unread) {
+                match self.journal.next() {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    Err(e) if stumbled => return Err(JournalError::Read(e.into())),
+                    Err(e) => {
+                        stumbled = true;
+                        self.step_over(sink, e.into())?;
+                        continue;
+                    }
+                }
+            }
+            stumbled = false;
+            taken += 1;
+            self.sequence += 1;
+            if let Err(trouble) = self.hand_over(sink) {
+                self.tell_once(sink, trouble);
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Hands over the entry at which the handle stands.
+    fn hand_over(&mut self, sink: &mut impl Sink) -> Result<(), Trouble> {
+        let sequence = self.sequence;
+        let unreadable = |e: systemd::Error| Trouble::Unreadable { sequence, source: e.into() };
+        let time = handle::time_of(&self.journal).map_err(unreadable)?;
+        self.time = Some(time);
+        if self.sieve.looks_at_fields() {
+            self.sieve.begin();
+            self.journal.restart_data();
+            while let Some(field) = self.journal.enumerate_data().map_err(unreadable)? {
+                self.sieve.look_at(field.data());
+            }
+            self.sieve.judge();
+        }
+        // Last, since what it points to is gone with the next call.
+        let Some(field) = self.journal.get_data(c"MESSAGE").map_err(unreadable)? else {
+            return Ok(());
+        };
+        let message = field.value().unwrap_or_default();
+        if message.len() > MESSAGE_MAX {
+            return Err(Trouble::TooLong { sequence, limit: MESSAGE_MAX });
+        }
+        let place = Place { source: self.source, sequence };
+        sink.entry(Record { time, place, message }, self.sieve.wanted_by());
+        Ok(())
+    }
+
+    /// Tells of files that sd-journal passes over.
+    fn check_files(&mut self, sink: &mut impl Sink) -> Result<(), JournalError> {
+        let wait = |source| JournalError::Wait { doing: "listing the files that it reads", source };
+        let first = handle::files_left_out(self.watch.directories()).map_err(wait)?;
+        let mut left_out = BTreeSet::new();
+        if !first.is_empty() {
+            // One that was made just now is read as soon as sd-journal is told of it.
+            self.process()?;
+            left_out = handle::files_left_out(self.watch.directories()).map_err(wait)?;
+            left_out.retain(|path| first.contains(path));
+        }
+        if let Some(path) = left_out.difference(&self.left_out).next() {
+            sink.trouble(Trouble::FileLeftOut { path: path.clone(), count: left_out.len() });
+        }
+        self.left_out = left_out;
+        Ok(())
+    }
+
+    fn reached(&mut self, sink: &mut impl Sink) -> ControlFlow<()> {
+        match self.journal.cursor() {
+            Ok(cursor) => {
+                let position = Position { cursor, sequence: self.sequence };
+                self.position = Some(position.clone());
+                sink.reached(position)
+            }
+            Err(e) => {
+                let source = e.into();
+                self.tell_once(sink, Trouble::Unreadable { sequence: self.sequence, source });
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    /// Goes on behind an entry that sd-journal cannot move to.
+    fn step_over(&mut self, sink: &mut impl Sink, source: io::Error) -> Result<(), JournalError> {
+        self.tell_once(sink, Trouble::Unreadable { sequence: self.sequence, source });
+        let time = self.time.map_or(self.since, |time| time.plus(Duration::from_micros(1)));
+        handle::seek_time(&mut self.journal, time).map_err(|e| JournalError::Read(e.into()))
+    }
+
+    /// Sleeps until there is something to do; with `more` only looks whether there is.
+    fn rest(&mut self, sink: &mut impl Sink, more: bool) -> Result<(), JournalError> {
+        match self.poll.poll(&mut self.events, more.then_some(Duration::ZERO)) {
+            Err(e) if e.kind() != io::ErrorKind::Interrupted => {
+                return Err(JournalError::Wait { doing: "polling", source: e });
+            }
+            _ => {}
+        }
+        if self.events.iter().any(|event| event.token() == WATCH) && self.watch.news()? {
+            self.reopen(sink)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a new handle, which knows the directories that are new.
+    fn reopen(&mut self, sink: &mut impl Sink) -> Result<(), JournalError> {
+        let journal = handle::open(&self.origin)?;
+        let old = self.journal_fd()?;
+        self.poll
+            .registry()
+            .deregister(&mut SourceFd(&old))
+            .map_err(|source| JournalError::Wait { doing: "changing the journal", source })?;
+        self.journal = journal;
+        self.unchecked = true;
+        self.listen(self.journal_fd()?, JOURNAL)?;
+        self.place(sink)
+    }
+
+    fn place(&mut self, sink: &mut impl Sink) -> Result<(), JournalError> {
+        // What is read again has the numbers that it had.
+        self.sequence = self.position.as_ref().map_or(0, |position| position.sequence);
+        let cursor = self.position.as_ref().map(|position| position.cursor.as_str());
+        let standing = handle::place(&mut self.journal, &self.wanted, cursor, self.since)?;
+        self.on_unread = standing.on_unread;
+        if let Some(trouble) = standing.trouble {
+            sink.trouble(trouble);
+        }
+        Ok(())
+    }
+
+    /// Tells what may befall every entry, but not for every entry.
+    fn tell_once(&mut self, sink: &mut impl Sink, trouble: Trouble) {
+        if self.told.insert(discriminant(&trouble)) {
+            sink.trouble(trouble);
+        }
+    }
+
+    fn journal_fd(&self) -> Result<i32, JournalError> {
+        self.journal.fd().map_err(|e| JournalError::Wait {
+            doing: "asking it for its inotify",
+            source: e.into(),
+        })
+    }
+
+    fn listen(&self, fd: i32, token: Token) -> Result<(), JournalError> {
+        self.poll
+            .registry()
+            .register(&mut SourceFd(&fd), token, Interest::READABLE)
+            .map_err(|source| JournalError::Wait { doing: "adding to the epoll", source })
+    }
+}
