@@ -1,0 +1,154 @@
+//! What the kernel has of our table now.
+
+use std::collections::BTreeMap;
+
+use netlink_packet_netfilter::nftables::ChainMessage;
+use netlink_packet_netfilter::nftables::GenMessage;
+use netlink_packet_netfilter::nftables::NfTablesMessage;
+use netlink_packet_netfilter::nftables::{RuleAttribute, RuleMessage};
+use netlink_packet_netfilter::nftables::{SetAttribute, SetMessage};
+use netlink_packet_netfilter::nftables::{TableAttribute, TableMessage};
+use rustables::sys;
+
+use super::error::{NftError, errno};
+use super::rules::{PRIORITY, Place};
+use super::sets::{Listed, ListedSet, elements_of};
+use super::wire::{Wire, attribute, attributes, long_number, number, text};
+use super::{ATTEMPTS, Packets, TABLE};
+
+/// What is under way, for errors.
+const READING: &str = "reading the table inet jailkeeper";
+
+/// `NF_ACCEPT` (linux/netfilter.h).
+const ACCEPT: u32 = 1;
+/// `NFT_CHAIN_BASE` (linux/netfilter/nf_tables.h): the chain hangs on a hook.
+const BASE: u32 = 1;
+
+/// The table as it is.
+#[derive(Debug, Default)]
+pub(super) struct Present {
+    /// The chains by name, and whether each is as we make it.
+    pub(super) chains: BTreeMap<String, bool>,
+    /// The sets.
+    pub(super) sets: Vec<ListedSet>,
+    /// The packets that the rules have counted, by chain and by each set that they look into.
+    pub(super) counted: BTreeMap<(String, String), Packets>,
+    /// Whether there is a table at all.
+    pub(super) exists: bool,
+}
+
+impl Present {
+    /// Asks the kernel. Without a table there is nothing.
+    pub(super) fn read(wire: &mut Wire) -> Result<Self, NftError> {
+        if !exists(wire)? {
+            return Ok(Self::default());
+        }
+        let request = NfTablesMessage::GetSet(SetMessage {
+            attributes: vec![SetAttribute::Table(TABLE.into())],
+        });
+        Ok(Self {
+            chains: chains(wire)?.into_iter().collect(),
+            sets: wire.dump(&request, READING, ListedSet::read)?,
+            counted: counted(wire)?,
+            exists: true,
+        })
+    }
+}
+
+/// Whether the table is there.
+pub(super) fn exists(wire: &mut Wire) -> Result<bool, NftError> {
+    let request = NfTablesMessage::GetTable(TableMessage {
+        attributes: vec![TableAttribute::Name(TABLE.into())],
+    });
+    match wire.get(request, READING) {
+        Ok(_) => Ok(true),
+        Err(error) if error.errno() == Some(errno::ENOENT) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The number of the ruleset's generation; each transaction of anybody makes a new one.
+pub(super) fn generation(wire: &mut Wire) -> Result<u32, NftError> {
+    let request = NfTablesMessage::GetGen(GenMessage { attributes: Vec::new() });
+    number(&wire.get(request, READING)?, sys::NFTA_GEN_ID).ok_or_else(|| NftError::Malformed {
+        doing: READING,
+        what: "the ruleset's generation is missing".to_owned(),
+    })
+}
+
+/// The elements of a set, each once, sorted.
+///
+/// The kernel lists a hash set piece by piece, and forgets where it was when the set grows or
+/// shrinks meanwhile: elements then come twice, and others perhaps not at all. So a list with the
+/// same element twice is asked for again.
+pub(super) fn elements(wire: &mut Wire, set: &str) -> Result<Vec<Listed>, NftError> {
+    let mut elements = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let read = |message: &[u8]| Some(Listed::read(message));
+        let lists = wire.dump(&elements_of(set), "reading the elements of a set", read)?;
+        elements = lists.into_iter().flatten().collect();
+        elements.sort_unstable();
+        let listed = elements.len();
+        elements.dedup_by(|one, other| one.key == other.key);
+        if elements.len() == listed {
+            break;
+        }
+    }
+    Ok(elements)
+}
+
+/// The packets that the rules have counted, by chain and set.
+pub(super) fn counted(wire: &mut Wire) -> Result<BTreeMap<(String, String), Packets>, NftError> {
+    let request = NfTablesMessage::GetRule(RuleMessage {
+        attributes: vec![RuleAttribute::Table(TABLE.into())],
+    });
+    let rules = wire.dump(&request, "reading the counters", |message| Some(rule(message)))?;
+    let mut counted: BTreeMap<_, Packets> = BTreeMap::new();
+    for (chain, sets, packets) in rules {
+        for set in sets {
+            counted.entry((chain.clone(), set)).or_default().add(packets);
+        }
+    }
+    Ok(counted)
+}
+
+/// A rule's chain, the sets that it looks into, and what it has counted.
+fn rule(message: &[u8]) -> (String, Vec<String>, Packets) {
+    let chain = text(message, sys::NFTA_RULE_CHAIN).unwrap_or_default();
+    let (mut sets, mut packets) = (Vec::new(), Packets::default());
+    let list = attribute(message, sys::NFTA_RULE_EXPRESSIONS).unwrap_or_default();
+    for (_, expression) in attributes(list) {
+        let data = attribute(expression, sys::NFTA_EXPR_DATA).unwrap_or_default();
+        match text(expression, sys::NFTA_EXPR_NAME).as_deref() {
+            Some("lookup") => sets.extend(text(data, sys::NFTA_LOOKUP_SET)),
+            Some("counter") => packets.add(Packets {
+                packets: long_number(data, sys::NFTA_COUNTER_PACKETS).unwrap_or(0),
+                bytes: long_number(data, sys::NFTA_COUNTER_BYTES).unwrap_or(0),
+            }),
+            _ => {}
+        }
+    }
+    (chain, sets, packets)
+}
+
+/// Our table's chains. The kernel cannot list those of one table, so others' are passed over.
+fn chains(wire: &mut Wire) -> Result<Vec<(String, bool)>, NftError> {
+    let request = NfTablesMessage::GetChain(ChainMessage { attributes: Vec::new() });
+    wire.dump(&request, READING, |message| {
+        if text(message, sys::NFTA_CHAIN_TABLE).as_deref() != Some(TABLE) {
+            return None;
+        }
+        let name = text(message, sys::NFTA_CHAIN_NAME)?;
+        let fits = Place::ALL.iter().any(|place| place.name() == name && is_at(message, *place));
+        Some((name, fits))
+    })
+}
+
+fn is_at(chain: &[u8], place: Place) -> bool {
+    let hook = attribute(chain, sys::NFTA_CHAIN_HOOK).unwrap_or_default();
+    number(hook, sys::NFTA_HOOK_HOOKNUM) == Some(place.hook() as u32)
+        && number(hook, sys::NFTA_HOOK_PRIORITY) == Some(PRIORITY.cast_unsigned())
+        && number(chain, sys::NFTA_CHAIN_POLICY) == Some(ACCEPT)
+        && text(chain, sys::NFTA_CHAIN_TYPE).as_deref() == Some("filter")
+        && number(chain, sys::NFTA_CHAIN_FLAGS).is_none_or(|flags| flags == BASE)
+}

@@ -1,0 +1,279 @@
+//! Sets and their elements, as messages and back.
+//!
+//! rustables' sets know neither a bound nor timeouts of elements, so these are built with
+//! netlink-packet-netfilter.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use netlink_packet_netfilter::nftables::NfTablesMessage;
+use netlink_packet_netfilter::nftables::{DataAttribute, ListAttribute};
+use netlink_packet_netfilter::nftables::{SetAttribute, SetDescription, SetFlags, SetMessage};
+use netlink_packet_netfilter::nftables::{
+    SetElementAttribute, SetElementFlags, SetElementList, SetElementMessage,
+};
+use rustables::sys;
+
+use super::TABLE;
+use super::wire::{attribute, attributes, long_number, number};
+use crate::keeper::{Family, Network, Prefix, Protocol, Timestamp, Until};
+
+/// How many elements one set can hold. The kernel needs about 100 bytes for each.
+pub const SET_SIZE: u32 = 1 << 20;
+
+/// How many elements one message carries. The length of the list is a number of 16 bits
+/// (`struct nlattr`), and an IPv6 element with a timeout takes 48 bytes of it at most.
+pub(super) const ELEMENTS_PER_MESSAGE: usize = 1000;
+
+/// The longest timeout in milliseconds that the kernel takes: `nf_msecs_to_jiffies64`
+/// (net/netfilter/nf_tables_api.c) refuses what does not fit 64 bits in nanoseconds. 584 years.
+const TIMEOUT_MAX: u64 = u64::MAX / 1_000_000 - 1;
+
+/// The name of an anonymous set, in which the kernel puts a number.
+pub(super) const ANONYMOUS: &str = "__set%d";
+
+/// The type of a set's keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeyType {
+    /// The number by which nft(8) knows the type (include/datatype.h of nftables); the kernel only
+    /// keeps it.
+    pub(super) id: u32,
+    /// The length of a key in bytes.
+    pub(super) length: u32,
+}
+
+impl KeyType {
+    pub(super) const IPV4_ADDR: Self = Self { id: 7, length: 4 };
+    pub(super) const IPV6_ADDR: Self = Self { id: 8, length: 16 };
+    const INET_PROTO: Self = Self { id: 12, length: 1 };
+    const INET_SERVICE: Self = Self { id: 13, length: 2 };
+
+    pub(super) fn of(family: Family) -> Self {
+        match family {
+            Family::V4 => Self::IPV4_ADDR,
+            Family::V6 => Self::IPV6_ADDR,
+        }
+    }
+}
+
+/// The set of a jail's offenders of one family: with timeouts, and bounded.
+pub(super) fn offenders(name: &str, family: Family, id: u32) -> NfTablesMessage {
+    let key = KeyType::of(family);
+    let mut attributes = header(name, SetFlags::Timeout, key, id);
+    attributes.push(SetAttribute::Description(vec![SetDescription::Size(SET_SIZE)]));
+    NfTablesMessage::NewSet(SetMessage { attributes })
+}
+
+/// An anonymous set of protocols: the set, and its elements.
+pub(super) fn protocols(protocols: &[Protocol], id: u32) -> [NfTablesMessage; 2] {
+    let elements = protocols.iter().map(|protocol| element(vec![protocol.number()], &[]));
+    anonymous(KeyType::INET_PROTO, id, elements.collect())
+}
+
+/// An anonymous set of ports: the set, and its elements.
+pub(super) fn ports(ports: &[u16], id: u32) -> [NfTablesMessage; 2] {
+    let elements = ports.iter().map(|port| element(port.to_be_bytes().into(), &[]));
+    anonymous(KeyType::INET_SERVICE, id, elements.collect())
+}
+
+/// The removal of a set.
+pub(super) fn removal(name: &str) -> NfTablesMessage {
+    NfTablesMessage::DeleteSet(SetMessage { attributes: address(name) })
+}
+
+/// The table and the name: which set is meant.
+pub(super) fn address(name: &str) -> Vec<SetAttribute> {
+    vec![SetAttribute::Table(TABLE.into()), SetAttribute::Name(name.into())]
+}
+
+fn header(name: &str, flags: SetFlags, key: KeyType, id: u32) -> Vec<SetAttribute> {
+    let mut attributes = address(name);
+    attributes.extend([
+        SetAttribute::Flags(flags),
+        SetAttribute::KeyType(key.id),
+        SetAttribute::KeyLen(key.length),
+        SetAttribute::Id(id),
+    ]);
+    attributes
+}
+
+fn anonymous(key: KeyType, id: u32, elements: Vec<Node>) -> [NfTablesMessage; 2] {
+    let flags = SetFlags::Anonymous | SetFlags::Constant;
+    let mut list = list_of(ANONYMOUS, elements);
+    list.push(SetElementList::SetId(id));
+    [
+        NfTablesMessage::NewSet(SetMessage { attributes: header(ANONYMOUS, flags, key, id) }),
+        NfTablesMessage::NewSetElement(SetElementMessage { attributes: list }),
+    ]
+}
+
+/// One element in a list of them.
+pub(super) type Node = ListAttribute<SetElementAttribute>;
+
+fn element(key: Vec<u8>, more: &[SetElementAttribute]) -> Node {
+    let mut attributes = vec![SetElementAttribute::Key(DataAttribute::Value(key))];
+    attributes.extend_from_slice(more);
+    ListAttribute::Element(attributes)
+}
+
+/// The element that keeps `network` out; without a timeout, in milliseconds, for ever.
+///
+/// The network of length 0 is the set's catch-all element (`*`), which we never add, but can remove.
+pub(super) fn offender(network: Network, timeout: Option<u64>) -> Node {
+    let timeout = timeout.map(SetElementAttribute::Timeout);
+    if network.length() == 0 {
+        return ListAttribute::Element(vec![SetElementAttribute::Flags(SetElementFlags::CatchAll)]);
+    }
+    let key = match network {
+        Network::V4(address, _) => address.octets().to_vec(),
+        Network::V6(address, _) => address.octets().to_vec(),
+    };
+    element(key, timeout.as_slice())
+}
+
+/// The attributes of a message about elements of one set.
+pub(super) fn list_of(set: &str, elements: Vec<Node>) -> Vec<SetElementList> {
+    vec![
+        SetElementList::Table(TABLE.into()),
+        SetElementList::Set(set.into()),
+        SetElementList::Elements(elements),
+    ]
+}
+
+/// The request for all elements of a set.
+pub(super) fn elements_of(set: &str) -> NfTablesMessage {
+    let attributes = vec![SetElementList::Table(TABLE.into()), SetElementList::Set(set.into())];
+    NfTablesMessage::GetSetElement(SetElementMessage { attributes })
+}
+
+/// The timeout in milliseconds of a ban until then: at least 1 ms, at most what the kernel takes.
+/// Without one the ban is for ever.
+pub(super) fn timeout(until: Until, now: Timestamp) -> Option<u64> {
+    match until {
+        Until::Forever => None,
+        Until::At(end) => {
+            let millis = end.since(now).as_micros().div_ceil(1000);
+            Some(u64::try_from(millis).unwrap_or(u64::MAX).clamp(1, TIMEOUT_MAX))
+        }
+    }
+}
+
+/// An element as the kernel lists it: its key, and how many milliseconds it will stay.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Listed {
+    /// None for the catch-all element.
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) expiration: Option<u64>,
+}
+
+impl Listed {
+    /// Reads the elements out of one message of a dump. What is no single key, such as the end of
+    /// an interval, is passed over.
+    pub(super) fn read(message: &[u8]) -> Vec<Self> {
+        let Some(list) = attribute(message, sys::NFTA_SET_ELEM_LIST_ELEMENTS) else {
+            return Vec::new();
+        };
+        attributes(list).filter_map(|(_, element)| Self::read_one(element)).collect()
+    }
+
+    fn read_one(element: &[u8]) -> Option<Self> {
+        let expiration = long_number(element, sys::NFTA_SET_ELEM_EXPIRATION);
+        let flags = number(element, sys::NFTA_SET_ELEM_FLAGS).unwrap_or(0);
+        let flags = SetElementFlags::from_bits_retain(flags);
+        if flags.contains(SetElementFlags::CatchAll) {
+            return Some(Self { key: None, expiration });
+        }
+        if flags.contains(SetElementFlags::IntervalEnd) {
+            return None;
+        }
+        let key = attribute(element, sys::NFTA_SET_ELEM_KEY)?;
+        let value = attribute(key, sys::NFTA_DATA_VALUE)?;
+        Some(Self { key: Some(value.to_vec()), expiration })
+    }
+
+    /// The network that the element keeps out in a set for networks of this prefix.
+    ///
+    /// A key with host bits keeps out nobody there, and the catch-all element everybody; those
+    /// come out as a single address and as the network of length 0, which fit no jail's prefix.
+    pub(super) fn network(&self, family: Family, prefix: Prefix) -> Option<Network> {
+        let Some(key) = &self.key else {
+            return Some(match family {
+                Family::V4 => Network::V4(Ipv4Addr::UNSPECIFIED, 0),
+                Family::V6 => Network::V6(Ipv6Addr::UNSPECIFIED, 0),
+            });
+        };
+        let whole = match family {
+            Family::V4 => {
+                Network::V4(Ipv4Addr::from(<[u8; 4]>::try_from(key.as_slice()).ok()?), 32)
+            }
+            Family::V6 => {
+                Network::V6(Ipv6Addr::from(<[u8; 16]>::try_from(key.as_slice()).ok()?), 128)
+            }
+        };
+        let wide = whole.widened(prefix);
+        Some(if wide.first() == whole.first() { wide } else { whole })
+    }
+
+    /// When it ends.
+    pub(super) fn until(&self, now: Timestamp) -> Until {
+        match self.expiration {
+            None => Until::Forever,
+            Some(millis) => Until::At(now.plus(std::time::Duration::from_millis(millis))),
+        }
+    }
+}
+
+/// A set as the kernel lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ListedSet {
+    pub(super) name: String,
+    flags: u32,
+    key: KeyType,
+    size: u32,
+    timeout: u64,
+    /// Whether it is more than a set of plain keys: a map, or with expressions for its elements.
+    more: bool,
+}
+
+impl ListedSet {
+    pub(super) fn read(message: &[u8]) -> Option<Self> {
+        let size = attribute(message, sys::NFTA_SET_DESC)
+            .and_then(|description| number(description, sys::NFTA_SET_DESC_SIZE));
+        let beyond = [
+            sys::NFTA_SET_DATA_TYPE,
+            sys::NFTA_SET_OBJ_TYPE,
+            sys::NFTA_SET_EXPR,
+            sys::NFTA_SET_EXPRESSIONS,
+        ];
+        Some(Self {
+            name: super::wire::text(message, sys::NFTA_SET_NAME)?,
+            flags: number(message, sys::NFTA_SET_FLAGS).unwrap_or(0),
+            key: KeyType {
+                id: number(message, sys::NFTA_SET_KEY_TYPE).unwrap_or(0),
+                length: number(message, sys::NFTA_SET_KEY_LEN).unwrap_or(0),
+            },
+            size: size.unwrap_or(0),
+            timeout: long_number(message, sys::NFTA_SET_TIMEOUT).unwrap_or(0),
+            more: beyond.iter().any(|beyond| attribute(message, *beyond).is_some()),
+        })
+    }
+
+    /// Whether it belongs to a rule and goes with it.
+    pub(super) fn is_anonymous(&self) -> bool {
+        self.flags & SetFlags::Anonymous.bits() != 0
+    }
+
+    /// Whether it is just as [`offenders`] makes it.
+    pub(super) fn fits(&self, family: Family) -> bool {
+        self.flags == SetFlags::Timeout.bits()
+            && self.key == KeyType::of(family)
+            && self.size == SET_SIZE
+            && self.timeout == 0
+            && !self.more
+    }
+
+    /// Whether its elements are single addresses of this family, though it may not fit otherwise.
+    pub(super) fn holds_addresses(&self, family: Family) -> bool {
+        let unlike = SetFlags::Interval | SetFlags::Map | SetFlags::Concat | SetFlags::Object;
+        self.key == KeyType::of(family) && self.flags & unlike.bits() == 0
+    }
+}
