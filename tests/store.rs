@@ -1,0 +1,529 @@
+//! The state file on a real disk: what is written is read, and what is broken is noticed.
+
+use std::fs;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use jailkeeper::keeper::{BanRecord, Network, Prefix, Roster, Timestamp, Until, Write};
+use jailkeeper::store::{
+    DAMAGED_KEPT, HISTORY_MOST, Opened, Purge, Saved, SavedPosition, Store, StoreError, Whole,
+};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use proptest::prelude::*;
+use tempfile::{TempDir, tempdir};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+fn open(directory: &Path) -> Opened {
+    Store::open(directory, NOW).expect("the state file opens")
+}
+
+fn network(text: &str) -> Network {
+    text.parse().expect("a network")
+}
+
+fn position(cursor: &str, sequence: u64) -> SavedPosition {
+    SavedPosition { cursor: cursor.into(), sequence }
+}
+
+fn ban(seconds: u64) -> BanRecord {
+    BanRecord { since: NOW, until: Until::At(NOW.plus(Duration::from_secs(seconds))), attempts: 5 }
+}
+
+/// Bans of `count` IPv4 addresses from 10.0.0.0 on.
+fn many(roster: &mut Roster, count: u32) -> Vec<Write> {
+    let jail = roster.enrol("sshd");
+    (0..count)
+        .map(|n| {
+            let address = Ipv4Addr::from_bits(0x0a00_0000 + n).into();
+            Write::Ban(jail, Network::address(address), ban(u64::from(n)))
+        })
+        .collect()
+}
+
+/// A directory with a state file of 500 bans.
+fn filled() -> TempDir {
+    let directory = tempdir().expect("a directory");
+    let mut roster = Roster::default();
+    let writes = many(&mut roster, 500);
+    open(directory.path()).store.commit(&roster, &writes, &[]).expect("a commit");
+    directory
+}
+
+fn arbitrary_network() -> impl Strategy<Value = Network> + Clone {
+    let ipv4 = (any::<u32>(), 0_u8..=32).prop_map(|(bits, length)| {
+        Network::of(Ipv4Addr::from_bits(bits).into(), Prefix { ipv4: length, ipv6: 128 })
+    });
+    let ipv6 = (any::<u128>(), 0_u8..=128).prop_map(|(bits, length)| {
+        Network::of(Ipv6Addr::from_bits(bits).into(), Prefix { ipv4: 32, ipv6: length })
+    });
+    prop_oneof![ipv4, ipv6]
+}
+
+fn arbitrary_write(roster: &Roster) -> impl Strategy<Value = Write> + use<> {
+    let jails = ["sshd", "nginx"].map(|name| roster.id(name).expect("enrolled"));
+    let ban = (any::<i64>(), proptest::option::of(any::<i64>()), any::<u32>()).prop_map(
+        |(since, until, attempts)| BanRecord {
+            since: Timestamp::from_micros(since),
+            until: until.map_or(Until::Forever, |end| Until::At(Timestamp::from_micros(end))),
+            attempts,
+        },
+    );
+    let times = proptest::collection::vec(any::<i64>(), 1..8).prop_map(|mut times| {
+        times.sort_unstable();
+        times.into_iter().map(Timestamp::from_micros).collect::<Vec<_>>()
+    });
+    let place = (proptest::sample::select(jails.to_vec()), arbitrary_network());
+    prop_oneof![
+        (place.clone(), ban).prop_map(|((jail, net), ban)| Write::Ban(jail, net, ban)),
+        (place.clone(), times).prop_map(|((jail, net), times)| Write::Window(jail, net, times)),
+        place.clone().prop_map(|(jail, net)| Write::NoBan(jail, net)),
+        place.prop_map(|(jail, net)| Write::NoWindow(jail, net)),
+    ]
+}
+
+fn two_jails() -> Roster {
+    let mut roster = Roster::default();
+    roster.enrol("sshd");
+    roster.enrol("nginx");
+    roster
+}
+
+/// What a sequence of writes leaves, by the simplest means.
+fn expected(roster: &Roster, writes: &[Write]) -> Saved {
+    let mut saved = Saved::default();
+    for write in writes {
+        let (Write::Ban(jail, net, _)
+        | Write::NoBan(jail, net)
+        | Write::Window(jail, net, _)
+        | Write::NoWindow(jail, net)) = write;
+        let name = roster.name(*jail).to_string();
+        if matches!(write, Write::Ban(..) | Write::NoBan(..)) {
+            saved.bans.retain(|(jail, other, _)| (jail, other) != (&name, net));
+        } else {
+            saved.windows.retain(|(jail, other, _)| (jail, other) != (&name, net));
+        }
+        match write {
+            Write::Ban(_, net, ban) => saved.bans.push((name, *net, *ban)),
+            Write::Window(_, net, times) => saved.windows.push((name, *net, times.clone())),
+            Write::NoBan(..) | Write::NoWindow(..) => {}
+        }
+    }
+    sorted(saved)
+}
+
+fn sorted(mut saved: Saved) -> Saved {
+    saved.bans.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+    saved.windows.sort();
+    saved.positions.sort_by(|a, b| a.0.cmp(&b.0));
+    saved
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn what_is_written_is_read_back(
+        writes in proptest::collection::vec(arbitrary_write(&two_jails()), 0..60),
+        cut in 0_usize..60,
+        sequence in any::<u64>(),
+        cursor in ".{0,40}",
+    ) {
+        let roster = two_jails();
+        let directory = tempdir().expect("a directory");
+        let (first, second) = writes.split_at(cut.min(writes.len()));
+        let mut opened = open(directory.path());
+        prop_assert_eq!(&opened.saved, &Saved::default());
+        opened.store.commit(&roster, first, &[("system", position("old", 1))]).expect("a commit");
+        let at = position(&cursor, sequence);
+        opened.store.commit(&roster, second, &[("system", at.clone())]).expect("a commit");
+        drop(opened);
+        let opened = open(directory.path());
+        prop_assert!(opened.set_aside.is_none());
+        let mut wanted = expected(&roster, &writes);
+        wanted.positions = vec![("system".into(), at)];
+        prop_assert_eq!(sorted(opened.saved), wanted);
+    }
+}
+
+#[test]
+fn the_files_are_private_and_a_copy_of_the_running_ones_is_whole() {
+    let directory = tempdir().expect("a directory");
+    let copy = tempdir().expect("a directory");
+    let mut roster = Roster::default();
+    let writes = many(&mut roster, 50);
+    let mut store = open(directory.path()).store;
+    for (done, write) in writes.iter().enumerate() {
+        let at = position("c", done as u64);
+        store.commit(&roster, std::slice::from_ref(write), &[("system", at)]).expect("a commit");
+        for name in ["state.db", "state.db-wal"] {
+            let file = directory.path().join(name);
+            let mode = fs::metadata(&file).expect("the file is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+            fs::copy(&file, copy.path().join(name)).expect("a copy");
+        }
+        let crashed = open(copy.path());
+        assert_eq!(crashed.saved.bans.len(), done + 1);
+        assert_eq!(crashed.saved.positions[0].1.sequence, done as u64);
+        assert_eq!(crashed.set_aside, None);
+    }
+}
+
+#[test]
+fn a_file_that_others_could_read_becomes_private() {
+    let directory = filled();
+    let file = directory.path().join("state.db");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("a mode");
+    assert_eq!(open(directory.path()).saved.bans.len(), 500);
+    assert_eq!(fs::metadata(&file).expect("the file").permissions().mode() & 0o777, 0o600);
+}
+
+/// Damages the state file, opens it, and checks that it was set aside as it was.
+fn is_set_aside(directory: &Path, damaged: &[u8]) -> String {
+    fs::write(directory.join("state.db"), damaged).expect("damage");
+    let opened = open(directory);
+    let aside = opened.set_aside.expect("the damage is noticed");
+    assert_eq!(opened.saved, Saved::default());
+    assert_eq!(fs::read(&aside.path).expect("the damaged file is kept"), damaged);
+    assert!(aside.path.starts_with(directory.canonicalize().expect("a path")));
+    aside.reason
+}
+
+#[test]
+fn zeros_text_and_nothing_are_set_aside() {
+    let directory = filled();
+    is_set_aside(directory.path(), &vec![0; 40_960]);
+    is_set_aside(directory.path(), b"");
+    let reason = is_set_aside(directory.path(), "not a database\n".repeat(1000).as_bytes());
+    assert!(reason.contains("not a database"), "{reason}");
+    let kept: Vec<_> = fs::read_dir(directory.path())
+        .expect("the directory")
+        .filter_map(|entry| entry.expect("an entry").file_name().into_string().ok())
+        .filter(|name| name.contains(".damaged-"))
+        .collect();
+    assert_eq!(kept.len(), 3, "{kept:?}");
+    assert!(kept.contains(&"state.db.damaged-1700000000".to_owned()), "{kept:?}");
+}
+
+#[test]
+fn only_the_newest_damaged_files_are_kept() {
+    let directory = tempdir().expect("a directory");
+    for n in 0..=DAMAGED_KEPT {
+        is_set_aside(directory.path(), format!("damage number {n}").as_bytes());
+    }
+    let oldest = directory.path().join("state.db.damaged-1700000000");
+    assert!(!oldest.exists());
+    assert!(directory.path().join("state.db.damaged-1700000001").exists());
+}
+
+#[test]
+fn a_database_of_somebody_else_is_set_aside() {
+    let directory = tempdir().expect("a directory");
+    let file = directory.path().join("state.db");
+    let other = rusqlite::Connection::open(&file).expect("a database");
+    other.execute_batch("CREATE TABLE t (x); PRAGMA user_version = 1;").expect("a table");
+    drop(other);
+    let reason = is_set_aside(directory.path(), &fs::read(&file).expect("the file"));
+    assert_eq!(reason, "it is no state file of jailkeeper");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn a_truncated_or_torn_file_is_consistent_or_set_aside(
+        part in 0.0_f64..1.0,
+        tear in any::<bool>(),
+        log in any::<bool>(),
+    ) {
+        let directory = filled();
+        let mut roster = Roster::default();
+        let writes = many(&mut roster, 520);
+        let mut store = open(directory.path()).store;
+        for write in &writes[500..] {
+            store.commit(&roster, std::slice::from_ref(write), &[]).expect("a commit");
+        }
+        let crashed = tempdir().expect("a directory");
+        for name in ["state.db", "state.db-wal"] {
+            let mut bytes = fs::read(directory.path().join(name)).expect("the file");
+            if log == name.ends_with("wal") {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    clippy::cast_precision_loss,
+                    reason = "a place in a small file"
+                )]
+                let place = (bytes.len() as f64 * part) as usize;
+                if tear {
+                    let end = bytes.len().min(place + 4096);
+                    bytes[place..end].fill(0xa5);
+                } else {
+                    bytes.truncate(place);
+                }
+            }
+            fs::write(crashed.path().join(name), bytes).expect("a copy");
+        }
+        let opened = open(crashed.path());
+        let count = opened.saved.bans.len();
+        if log {
+            prop_assert!(opened.set_aside.is_none());
+            prop_assert!((500..=520).contains(&count), "{} bans", count);
+        } else if opened.set_aside.is_some() {
+            prop_assert_eq!(count, 0);
+        }
+        let mut store = opened.store;
+        prop_assert!(store.commit(&roster, &writes, &[]).is_ok());
+    }
+}
+
+#[test]
+fn what_is_no_file_is_refused_and_stays() {
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().join("state.db");
+    fs::create_dir(&path).expect("a directory");
+    let error = Store::open(directory.path(), NOW).expect_err("no file");
+    assert!(error.to_string().contains("is a directory"), "{error}");
+    assert!(path.is_dir());
+    fs::remove_dir(&path).expect("it is empty");
+    std::os::unix::fs::symlink("/dev/null", &path).expect("a link");
+    let error = Store::open(directory.path(), NOW).expect_err("no file");
+    assert!(error.to_string().contains("is a symbolic link"), "{error}");
+    let error = Store::open(&directory.path().join("missing"), NOW).expect_err("no directory");
+    assert!(matches!(error, StoreError::Directory { .. }), "{error}");
+}
+
+#[test]
+fn a_newer_layout_is_refused_and_left_untouched() {
+    let directory = filled();
+    let file = directory.path().join("state.db");
+    rusqlite::Connection::open(&file)
+        .and_then(|other| other.pragma_update(None, "user_version", 99))
+        .expect("another layout");
+    let before = fs::read(&file).expect("the file");
+    let error = Store::open(directory.path(), NOW).expect_err("it is newer");
+    assert!(matches!(error, StoreError::Newer { found: 99, known: 1, .. }), "{error}");
+    assert!(error.to_string().contains("newer jailkeeper"), "{error}");
+    assert_eq!(fs::read(&file).expect("the file"), before);
+}
+
+#[test]
+fn only_one_may_have_it_open() {
+    let directory = filled();
+    let first = open(directory.path());
+    let error = Store::open(directory.path(), NOW).expect_err("it is in use");
+    assert!(matches!(error, StoreError::InUse { .. }), "{error}");
+    drop(first);
+    let reader = rusqlite::Connection::open(directory.path().join("state.db")).expect("a reader");
+    reader.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+    let error = Store::open(directory.path(), NOW).expect_err("it is locked");
+    assert!(matches!(error, StoreError::Locked { .. }), "{error}");
+    drop(reader);
+    assert_eq!(open(directory.path()).saved.bans.len(), 500);
+}
+
+#[test]
+fn rows_that_make_no_sense_are_told_and_left_out() {
+    let directory = filled();
+    let other = rusqlite::Connection::open(directory.path().join("state.db")).expect("a database");
+    other
+        .execute_batch(
+            "INSERT INTO bans VALUES ('sshd', x'0421c0000201', 0, NULL, 1);
+             INSERT INTO bans VALUES ('sshd', x'', 0, NULL, 1);
+             INSERT INTO bans VALUES ('sshd', x'0420c0000201', 0, NULL, -1);
+             INSERT INTO windows VALUES ('sshd', x'0418c0000201', 0, x'0000000000000001');
+             INSERT INTO windows VALUES ('sshd', x'0420c0000201', 0, x'00');",
+        )
+        .expect("nonsense");
+    drop(other);
+    let mut opened = open(directory.path());
+    assert_eq!(opened.saved.bans.len(), 500);
+    assert_eq!(opened.saved.windows, []);
+    let nonsense = opened.saved.nonsense.expect("it is told");
+    assert_eq!(nonsense.rows, 5);
+    assert_eq!(nonsense.first, "a ban of the jail sshd with the network x'' is no network");
+    let mut roster = Roster::default();
+    let writes = many(&mut roster, 2);
+    let jails = [roster.enrol("sshd")];
+    let whole = Whole { jails: &jails, writes: &writes, positions: &[] };
+    opened.store.rewrite(&roster, whole).expect("a rewrite");
+    drop(opened.store);
+    let saved = open(directory.path()).saved;
+    assert_eq!((saved.bans.len(), saved.nonsense), (2, None));
+}
+
+#[test]
+fn a_rewrite_replaces_its_jails_and_spares_the_others() {
+    let directory = tempdir().expect("a directory");
+    let mut roster = Roster::default();
+    let (sshd, nginx) = (roster.enrol("sshd"), roster.enrol("nginx"));
+    let (one, two) = (network("192.0.2.1"), network("2001:db8::/64"));
+    let mut store = open(directory.path()).store;
+    let writes = [
+        Write::Ban(sshd, one, ban(60)),
+        Write::Window(sshd, two, vec![NOW]),
+        Write::Ban(nginx, one, ban(60)),
+        Write::Window(nginx, two, vec![NOW]),
+    ];
+    store.commit(&roster, &writes, &[("a", position("x", 1))]).expect("a commit");
+    let writes = [Write::Ban(sshd, two, ban(9))];
+    let positions = [("b", position("y", u64::MAX))];
+    let whole = Whole { jails: &[sshd], writes: &writes, positions: &positions };
+    store.rewrite(&roster, whole).expect("a rewrite");
+    let jail = store.jail("sshd").expect("a jail");
+    assert_eq!((jail.bans, jail.windows), (vec![(two, ban(9))], vec![]));
+    let jail = store.jail("nginx").expect("a jail");
+    assert_eq!((jail.bans, jail.windows), (vec![(one, ban(60))], vec![(two, vec![NOW])]));
+    drop(store);
+    assert_eq!(open(directory.path()).saved.positions, [("b".to_owned(), position("y", u64::MAX))]);
+}
+
+#[test]
+fn the_history_has_each_ban_once_and_is_purged_by_age() {
+    let directory = tempdir().expect("a directory");
+    let mut roster = Roster::default();
+    let sshd = roster.enrol("sshd");
+    let offender = network("192.0.2.1");
+    let day = Duration::from_hours(24);
+    let old = BanRecord { since: NOW.minus(day * 3), ..ban(60) };
+    let mut store = open(directory.path()).store;
+    let writes = [
+        Write::Ban(sshd, offender, old),
+        Write::NoBan(sshd, offender),
+        Write::Ban(sshd, offender, ban(60)),
+    ];
+    for _replay in 0..2 {
+        store.commit(&roster, &writes, &[]).expect("a commit");
+    }
+    let both = vec![("sshd".to_owned(), ban(60)), ("sshd".to_owned(), old)];
+    assert_eq!(store.history(offender).expect("a history"), both);
+    let purge = Purge { now: NOW, keep_history: day, keep_windows: day, jails: &["sshd"] };
+    assert_eq!(store.purge(purge).expect("a purge"), 1);
+    assert_eq!(store.history(offender).expect("a history"), both[..1]);
+}
+
+#[test]
+fn a_purge_takes_what_is_over_in_jails_that_do_not_run() {
+    let directory = tempdir().expect("a directory");
+    let mut roster = Roster::default();
+    let (sshd, gone) = (roster.enrol("sshd"), roster.enrol("gone"));
+    let (one, two) = (network("192.0.2.1"), network("192.0.2.2"));
+    let over = BanRecord { until: Until::At(NOW), ..ban(0) };
+    let old = vec![NOW.minus(Duration::from_secs(601))];
+    let mut writes = Vec::new();
+    for jail in [sshd, gone] {
+        writes.push(Write::Ban(jail, one, over));
+        writes.push(Write::Ban(jail, two, ban(60)));
+        writes.push(Write::Window(jail, one, old.clone()));
+        writes.push(Write::Window(jail, two, vec![NOW]));
+    }
+    let mut store = open(directory.path()).store;
+    store.commit(&roster, &writes, &[]).expect("a commit");
+    let purge = Purge {
+        now: NOW,
+        keep_history: Duration::from_hours(24),
+        keep_windows: Duration::from_mins(10),
+        jails: &["sshd"],
+    };
+    assert_eq!(store.purge(purge).expect("a purge"), 2);
+    let jail = store.jail("gone").expect("a jail");
+    assert_eq!((jail.bans, jail.windows), (vec![(two, ban(60))], vec![(two, vec![NOW])]));
+    assert_eq!(store.jail("sshd").expect("a jail").bans.len(), 2);
+}
+
+#[test]
+fn the_history_is_bounded_and_a_hundred_thousand_bans_are_quick() {
+    let directory = tempdir().expect("a directory");
+    let mut roster = Roster::default();
+    let writes = many(&mut roster, 100_000);
+    let mut store = open(directory.path()).store;
+    let start = Instant::now();
+    store.commit(&roster, &writes, &[]).expect("a commit");
+    let written = start.elapsed();
+    drop(store);
+    let start = Instant::now();
+    let mut opened = open(directory.path());
+    let read = start.elapsed();
+    println!("100,000 bans: written in {written:?}, read in {read:?}");
+    assert_eq!(opened.saved.bans.len(), 100_000);
+    assert!(written + read < Duration::from_secs(20), "{written:?} and {read:?}");
+    let shifted = |write: &Write, by: u64| match write {
+        Write::Ban(jail, network, ban) => {
+            let since = ban.since.plus(Duration::from_secs(by));
+            Write::Ban(*jail, *network, BanRecord { since, ..*ban })
+        }
+        other => other.clone(),
+    };
+    for round in 1..3 {
+        let later: Vec<_> = writes.iter().map(|write| shifted(write, round)).collect();
+        opened.store.commit(&roster, &later, &[]).expect("a commit");
+    }
+    drop(opened);
+    let other = rusqlite::Connection::open(directory.path().join("state.db")).expect("a database");
+    let rows: u32 =
+        other.query_row("SELECT count(*) FROM history", [], |row| row.get(0)).expect("a number");
+    assert!(rows <= HISTORY_MOST && rows > HISTORY_MOST / 10 * 9, "{rows} rows");
+}
+
+/// Runs `test` in a directory of a file system of its own, which ends with the thread.
+fn on_small_disk(test: impl FnOnce(&Path) + Send + 'static) {
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().to_owned();
+    let thread = std::thread::spawn(move || {
+        unshare(CloneFlags::CLONE_NEWNS).expect("a mount namespace");
+        let none: Option<&str> = None;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("privacy");
+        mount(Some("small"), &path, Some("tmpfs"), MsFlags::empty(), Some("size=1m"))
+            .expect("a small disk");
+        test(&path);
+    });
+    thread.join().expect("the test on the small disk passes");
+}
+
+#[test]
+fn a_full_disk_is_told_and_a_later_commit_works() {
+    on_small_disk(|path| {
+        let mut roster = Roster::default();
+        let writes = many(&mut roster, 20_000);
+        let mut store = open(path).store;
+        store.commit(&roster, &writes[..10], &[]).expect("a commit");
+        let error = store.commit(&roster, &writes, &[]).expect_err("no room");
+        assert!(matches!(error, StoreError::Full { .. }), "{error}");
+        assert_eq!(store.jail("sshd").expect("a jail").bans.len(), 10);
+        store.commit(&roster, &writes[..20], &[]).expect("a commit that fits");
+        drop(store);
+        let opened = open(path);
+        assert_eq!((opened.saved.bans.len(), opened.set_aside), (20, None));
+    });
+}
+
+#[test]
+fn a_disk_without_any_room_leaves_no_half_made_file() {
+    on_small_disk(|path| {
+        let ballast = path.join("ballast");
+        let full = fs::write(&ballast, vec![1; 2 << 20]).expect_err("the disk is small");
+        assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+        let error = Store::open(path, NOW).expect_err("no room");
+        assert!(matches!(error, StoreError::Full { .. }), "{error}");
+        fs::remove_file(ballast).expect("room");
+        assert_eq!(open(path).set_aside, None);
+    });
+}
+
+#[test]
+fn a_file_system_that_may_only_be_read_is_told() {
+    on_small_disk(|path| {
+        let mut roster = Roster::default();
+        let writes = many(&mut roster, 5);
+        open(path).store.commit(&roster, &writes, &[]).expect("a commit");
+        let none: Option<&str> = None;
+        let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        mount(none, path, none, flags, none).expect("read only");
+        let error = Store::open(path, NOW).expect_err("nothing can be written");
+        assert!(matches!(error, StoreError::ReadOnly { .. }), "{error}");
+        mount(none, path, none, MsFlags::MS_REMOUNT, none).expect("writable again");
+        assert_eq!(open(path).saved.bans.len(), 5);
+    });
+}

@@ -1,1 +1,104 @@
 //! The disk's edge: the state file.
+//!
+//! `state.db` remembers the bans in force, past bans, the attempts that have not led to a ban yet,
+//! and how far each source was read. It is an SQLite database with a write-ahead log. A commit is
+//! not forced to the disk at once (`synchronous=NORMAL`): after a power loss the file is as it was
+//! at some earlier commit, positions and windows together, so the records behind that position are
+//! read again and lead to the same.
+
+mod coding;
+mod error;
+mod file;
+mod saved;
+mod schema;
+mod write;
+
+pub use error::StoreError;
+pub use saved::{JailSaved, Nonsense, Saved, SavedPosition};
+pub use write::{Purge, Whole};
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use crate::keeper::{BanRecord, Network, Timestamp};
+
+/// So many past bans are kept; the oldest make room. About 100 bytes each.
+pub const HISTORY_MOST: u32 = 200_000;
+
+/// So many past bans of one offender are told.
+pub const HISTORY_TOLD: u32 = 100;
+
+/// So many damaged files are kept for a person to look at; the oldest make room.
+pub const DAMAGED_KEPT: usize = 3;
+
+/// The state file, open. As long as this lives, no other process can open it.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+    /// At least as many as there are.
+    history_rows: u32,
+    /// Holds the lock on the directory.
+    _directory: File,
+}
+
+/// What [`Store::open`] found.
+#[derive(Debug)]
+pub struct Opened {
+    /// The open file.
+    pub store: Store,
+    /// What it remembers.
+    pub saved: Saved,
+    /// Whether a damaged file had to make way.
+    pub set_aside: Option<SetAside>,
+}
+
+/// A damaged state file that was moved out of the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// Where it is now.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Store {
+    /// Opens `state.db` in `directory`, or makes it.
+    ///
+    /// A damaged file is set aside as `state.db.damaged-SECONDS` (`now` in Unix seconds) together
+    /// with its write-ahead log, and a fresh one takes its place; the newest [`DAMAGED_KEPT`] such
+    /// files stay.
+    ///
+    /// # Errors
+    ///
+    /// When the directory or the file cannot be used, another process uses it, or the file is of a
+    /// newer jailkeeper; it is left as it is then.
+    pub fn open(directory: &Path, now: Timestamp) -> Result<Opened, StoreError> {
+        file::open(directory, now)
+    }
+
+    /// What the file remembers of one jail, such as one that a reload brings back.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub fn jail(&self, name: &str) -> Result<JailSaved, StoreError> {
+        saved::of_jail(&self.connection, name).map_err(|e| self.error("read", e))
+    }
+
+    /// The past and present bans of exactly this network, the newest first, at most
+    /// [`HISTORY_TOLD`]: jail and ban. A ban that was lifted early still has its first end.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub fn history(&self, network: Network) -> Result<Vec<(String, BanRecord)>, StoreError> {
+        saved::history(&self.connection, network).map_err(|e| self.error("read", e))
+    }
+
+    fn error(&self, doing: &'static str, source: rusqlite::Error) -> StoreError {
+        StoreError::sqlite(doing, &self.path, source)
+    }
+}

@@ -1,0 +1,239 @@
+//! Opening the state file: the lock, the check, and what becomes of a damaged one.
+
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{StoreError, means_damage};
+use super::saved::{self, Saved};
+use super::{DAMAGED_KEPT, Opened, SetAside, Store, schema};
+use crate::keeper::Timestamp;
+
+/// The state file's name in its directory.
+const NAME: &str = "state.db";
+
+/// What SQLite appends to the name for the files beside it.
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// For so long a commit waits for a program that reads the file, such as a backup.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The write-ahead log shrinks to this after a great commit.
+const LOG_BYTES_KEPT: i64 = 4 << 20;
+
+/// More than the damaged files that are kept, in case some were put there by hand.
+const NAMES_TRIED: i64 = 100;
+
+/// Why a file is not taken.
+enum Unfit {
+    Damaged(String),
+    Error(StoreError),
+}
+
+/// See [`Store::open`].
+pub(super) fn open(directory: &Path, now: Timestamp) -> Result<Opened, StoreError> {
+    let directory = directory
+        .canonicalize()
+        .map_err(|source| StoreError::Directory { path: directory.to_owned(), source })?;
+    let lock = lock(&directory)?;
+    let path = directory.join(NAME);
+    let mut set_aside = None;
+    let (connection, saved) = match attempt(&path) {
+        Ok(opened) => opened,
+        Err(Unfit::Error(error)) => return Err(error),
+        Err(Unfit::Damaged(reason)) => {
+            set_aside = Some(SetAside { path: move_aside(&path, now)?, reason });
+            attempt(&path).map_err(|unfit| match unfit {
+                Unfit::Error(error) => error,
+                Unfit::Damaged(reason) => StoreError::Io {
+                    doing: "make a sound state file",
+                    path: path.clone(),
+                    source: io::Error::other(reason),
+                },
+            })?
+        }
+    };
+    let history_rows = saved::history_rows(&connection)
+        .map_err(|source| StoreError::sqlite("read", &path, source))?;
+    let store = Store { connection, path, history_rows, _directory: lock };
+    Ok(Opened { store, saved, set_aside })
+}
+
+/// A lock on the directory itself leaves nothing behind, and holds while the file is replaced.
+fn lock(directory: &Path) -> Result<File, StoreError> {
+    let unusable = |source| StoreError::Directory { path: directory.to_owned(), source };
+    let file = File::open(directory).map_err(unusable)?;
+    if !file.metadata().map_err(unusable)?.is_dir() {
+        return Err(unusable(io::ErrorKind::NotADirectory.into()));
+    }
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: directory.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
+fn attempt(path: &Path) -> Result<(Connection, Saved), Unfit> {
+    let fresh = make_private(path).map_err(Unfit::Error)?;
+    let result = connect(path, fresh);
+    if fresh && result.is_err() {
+        // An empty file would look like a damaged one at the next start. That it stays when it
+        // cannot be removed is seen there.
+        let _ = fs::remove_file(path);
+    }
+    result
+}
+
+/// Makes sure that the file is there and nobody else can read it. Whether it is new.
+fn make_private(path: &Path) -> Result<bool, StoreError> {
+    let failed = |doing, source| StoreError::io(doing, path, source);
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => {
+            if found.permissions().mode() & 0o7777 != 0o600 {
+                fs::set_permissions(path, Permissions::from_mode(0o600))
+                    .map_err(|e| failed("set the mode of", e))?;
+            }
+            Ok(false)
+        }
+        Ok(found) => {
+            let kind = match found.file_type() {
+                kind if kind.is_dir() => "a directory",
+                kind if kind.is_symlink() => "a symbolic link",
+                kind if kind.is_socket() => "a socket",
+                kind if kind.is_fifo() => "a named pipe",
+                _ => "a device",
+            };
+            Err(StoreError::NotAFile { path: path.to_owned(), kind })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)
+                .map_err(|e| failed("make", e))?;
+            // A log without its database belongs to a file that is gone: SQLite must not apply it.
+            for beside in BESIDE.map(|end| with_end(path, end)) {
+                remove_if_there(&beside).map_err(|e| StoreError::io("remove", &beside, e))?;
+            }
+            Ok(true)
+        }
+        Err(error) => Err(failed("look at", error)),
+    }
+}
+
+fn connect(path: &Path, fresh: bool) -> Result<(Connection, Saved), Unfit> {
+    let unfit = |doing| {
+        move |source: rusqlite::Error| {
+            if means_damage(&source) {
+                Unfit::Damaged(source.to_string())
+            } else {
+                Unfit::Error(StoreError::sqlite(doing, path, source))
+            }
+        }
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(unfit("open"))?;
+    // SQLite is content with a file that it may only read, and fails later in obscure ways.
+    if connection.is_readonly("main").map_err(unfit("open"))? {
+        return Err(Unfit::Error(StoreError::ReadOnly { path: path.to_owned() }));
+    }
+    // Until it is clear that the file is ours and sound, closing it must not change it.
+    let leave = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection.set_db_config(leave, true).map_err(unfit("open"))?;
+    connection.busy_timeout(PATIENCE).map_err(unfit("open"))?;
+    // Nobody else may use the file, so the log's index need not be shared memory.
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(unfit("open"))?;
+    connection.pragma_update(None, "temp_store", "MEMORY").map_err(unfit("open"))?;
+    let (application, found) = schema::identity(&connection).map_err(unfit("read"))?;
+    if !fresh {
+        if application != schema::APPLICATION || found == 0 {
+            return Err(Unfit::Damaged("it is no state file of jailkeeper".into()));
+        }
+        let known = schema::newest();
+        if found > known {
+            let path = path.to_owned();
+            return Err(Unfit::Error(StoreError::Newer { path, found, known }));
+        }
+        check(&connection).map_err(unfit("check"))?.map_or(Ok(()), |e| Err(Unfit::Damaged(e)))?;
+    }
+    prepare(&mut connection, found).map_err(unfit("prepare"))?;
+    let saved = saved::all(&connection).map_err(unfit("read"))?;
+    connection.set_db_config(leave, false).map_err(unfit("open"))?;
+    Ok((connection, saved))
+}
+
+/// What SQLite finds wrong with the file's structure.
+fn check(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok((verdict != "ok").then_some(verdict))
+}
+
+fn prepare(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    if found < schema::newest() {
+        schema::migrate(connection)?;
+        // Into the file itself at once: a database without its tables would look damaged.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    }
+    connection.pragma_update(None, "synchronous", "NORMAL")
+}
+
+fn move_aside(path: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
+    let failed = |source| StoreError::io("set aside", path, source);
+    // Of the names, only those of the files that are kept can be taken.
+    let aside = (0..=NAMES_TRIED)
+        .map(|n| with_end(path, &format!(".damaged-{}", now.seconds().saturating_add(n))))
+        .find(|aside| fs::symlink_metadata(aside).is_err())
+        .ok_or_else(|| failed(io::ErrorKind::AlreadyExists.into()))?;
+    fs::rename(path, &aside).map_err(failed)?;
+    for end in BESIDE {
+        match fs::rename(with_end(path, end), with_end(&aside, end)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+    }
+    forget_oldest(path).map_err(failed)?;
+    Ok(aside)
+}
+
+fn forget_oldest(path: &Path) -> io::Result<()> {
+    let mut kept = Vec::new();
+    for entry in fs::read_dir(path.parent().unwrap_or(Path::new("/")))? {
+        let name = entry?.file_name();
+        let seconds = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(NAME)?.strip_prefix(".damaged-")?.parse().ok());
+        kept.extend(seconds.map(|seconds: i64| (seconds, path.with_file_name(name))));
+    }
+    kept.sort_unstable();
+    for (_, oldest) in kept.iter().rev().skip(DAMAGED_KEPT) {
+        remove_if_there(oldest)?;
+        for end in BESIDE {
+            remove_if_there(&with_end(oldest, end))?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}

@@ -1,0 +1,250 @@
+//! What is written into the state file.
+
+use std::time::Duration;
+
+use rusqlite::{Transaction, TransactionBehavior, params};
+
+use super::coding::{encode_network, encode_times, encode_until};
+use super::saved::{self, SavedPosition};
+use super::{HISTORY_MOST, Store, StoreError};
+use crate::keeper::{BanRecord, JailId, Network, Roster, Timestamp, Write};
+
+/// So many rows of each table go in one [`Store::purge`], so that the loop is held up for some
+/// milliseconds only; the next purge takes the next ones.
+const PURGE_STEP: u32 = 10_000;
+
+/// When the history is full, so many more go at once than must, so that not every commit after
+/// that has to look for the oldest.
+const HISTORY_SLACK: u32 = HISTORY_MOST / 100;
+
+/// The whole state of some jails, and of all sources.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole<'a> {
+    /// These jails have what `writes` say, and nothing else. Jails that are not named keep what
+    /// they have.
+    pub jails: &'a [JailId],
+    /// Their bans and windows.
+    pub writes: &'a [Write],
+    /// The sources.
+    pub positions: &'a [(&'a str, SavedPosition)],
+}
+
+/// What may be forgotten.
+#[derive(Clone, Copy, Debug)]
+pub struct Purge<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// Bans that began longer ago leave the history.
+    pub keep_history: Duration,
+    /// Windows of jails that are not running go when their last attempt is longer ago.
+    pub keep_windows: Duration,
+    /// The jails that are running; what is in force there is the keeper's to end.
+    pub jails: &'a [&'a str],
+}
+
+impl Store {
+    /// Writes all of this, or nothing. Each ban enters the history; a ban that is written twice
+    /// stands there once.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written; a later commit may work again.
+    ///
+    /// # Panics
+    ///
+    /// When a jail is not of this roster.
+    pub fn commit(
+        &mut self,
+        names: &Roster,
+        writes: &[Write],
+        positions: &[(&str, SavedPosition)],
+    ) -> Result<(), StoreError> {
+        let before = self.history_rows;
+        self.history_rows = self.transact("write", |transaction| {
+            put(transaction, names, writes)?;
+            put_positions(transaction, positions)?;
+            bound_history(transaction, before, writes)
+        })?;
+        Ok(())
+    }
+
+    /// Replaces what is stored by the whole state, such as after commits that failed.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written; everything stays as it was then.
+    ///
+    /// # Panics
+    ///
+    /// When a jail is not of this roster.
+    pub fn rewrite(&mut self, names: &Roster, whole: Whole<'_>) -> Result<(), StoreError> {
+        let before = self.history_rows;
+        self.history_rows = self.transact("rewrite", |transaction| {
+            for jail in whole.jails {
+                let name = names.name(*jail);
+                transaction.execute("DELETE FROM bans WHERE jail = ?1", [name])?;
+                transaction.execute("DELETE FROM windows WHERE jail = ?1", [name])?;
+            }
+            transaction.execute("DELETE FROM positions", [])?;
+            put(transaction, names, whole.writes)?;
+            put_positions(transaction, whole.positions)?;
+            bound_history(transaction, before, whole.writes)
+        })?;
+        Ok(())
+    }
+
+    /// Forgets what is too old, at most 10,000 rows of a kind. The number of rows that went.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn purge(&mut self, purge: Purge<'_>) -> Result<usize, StoreError> {
+        let jails = serde_json::json!(purge.jails).to_string();
+        let oldest_ban = purge.now.minus(purge.keep_history).micros();
+        let oldest_window = purge.now.minus(purge.keep_windows).micros();
+        self.transact("clean", |transaction| {
+            let history = transaction.execute(
+                "DELETE FROM history WHERE (network, since, jail) IN
+                     (SELECT network, since, jail FROM history WHERE since < ?1 LIMIT ?2)",
+                params![oldest_ban, PURGE_STEP],
+            )?;
+            let bans = transaction.execute(
+                "DELETE FROM bans WHERE (jail, network) IN
+                     (SELECT jail, network FROM bans WHERE until <= ?1
+                      AND jail NOT IN (SELECT value FROM json_each(?2)) LIMIT ?3)",
+                params![purge.now.micros(), jails, PURGE_STEP],
+            )?;
+            let windows = transaction.execute(
+                "DELETE FROM windows WHERE (jail, network) IN
+                     (SELECT jail, network FROM windows WHERE newest < ?1
+                      AND jail NOT IN (SELECT value FROM json_each(?2)) LIMIT ?3)",
+                params![oldest_window, jails, PURGE_STEP],
+            )?;
+            Ok(history + bans + windows)
+        })
+    }
+
+    fn transact<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let run = || {
+            let transaction =
+                self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let result = work(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        };
+        run().map_err(|source| StoreError::sqlite(doing, &self.path, source))
+    }
+}
+
+/// Makes room when the history is full. `before` is at least the number of rows without these
+/// writes; the result is at least the number with them.
+fn bound_history(
+    transaction: &Transaction<'_>,
+    before: u32,
+    writes: &[Write],
+) -> rusqlite::Result<u32> {
+    let bans = writes.iter().filter(|write| matches!(write, Write::Ban(..))).count();
+    let rows = before.saturating_add(u32::try_from(bans).unwrap_or(u32::MAX));
+    if rows <= HISTORY_MOST {
+        return Ok(rows);
+    }
+    let rows = saved::history_rows(transaction)?;
+    if rows <= HISTORY_MOST {
+        return Ok(rows);
+    }
+    transaction.execute(
+        "DELETE FROM history WHERE (network, since, jail) IN
+             (SELECT network, since, jail FROM history ORDER BY since LIMIT ?1)",
+        [rows - HISTORY_MOST + HISTORY_SLACK],
+    )?;
+    saved::history_rows(transaction)
+}
+
+fn put(transaction: &Transaction<'_>, names: &Roster, writes: &[Write]) -> rusqlite::Result<()> {
+    for write in writes {
+        match write {
+            Write::Ban(jail, network, ban) => {
+                put_ban(transaction, names.name(*jail), *network, ban)?;
+            }
+            Write::NoBan(jail, network) => transaction
+                .prepare_cached("DELETE FROM bans WHERE jail = ?1 AND network = ?2")?
+                .execute(params![names.name(*jail), encode_network(*network)])
+                .map(drop)?,
+            Write::Window(jail, network, times) => {
+                put_window(transaction, names.name(*jail), *network, times)?;
+            }
+            Write::NoWindow(jail, network) => {
+                put_window(transaction, names.name(*jail), *network, &[])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn put_ban(
+    transaction: &Transaction<'_>,
+    jail: &str,
+    network: Network,
+    ban: &BanRecord,
+) -> rusqlite::Result<()> {
+    let row = params![
+        jail,
+        encode_network(network),
+        ban.since.micros(),
+        encode_until(ban.until),
+        ban.attempts
+    ];
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO bans (jail, network, since, until, attempts)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(row)?;
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO history (jail, network, since, until, attempts)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(row)?;
+    Ok(())
+}
+
+fn put_window(
+    transaction: &Transaction<'_>,
+    jail: &str,
+    network: Network,
+    times: &[Timestamp],
+) -> rusqlite::Result<()> {
+    let network = encode_network(network);
+    let Some(newest) = times.iter().max() else {
+        return transaction
+            .prepare_cached("DELETE FROM windows WHERE jail = ?1 AND network = ?2")?
+            .execute(params![jail, network])
+            .map(drop);
+    };
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO windows (jail, network, newest, times)
+             VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![jail, network, newest.micros(), encode_times(times)])
+        .map(drop)
+}
+
+fn put_positions(
+    transaction: &Transaction<'_>,
+    positions: &[(&str, SavedPosition)],
+) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO positions (source, cursor, sequence) VALUES (?1, ?2, ?3)",
+    )?;
+    for (source, position) in positions {
+        let sequence = position.sequence.cast_signed();
+        statement.execute(params![source, position.cursor, sequence])?;
+    }
+    Ok(())
+}
