@@ -1,2 +1,7 @@
-//! placeholder
-fn main() {}
+//! The client.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    jailkeeper::cli::run(std::env::args_os())
+}

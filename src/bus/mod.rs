@@ -1,1 +1,41 @@
-//! The D-Bus edge: the service's interfaces and the client's proxies.
+//! The D-Bus edge: what the service shows and takes on the system bus, and the client's proxies.
+//!
+//! The edge knows nothing of the loop. Calls come out of it as [`Request`]s, what it shows goes in
+//! as [`Snapshot`]s and [`Announcement`]s, and none of these ever makes the loop wait.
+
+pub mod client;
+
+mod answer;
+mod call;
+mod error;
+mod jail;
+mod manager;
+mod outbox;
+mod path;
+mod service;
+mod session;
+mod snapshot;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use answer::AnswerSender;
+pub use call::{BanRow, BusAnswer, Call, Calls, Failure, Link, MAX_ADDRESSES, Request};
+pub use error::{BusError, Error};
+pub use outbox::{Dropped, MAX_ANNOUNCEMENTS};
+pub use path::jail_path;
+pub use service::Bus;
+pub use snapshot::{Announcement, Health, JailSettings, JailSnapshot, JailState, Snapshot, Tally};
+
+/// The service's name on the bus.
+pub const NAME: &str = "org.jailkeeper1";
+
+/// The object of [`MANAGER`].
+pub const PATH: &str = "/org/jailkeeper1";
+
+/// The interface of the whole service.
+pub const MANAGER: &str = "org.jailkeeper1.Manager";
+
+/// The interface of each jail's object.
+pub const JAIL: &str = "org.jailkeeper1.Jail";

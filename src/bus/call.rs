@@ -1,0 +1,125 @@
+//! What callers ask of the service, and what they may be answered.
+
+use std::sync::Arc;
+
+use crate::keeper::{Answer, Network, Sentence, Spared, Timestamp, Until};
+
+use super::answer::AnswerSender;
+
+/// A call names at most this many addresses: a whole blocklist, and yet only some milliseconds of
+/// parsing, during which no other call is served.
+pub const MAX_ADDRESSES: usize = 100_000;
+
+/// What somebody asks of the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Keep these out.
+    Ban {
+        /// The jail's name.
+        jail: String,
+        /// Whom, never empty.
+        networks: Vec<Network>,
+        /// For how long; none is the jail's own time.
+        sentence: Option<Sentence>,
+    },
+    /// Let these in again.
+    Unban {
+        /// The jail's name; none is every jail.
+        jail: Option<String>,
+        /// Whom, never empty; none is everybody.
+        networks: Option<Vec<Network>>,
+    },
+    /// Tell who is kept out.
+    ListBans {
+        /// The jail's name; none is every jail.
+        jail: Option<String>,
+    },
+    /// Read the configuration again.
+    Reload,
+}
+
+/// A call, and where its answer goes.
+#[derive(Debug)]
+pub struct Request {
+    /// What is asked.
+    pub call: Call,
+    /// Where the answer goes.
+    pub answer: AnswerSender,
+}
+
+/// The answer to a [`Call`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BusAnswer {
+    /// It is done, for this many bans.
+    Done(u32),
+    /// The bans in force, to [`Call::ListBans`].
+    Bans(Vec<BanRow>),
+    /// It is not done.
+    Failed(Failure),
+}
+
+impl From<Answer> for BusAnswer {
+    fn from(answer: Answer) -> Self {
+        Self::Failed(match answer {
+            Answer::Done(bans) => return Self::Done(bans),
+            Answer::Spared(network, why) => Failure::Ignored(network, why),
+            Answer::TooWide(network) => Failure::TooWide(network),
+            Answer::NoSuchJail => Failure::NoSuchJail,
+            Answer::Refused(reason) => Failure::Refused(reason),
+        })
+    }
+}
+
+/// Why a call was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The call names a jail that is not there.
+    NoSuchJail,
+    /// Nobody was banned, because this network is spared.
+    Ignored(Network, Spared),
+    /// Nobody was banned, because this network is wider than what the jail bans.
+    TooWide(Network),
+    /// The firewall refused; what it said.
+    Refused(String),
+    /// The configuration has mistakes and the old one stays in force; all diagnostics as one text.
+    ReloadFailed(String),
+}
+
+/// One ban in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BanRow {
+    /// In this jail.
+    pub jail: Arc<str>,
+    /// This network.
+    pub network: Network,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when.
+    pub until: Until,
+    /// For this many attempts; zero for a ban by hand.
+    pub attempts: u32,
+}
+
+/// The receiver of what the bus brings. Its functions run on the bus's own thread and must not
+/// wait.
+pub trait Calls: Send + Sync + 'static {
+    /// Takes a request in.
+    ///
+    /// # Errors
+    ///
+    /// Gives the request back when there is no room for it; the caller is told to come again.
+    fn request(&self, request: Request) -> Result<(), Request>;
+
+    /// The connection to the bus was lost, or has come back. Meanwhile the bus tries again by
+    /// itself.
+    fn link(&self, link: Link);
+}
+
+/// What became of the connection to the bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// It is lost, or could not be had again, for this reason.
+    Lost(String),
+    /// It stands, and the name is ours again.
+    Restored,
+}

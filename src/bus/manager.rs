@@ -1,0 +1,173 @@
+//! The object of the whole service: the border at which callers' texts become the keeper's values.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use zbus::interface;
+use zbus::object_server::SignalEmitter;
+use zbus::wire::OwnedObjectPath;
+
+use crate::keeper::{Network, Sentence};
+
+use super::answer::answer;
+use super::call::{BanRow, BusAnswer, Call, Calls, MAX_ADDRESSES, Request};
+use super::error::Error;
+use super::path::jail_path;
+use super::snapshot::Snapshot;
+use super::text;
+
+/// The longest ban that ends: a hundred years, which every clock and timer on the way can count.
+const LONGEST_BAN_SECONDS: i64 = 100 * 366 * 24 * 60 * 60;
+
+/// One row of `ListBans`: jail, offender, since, until, attempts.
+type Row = (String, String, i64, i64, u32);
+
+/// Takes calls, and shows how the service is.
+pub(super) struct Manager {
+    calls: Arc<dyn Calls>,
+    shown: Mutex<Arc<Snapshot>>,
+}
+
+impl Manager {
+    pub(super) fn new(calls: Arc<dyn Calls>, shown: Arc<Snapshot>) -> Self {
+        Self { calls, shown: Mutex::new(shown) }
+    }
+
+    pub(super) fn show(&self, snapshot: Arc<Snapshot>) {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    }
+
+    fn shown(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.shown.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn ask(&self, jail: &str, call: Call) -> Result<BusAnswer, Error> {
+        let (sender, receiver) = answer();
+        self.calls.request(Request { call, answer: sender }).map_err(|_| Error::busy())?;
+        match receiver.await {
+            Some(BusAnswer::Failed(failure)) => Err(Error::failed(jail, failure)),
+            Some(answer) => Ok(answer),
+            None => Err(Error::stopping()),
+        }
+    }
+}
+
+/// Times are unix seconds; an end of -1 is never.
+#[interface(name = "org.jailkeeper1.Manager")]
+impl Manager {
+    /// Bans addresses or networks in a jail, all of them or none, for so many seconds: 0 is the
+    /// jail's own time, -1 for ever. The reply comes when the firewall has them.
+    async fn ban(&self, jail: String, addresses: Vec<&str>, seconds: i64) -> Result<(), Error> {
+        let sentence = sentence(seconds)?;
+        let networks = networks(&addresses)?.ok_or_else(Error::no_address)?;
+        self.ask(&jail, Call::Ban { jail: jail.clone(), networks, sentence }).await.map(drop)
+    }
+
+    /// Lifts the bans that overlap the addresses, or all bans if none is given, in a jail, or in
+    /// every jail if its name is empty. Returns how many.
+    #[zbus(out_args("lifted"))]
+    async fn unban(&self, jail: String, addresses: Vec<&str>) -> Result<u32, Error> {
+        let networks = networks(&addresses)?;
+        match self.ask(&jail, Call::Unban { jail: named(&jail), networks }).await? {
+            BusAnswer::Done(lifted) => Ok(lifted),
+            BusAnswer::Bans(_) | BusAnswer::Failed(_) => Err(Error::another_answer()),
+        }
+    }
+
+    /// The bans in force in a jail, or in every jail if its name is empty: jail, offender, since,
+    /// until, attempts.
+    #[zbus(out_args("bans"))]
+    async fn list_bans(&self, jail: String) -> Result<Vec<Row>, Error> {
+        match self.ask(&jail, Call::ListBans { jail: named(&jail) }).await? {
+            BusAnswer::Bans(bans) => Ok(bans.into_iter().map(row).collect()),
+            BusAnswer::Done(_) | BusAnswer::Failed(_) => Err(Error::another_answer()),
+        }
+    }
+
+    /// Reads the configuration again. If it has mistakes, all of them are in the error's text and
+    /// the old rules stay in force.
+    async fn reload(&self) -> Result<(), Error> {
+        self.ask("", Call::Reload).await.map(drop)
+    }
+
+    /// The jails that are switched on, and their objects.
+    #[zbus(out_args("jails"))]
+    fn list_jails(&self) -> Result<Vec<(String, OwnedObjectPath)>, Error> {
+        let object = |name: &Arc<str>| {
+            let path = OwnedObjectPath::try_from(jail_path(name))?;
+            Ok((name.to_string(), path))
+        };
+        self.shown().jails.keys().map(object).collect()
+    }
+
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn version(&self) -> String {
+        self.shown().version.clone()
+    }
+
+    /// How the service is, as one sentence.
+    #[zbus(property)]
+    fn state(&self) -> String {
+        text::clean(&self.shown().state)
+    }
+
+    /// The names of the jails that are switched on.
+    #[zbus(property)]
+    fn jails(&self) -> Vec<String> {
+        self.shown().jails.keys().map(ToString::to_string).collect()
+    }
+
+    /// The firewall keeps an offender out.
+    #[zbus(signal)]
+    pub(super) async fn banned(
+        emitter: &SignalEmitter<'_>,
+        jail: &str,
+        offender: &str,
+        until: i64,
+        attempts: u32,
+    ) -> zbus::Result<()>;
+
+    /// A ban is over: "expired", "by-hand", "ignored", "jail-gone", "prefix-changed" or
+    /// "made-room".
+    #[zbus(signal)]
+    pub(super) async fn unbanned(
+        emitter: &SignalEmitter<'_>,
+        jail: &str,
+        offender: &str,
+        why: &str,
+    ) -> zbus::Result<()>;
+}
+
+/// None for the jail's own time.
+fn sentence(seconds: i64) -> Result<Option<Sentence>, Error> {
+    match seconds {
+        -1 => Ok(Some(Sentence::Forever)),
+        0 => Ok(None),
+        1..=LONGEST_BAN_SECONDS => {
+            Ok(Some(Sentence::For(Duration::from_secs(seconds.unsigned_abs()))))
+        }
+        _ => Err(Error::invalid_time(seconds, LONGEST_BAN_SECONDS)),
+    }
+}
+
+/// None if there is no address.
+fn networks(addresses: &[&str]) -> Result<Option<Vec<Network>>, Error> {
+    if addresses.len() > MAX_ADDRESSES {
+        return Err(Error::too_many(addresses.len()));
+    }
+    if addresses.is_empty() {
+        return Ok(None);
+    }
+    let read = |text: &&str| text.parse().map_err(|why| Error::not_an_address(text, &why));
+    addresses.iter().map(read).collect::<Result<_, _>>().map(Some)
+}
+
+/// None if the name is empty.
+fn named(jail: &str) -> Option<String> {
+    (!jail.is_empty()).then(|| jail.to_owned())
+}
+
+fn row(ban: BanRow) -> Row {
+    let BanRow { jail, network, since, until, attempts } = ban;
+    (jail.to_string(), network.to_string(), since.seconds(), until.unix_seconds(), attempts)
+}

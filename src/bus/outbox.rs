@@ -1,0 +1,140 @@
+//! What the loop has said and the bus has not yet sent.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use super::snapshot::{Announcement, Snapshot};
+
+/// So many signals wait at most: enough for the unban of everybody in a large jail at once.
+pub const MAX_ANNOUNCEMENTS: usize = 131_072;
+
+/// A signal was not queued, because too many wait already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{MAX_ANNOUNCEMENTS} signals wait for the bus already; {so_far} were dropped so far")]
+pub struct Dropped {
+    /// How many were dropped since the start, with this one.
+    pub so_far: u64,
+}
+
+/// Only the last snapshot counts; announcements keep their order.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    state: Mutex<State>,
+    closing: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    snapshot: Arc<Snapshot>,
+    fresh: bool,
+    announcements: VecDeque<Announcement>,
+    dropped: u64,
+    closing: bool,
+    waiting: Option<Waker>,
+}
+
+/// What is to be sent next, in this order.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    pub(super) snapshot: Option<Arc<Snapshot>>,
+    pub(super) announcements: VecDeque<Announcement>,
+    /// Whether this is the last one.
+    pub(super) closing: bool,
+}
+
+impl Outbox {
+    pub(super) fn new(first: Arc<Snapshot>) -> Self {
+        Self {
+            state: Mutex::new(State {
+                snapshot: first,
+                fresh: false,
+                announcements: VecDeque::new(),
+                dropped: 0,
+                closing: false,
+                waiting: None,
+            }),
+            closing: Condvar::new(),
+        }
+    }
+
+    pub(super) fn publish(&self, snapshot: Arc<Snapshot>) {
+        let mut state = self.lock();
+        state.snapshot = snapshot;
+        state.fresh = true;
+        wake(state);
+    }
+
+    pub(super) fn announce(&self, announcement: Announcement) -> Result<(), Dropped> {
+        let mut state = self.lock();
+        if state.announcements.len() >= MAX_ANNOUNCEMENTS {
+            state.dropped += 1;
+            return Err(Dropped { so_far: state.dropped });
+        }
+        state.announcements.push_back(announcement);
+        wake(state);
+        Ok(())
+    }
+
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closing = true;
+        self.closing.notify_all();
+        wake(state);
+    }
+
+    /// The last snapshot, for objects that are made anew.
+    pub(super) fn latest(&self) -> Arc<Snapshot> {
+        let mut state = self.lock();
+        state.fresh = false;
+        Arc::clone(&state.snapshot)
+    }
+
+    /// Everything that is to be sent, as soon as there is anything.
+    pub(super) async fn next(&self) -> Parcel {
+        poll_fn(|context| {
+            let mut state = self.lock();
+            if !state.fresh && state.announcements.is_empty() && !state.closing {
+                state.waiting = Some(context.waker().clone());
+                return Poll::Pending;
+            }
+            let snapshot = state.fresh.then(|| Arc::clone(&state.snapshot));
+            state.fresh = false;
+            Poll::Ready(Parcel {
+                snapshot,
+                announcements: std::mem::take(&mut state.announcements),
+                closing: state.closing,
+            })
+        })
+        .await
+    }
+
+    /// Takes back what could not be sent; it stands before what has come since.
+    pub(super) fn put_back(&self, mut unsent: VecDeque<Announcement>) {
+        let mut state = self.lock();
+        unsent.append(&mut state.announcements);
+        state.announcements = unsent;
+    }
+
+    /// Waits for `pause`, or until the service stops: then it is true.
+    pub(super) fn closes_within(&self, pause: Duration) -> bool {
+        let state = self.lock();
+        let waited = self.closing.wait_timeout_while(state, pause, |state| !state.closing);
+        waited.unwrap_or_else(PoisonError::into_inner).0.closing
+    }
+
+    /// The state is whole after every line that holds the lock, so a panic does not spoil it.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wake(mut state: MutexGuard<'_, State>) {
+    let waiting = state.waiting.take();
+    drop(state);
+    if let Some(waker) = waiting {
+        waker.wake();
+    }
+}

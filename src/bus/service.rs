@@ -1,0 +1,154 @@
+//! The service on the bus: a thread of its own that connects, serves, and connects again.
+
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use super::call::{Calls, Link};
+use super::error::BusError;
+use super::outbox::{Dropped, Outbox};
+use super::session::Session;
+use super::snapshot::{Announcement, Snapshot};
+
+/// After a lost connection it is tried again this soon; then after twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// And at the latest after this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// So long may the last signals and replies take when the service stops. A bus that reads nothing
+/// any more must not keep the service from ending.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// The service's place on the bus.
+#[derive(Debug)]
+pub struct Bus {
+    outbox: Arc<Outbox>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl Bus {
+    /// Takes the name on the system bus, after every object of `first` is there.
+    ///
+    /// # Errors
+    ///
+    /// When the bus cannot be reached, or does not give the name.
+    pub fn serve(calls: Arc<dyn Calls>, first: Arc<Snapshot>) -> Result<Self, BusError> {
+        Self::start(None, calls, first)
+    }
+
+    /// Does the same on the bus at `address`, which is in the form of the D-Bus specification.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bus::serve`].
+    pub fn serve_at(
+        address: &str,
+        calls: Arc<dyn Calls>,
+        first: Arc<Snapshot>,
+    ) -> Result<Self, BusError> {
+        Self::start(Some(address.to_owned()), calls, first)
+    }
+
+    fn start(
+        address: Option<String>,
+        calls: Arc<dyn Calls>,
+        first: Arc<Snapshot>,
+    ) -> Result<Self, BusError> {
+        let outbox = Arc::new(Outbox::new(first));
+        let (started, start) = mpsc::channel();
+        let (end, ended) = mpsc::channel();
+        let service = Service { address, calls, outbox: Arc::clone(&outbox) };
+        thread::Builder::new()
+            .name("bus".to_owned())
+            .spawn(move || {
+                service.run(&started);
+                drop(end);
+            })
+            .map_err(BusError::Thread)?;
+        start.recv().unwrap_or(Err(BusError::Closed))?;
+        Ok(Self { outbox, ended })
+    }
+
+    /// Shows this from now on. Never waits; of snapshots that come faster than the bus takes them
+    /// only the last is shown.
+    pub fn publish(&self, snapshot: Arc<Snapshot>) {
+        self.outbox.publish(snapshot);
+    }
+
+    /// Queues a signal. Never waits; signals are sent in the order of these calls.
+    ///
+    /// # Errors
+    ///
+    /// When too many signals wait already, and this one is not sent.
+    pub fn announce(&self, announcement: Announcement) -> Result<(), Dropped> {
+        self.outbox.announce(announcement)
+    }
+
+    /// Sends what is queued, gives the name back and leaves the bus. Every [`super::Request`]
+    /// should be answered or dropped by now: replies that are still open are waited for, though
+    /// not for long.
+    pub fn close(self) {
+        self.outbox.close();
+        // Whether the farewell was in time or not, there is nothing more to do.
+        let _ = self.ended.recv_timeout(FAREWELL);
+    }
+}
+
+impl Drop for Bus {
+    fn drop(&mut self) {
+        self.outbox.close();
+    }
+}
+
+/// What the thread works with.
+struct Service {
+    address: Option<String>,
+    calls: Arc<dyn Calls>,
+    outbox: Arc<Outbox>,
+}
+
+impl Service {
+    /// Serves until the service stops, on one connection after the other. The first attempt's
+    /// result goes to `started`, and nothing is tried again if that one fails.
+    fn run(&self, started: &mpsc::Sender<Result<(), BusError>>) {
+        let mut first = true;
+        let mut told = None;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let up = || {
+                if first {
+                    // Nobody waits for this any more only if the process is ending.
+                    drop(started.send(Ok(())));
+                } else {
+                    self.calls.link(Link::Restored);
+                }
+                first = false;
+                told = None;
+                pause = FIRST_PAUSE;
+            };
+            let Err(error) = zbus::block_on(self.session(up)) else { return };
+            if first {
+                drop(started.send(Err(error)));
+                return;
+            }
+            let reason = error.to_string();
+            if told.as_ref() != Some(&reason) {
+                self.calls.link(Link::Lost(reason.clone()));
+                told = Some(reason);
+            }
+            if self.outbox.closes_within(pause) {
+                return;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn session(&self, up: impl FnOnce()) -> Result<(), BusError> {
+        let calls = Arc::clone(&self.calls);
+        let first = self.outbox.latest();
+        let session = Session::open(self.address.as_deref(), calls, first).await?;
+        up();
+        session.serve(&self.outbox).await
+    }
+}

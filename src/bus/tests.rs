@@ -1,0 +1,103 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::answer::answer;
+use super::outbox::{Outbox, Parcel};
+use super::{Announcement, BusAnswer, Failure, Snapshot, jail_path};
+use crate::keeper::{Answer, Network, Spared, Until};
+
+#[test]
+fn a_jails_path_is_escaped_as_systemd_does_it() {
+    let cases = [
+        ("sshd", "sshd"),
+        ("nginx-http-auth", "nginx_2dhttp_2dauth"),
+        ("a_b", "a_5fb"),
+        ("3proxy", "_33proxy"),
+        ("web2", "web2"),
+        ("", "_"),
+        ("é", "_c3_a9"),
+    ];
+    for (name, label) in cases {
+        assert_eq!(jail_path(name), format!("/org/jailkeeper1/jail/{label}"), "{name}");
+    }
+}
+
+#[test]
+fn an_answer_finds_its_way_from_another_thread() {
+    let (sender, receiver) = answer();
+    let loop_thread = std::thread::spawn(move || sender.send(BusAnswer::Done(3)));
+    assert_eq!(zbus::block_on(receiver), Some(BusAnswer::Done(3)));
+    loop_thread.join().expect("no panic");
+
+    let (sender, receiver) = answer();
+    drop(sender);
+    assert_eq!(zbus::block_on(receiver), None);
+}
+
+#[test]
+fn the_keepers_answers_are_the_callers() {
+    let network: Network = "192.0.2.1".parse().expect("an address");
+    let cases = [
+        (Answer::Done(2), BusAnswer::Done(2)),
+        (Answer::NoSuchJail, BusAnswer::Failed(Failure::NoSuchJail)),
+        (
+            Answer::Spared(network, Spared::OwnAddress),
+            BusAnswer::Failed(Failure::Ignored(network, Spared::OwnAddress)),
+        ),
+        (Answer::TooWide(network), BusAnswer::Failed(Failure::TooWide(network))),
+        (Answer::Refused("no".into()), BusAnswer::Failed(Failure::Refused("no".into()))),
+    ];
+    for (from, to) in cases {
+        assert_eq!(BusAnswer::from(from), to);
+    }
+}
+
+fn snapshot(state: &str) -> Arc<Snapshot> {
+    let (version, jails) = ("1".to_owned(), [].into());
+    Arc::new(Snapshot { version, state: state.to_owned(), jails })
+}
+
+fn banned(attempts: u32) -> Announcement {
+    let offender = "192.0.2.1".parse().expect("an address");
+    Announcement::Banned { jail: "sshd".into(), offender, until: Until::Forever, attempts }
+}
+
+#[test]
+fn only_the_last_snapshot_counts_but_every_announcement() {
+    let outbox = Outbox::new(snapshot("first"));
+    for state in ["second", "third"] {
+        outbox.publish(snapshot(state));
+    }
+    outbox.announce(banned(1)).expect("there is room");
+    outbox.announce(banned(2)).expect("there is room");
+    let parcel = zbus::block_on(outbox.next());
+    assert_eq!(parcel.snapshot, Some(snapshot("third")));
+    assert_eq!(parcel.announcements, [banned(1), banned(2)]);
+
+    // What could not be sent stands before what has come since.
+    outbox.announce(banned(3)).expect("there is room");
+    outbox.put_back([banned(2)].into());
+    outbox.close();
+    let Parcel { snapshot: none, announcements, closing } = zbus::block_on(outbox.next());
+    assert_eq!((none, closing), (None, true));
+    assert_eq!(announcements, [banned(2), banned(3)]);
+}
+
+#[test]
+fn a_new_connection_shows_the_last_snapshot_and_is_not_told_it_again() {
+    let outbox = Outbox::new(snapshot("first"));
+    outbox.publish(snapshot("second"));
+    assert_eq!(outbox.latest(), snapshot("second"));
+    outbox.close();
+    assert_eq!(zbus::block_on(outbox.next()).snapshot, None);
+}
+
+#[test]
+fn who_waits_to_connect_again_is_woken_when_the_service_stops() {
+    let outbox = Arc::new(Outbox::new(snapshot("first")));
+    assert!(!outbox.closes_within(Duration::from_millis(1)));
+    let waiting = Arc::clone(&outbox);
+    let thread = std::thread::spawn(move || waiting.closes_within(Duration::from_mins(10)));
+    outbox.close();
+    assert!(thread.join().expect("no panic"));
+}

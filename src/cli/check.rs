@@ -1,0 +1,138 @@
+//! `jailkeeper check`: is the configuration right, and do the filters what their samples say?
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::exit;
+use crate::rules::{self, BrokenJail, Diagnostic, Filter, Sample, Severity, Texts, Verdict};
+
+/// What the check found.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The names of the jails that would run.
+    pub jails: Vec<String>,
+    /// The jails that are enabled but would not run.
+    pub broken: Vec<BrokenJail>,
+    /// How many samples were run.
+    pub samples: usize,
+    /// The samples of which the filter says something else.
+    pub failures: Vec<SampleFailure>,
+    /// The mistakes.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A sample of which the filter says something else.
+#[derive(Debug, Serialize)]
+pub struct SampleFailure {
+    /// The filter.
+    pub filter: String,
+    /// Its mode.
+    pub mode: String,
+    /// The file of the sample.
+    pub path: PathBuf,
+    /// The line of the sample, from 1.
+    pub line: usize,
+    /// The sample's message.
+    pub message: String,
+    /// What the sample says.
+    pub expected: String,
+    /// What the filter says.
+    pub found: String,
+}
+
+/// Checks all jails and filters, enabled or not, and runs all samples.
+#[must_use]
+pub fn check(texts: &Texts) -> Report {
+    let loaded = rules::load_all(texts);
+    let mut samples = 0;
+    let mut failures = Vec::new();
+    for sampled in &loaded.sampled {
+        samples += sampled.samples.len();
+        let failed = sampled.samples.iter().filter_map(|sample| run(&sampled.filter, sample));
+        failures.extend(failed);
+    }
+    Report {
+        jails: loaded.jails.into_iter().map(|jail| jail.name).collect(),
+        broken: loaded.broken,
+        samples,
+        failures,
+        diagnostics: loaded.diagnostics,
+    }
+}
+
+fn run(filter: &Filter, sample: &Sample) -> Option<SampleFailure> {
+    let verdict = filter.judge(sample.message.as_bytes());
+    let (address, user) = match verdict {
+        Verdict::Failure { address, user, .. } => (Some(address), user),
+        _ => (None, None),
+    };
+    let user = user.map(String::from_utf8_lossy);
+    let user_is_right = sample.user.is_none() || sample.user.as_deref() == user.as_deref();
+    if address == sample.offender && user_is_right {
+        return None;
+    }
+    Some(SampleFailure {
+        filter: filter.name().to_owned(),
+        mode: filter.mode().to_owned(),
+        path: sample.path.clone(),
+        line: sample.line,
+        message: sample.message.clone(),
+        expected: attempt(sample.offender, sample.user.as_deref()),
+        found: match verdict {
+            Verdict::Failure { .. } => attempt(address, user.as_deref()),
+            Verdict::Ignored { pattern } => format!("ignored by ignoreregex {}", pattern + 1),
+            Verdict::NoAddress { pattern } => format!("no address in failregex {}", pattern + 1),
+            Verdict::TooLong => "the message is too long".to_owned(),
+            Verdict::Nothing => attempt(None, None),
+        },
+    })
+}
+
+fn attempt(address: Option<IpAddr>, user: Option<&str>) -> String {
+    match (address, user) {
+        (Some(address), Some(user)) => format!("{address} as \"{}\"", user.escape_debug()),
+        (Some(address), None) => address.to_string(),
+        (None, _) => "no failure".to_owned(),
+    }
+}
+
+impl Report {
+    /// 0 when everything is right, 1 when a sample fails or there is a warning, 78 when there is an
+    /// error.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if self.diagnostics.iter().any(|d| d.severity == Severity::Error) {
+            exit::CONFIG
+        } else if self.failures.is_empty() && self.diagnostics.is_empty() {
+            exit::DONE
+        } else {
+            exit::FAILED
+        }
+    }
+
+    /// The report as a person reads it.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        let mut text = rules::render(&self.diagnostics, color);
+        for failure in &self.failures {
+            let SampleFailure { filter, mode, path, line, message, expected, found } = failure;
+            let place = format!("{}:{line}", path.display());
+            let _ = writeln!(text, "{place}: a sample of the filter {filter} (mode {mode}) fails");
+            let _ = writeln!(text, "  message:  {}", message.escape_debug());
+            let _ = writeln!(text, "  expected: {expected}\n  found:    {found}\n");
+        }
+        for BrokenJail { name, why } in &self.broken {
+            let _ = writeln!(text, "The jail {name} would not run: {why}.");
+        }
+        let would_run = match self.jails.as_slice() {
+            [] => "no jail is enabled and right".to_owned(),
+            jails => format!("would run: {}", jails.join(", ")),
+        };
+        let passed = self.samples - self.failures.len();
+        let _ = writeln!(text, "{passed} of {} samples right; {would_run}.", self.samples);
+        text
+    }
+}

@@ -1,0 +1,131 @@
+//! What ends a verb early: a sentence for people, and an exit code.
+
+use std::fmt::Write as _;
+use std::io;
+
+use zbus::fdo;
+
+use crate::bus::Error;
+use crate::bus::client::Unreachable;
+
+use super::{exit, words};
+
+/// Why the verb did not do its work.
+#[derive(Debug)]
+pub(super) enum CliError {
+    /// The service is not there.
+    Unreachable(Unreachable),
+    /// The bus does not let this caller do that.
+    NotPermitted,
+    /// The jail is not there; these are.
+    NoSuchJail { name: String, jails: Vec<String> },
+    /// The configuration has errors; the diagnostics.
+    Config(String),
+    /// The service said no, or something broke on the way.
+    Failed(String),
+    /// The output cannot be written.
+    Output(io::Error),
+}
+
+impl CliError {
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unreachable(_) => exit::NOT_RUNNING,
+            Self::NotPermitted => exit::NOT_PERMITTED,
+            Self::NoSuchJail { .. } => exit::NO_SUCH_JAIL,
+            Self::Config(_) => exit::CONFIG,
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::DONE,
+            Self::Failed(_) | Self::Output(_) => exit::FAILED,
+        }
+    }
+
+    /// What to tell; nothing to a reader who has seen enough.
+    pub(super) fn text(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreachable(Unreachable::NotRunning) => "the service is not running\n\
+                 start it now and at every boot with: systemctl enable --now jailkeeper\n\
+                 if it does not stay: journalctl -u jailkeeper -e"
+                .to_owned(),
+            Self::Unreachable(error @ Unreachable::NoBus(_)) => {
+                format!("{error}\nsee how it is with: systemctl status dbus.service")
+            }
+            Self::NotPermitted => {
+                "you are not permitted to do that; run it as root, for example with sudo".to_owned()
+            }
+            Self::NoSuchJail { name, jails } => no_such_jail(name, jails),
+            Self::Config(diagnostics) => format!(
+                "the configuration has errors, and the old rules stay in force\n{}",
+                words::clean_lines(diagnostics)
+            ),
+            Self::Failed(reason) => words::clean_lines(reason),
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return None,
+            Self::Output(error) => format!("cannot write the output: {error}"),
+        })
+    }
+}
+
+fn no_such_jail(name: &str, jails: &[String]) -> String {
+    let mut text = format!("there is no jail {name:?} that is switched on");
+    let alike = |jail: &&String| strsim::damerau_levenshtein(jail, name);
+    if let Some(jail) = jails.iter().min_by_key(alike)
+        && strsim::damerau_levenshtein(jail, name) <= (jail.chars().count() / 3).max(1)
+    {
+        write!(text, "; did you mean {jail}?").expect("a String takes everything");
+    }
+    if jails.is_empty() {
+        text.push_str("\nno jail is; switch one on in /etc/jailkeeper/jails.d");
+    } else {
+        write!(text, "\nthe jails are: {}", jails.join(", ")).expect("a String takes everything");
+    }
+    text
+}
+
+impl From<Unreachable> for CliError {
+    fn from(error: Unreachable) -> Self {
+        Self::Unreachable(error)
+    }
+}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<Error> for CliError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Bus(error) => of_the_bus(&error),
+            Error::NoSuchJail(text)
+            | Error::InvalidAddress(text)
+            | Error::InvalidTime(text)
+            | Error::Ignored(text)
+            | Error::TooWide(text)
+            | Error::Refused(text)
+            | Error::Busy(text)
+            | Error::TooMany(text)
+            | Error::Stopping(text) => Self::Failed(text),
+            Error::ReloadFailed(diagnostics) => Self::Config(diagnostics),
+        }
+    }
+}
+
+fn of_the_bus(error: &zbus::Error) -> CliError {
+    match error {
+        zbus::Error::FDO(standard) => match **standard {
+            fdo::Error::AccessDenied(_)
+            | fdo::Error::AuthFailed(_)
+            | fdo::Error::InteractiveAuthorizationRequired(_) => CliError::NotPermitted,
+            fdo::Error::ServiceUnknown(_)
+            | fdo::Error::NameHasNoOwner(_)
+            | fdo::Error::Disconnected(_)
+            | fdo::Error::NoReply(_) => Unreachable::NotRunning.into(),
+            _ => CliError::Failed(error.to_string()),
+        },
+        zbus::Error::InputOutput(io) if io.kind() == io::ErrorKind::TimedOut => CliError::Failed(
+            "the service does not answer; see how it is with: systemctl status jailkeeper"
+                .to_owned(),
+        ),
+        _ => CliError::Failed(error.to_string()),
+    }
+}

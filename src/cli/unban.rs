@@ -1,0 +1,42 @@
+//! `jailkeeper unban`: let somebody in again.
+
+use serde::Serialize;
+
+use crate::bus::client::Client;
+
+use super::args::UnbanOrder;
+use super::error::CliError;
+use super::jails;
+use super::page::{Page, Report};
+use super::words;
+
+/// What was done.
+#[derive(Debug, Serialize)]
+pub(super) struct Unbanned {
+    /// None is every jail.
+    jail: Option<String>,
+    /// How many bans are lifted.
+    lifted: u32,
+}
+
+pub(super) async fn run(client: &Client, order: &UnbanOrder) -> Result<Unbanned, CliError> {
+    let name = order.jail.as_deref().unwrap_or("");
+    let addresses: Vec<String> = order.addresses.iter().map(ToString::to_string).collect();
+    match client.manager().unban(name, &addresses).await {
+        Ok(lifted) => Ok(Unbanned { jail: order.jail.clone(), lifted }),
+        Err(error) => Err(jails::explained(client, name, error).await),
+    }
+}
+
+impl Report for Unbanned {
+    fn text(&self, _page: &Page) -> String {
+        let place = match &self.jail {
+            Some(jail) => format!("jail {jail}"),
+            None => "any jail".to_owned(),
+        };
+        match self.lifted {
+            0 => format!("Nothing to lift: no such ban is in force in {place}.\n"),
+            lifted => format!("Lifted {}.\n", words::counted(lifted as usize, "ban", "bans")),
+        }
+    }
+}
