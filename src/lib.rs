@@ -1,4 +1,11 @@
-//! jailkeeper keeps attackers off this machine. The rooms, in reading order.
+//! jailkeeper keeps attackers off this machine: it reads the journal, recognises failed logins, and
+//! has the kernel drop the packets of whoever fails too often.
+//!
+//! A tour of the house, in reading order; ARCHITECTURE.md is its map. [`keeper`] decides, and
+//! knows nothing but values and the time that it is told. [`record`] and [`rules`] turn text into
+//! jails and messages into attempts. Around these pure rooms stand the edges, each with one part of
+//! the world behind it: [`confdir`], [`journal`], [`nft`], [`host`], [`store`], [`bus`],
+//! [`systemd`]. [`daemon`] is the loop that joins them, and [`cli`] the client that talks to it.
 
 #![forbid(unsafe_code)]
 

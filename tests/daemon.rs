@@ -1,0 +1,434 @@
+//! The service as a whole, as the real program: with a journald, a bus and a network of its own.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::support::dbus::PrivateBus;
+use crate::support::journald::Journald;
+use crate::support::netns::Netns;
+
+/// Long enough for a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Everything around the service, and the service.
+struct House {
+    service: Option<Child>,
+    journald: Journald,
+    bus: PrivateBus,
+    network: Netns,
+    place: TempDir,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if let Some(mut service) = self.service.take() {
+            let _ = service.kill();
+            let _ = service.wait();
+        }
+        if thread::panicking() {
+            eprintln!("the service's log:\n{}", self.log());
+        }
+    }
+}
+
+impl House {
+    /// With the packaged configuration, and this in `jailkeeper.toml`.
+    fn new(configuration: &str) -> Self {
+        let house = Self {
+            service: None,
+            journald: Journald::start(),
+            bus: PrivateBus::start(),
+            network: Netns::new(),
+            place: TempDir::new().expect("a temporary directory"),
+            environment: Vec::new(),
+        };
+        fs::create_dir(house.path("etc")).expect("a directory");
+        house.configure(configuration);
+        house
+    }
+
+    /// The same, with the service running.
+    fn guarded(configuration: &str) -> Self {
+        let mut house = Self::new(configuration);
+        house.start();
+        house
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.place.path().join(name)
+    }
+
+    fn configure(&self, text: &str) {
+        let journal = format!("[journal]\nnamespace = \"{}\"\n{text}", self.journald.namespace());
+        fs::write(self.path("etc/jailkeeper.toml"), journal).expect("a configuration");
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    fn launch(&mut self) {
+        let log = fs::File::options().create(true).append(true).open(self.path("log"));
+        let log = log.expect("a log");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jailkeeperd"));
+        command
+            .arg("--vendor")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/jailkeeper"))
+            .arg("--config")
+            .arg(self.path("etc"))
+            .arg("--state")
+            .arg(self.path("state"))
+            .env("DBUS_SYSTEM_BUS_ADDRESS", self.bus.address())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        let child = self.network.run(move || command.spawn());
+        self.service = Some(child.expect("jailkeeperd starts"));
+    }
+
+    /// Starts the service and waits until it is ready.
+    fn start(&mut self) {
+        fs::create_dir_all(self.path("state")).expect("a directory");
+        let before = self.log().matches("\nready").count();
+        self.launch();
+        await_that("the service is ready", || {
+            format!("\n{}", self.log()).matches("\nready").count() > before
+        });
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = self.service.as_ref().expect("it runs").id();
+        kill(Pid::from_raw(pid.cast_signed()), signal).expect("it can be signalled");
+    }
+
+    /// Ends the service; its exit code.
+    fn end(&mut self, signal: Signal) -> Option<i32> {
+        self.signal(signal);
+        self.service.take().expect("it runs").wait().expect("it ends").code()
+    }
+
+    fn fails(&self, address: &str, times: usize) {
+        for attempt in 0..times {
+            let line =
+                format!("Failed password for root from {address} port {} ssh2", 4000 + attempt);
+            self.journald.send_as("sshd", &line);
+        }
+    }
+
+    fn await_log(&self, what: &str, times: usize) {
+        await_that(&format!("{times} × {what:?} in the log"), || self.times_logged(what) >= times);
+    }
+
+    fn times_logged(&self, what: &str) -> usize {
+        self.log().lines().filter(|line| line.contains(what)).count()
+    }
+
+    fn set(&self, name: &str) -> String {
+        self.network.nft(&format!("list set inet jailkeeper {name}"))
+    }
+
+    fn assert_element(&self, set: &str, element: &str) {
+        let found = self.set(set);
+        assert!(found.contains(element), "{element} is not in:\n{found}");
+    }
+
+    fn client(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_jailkeeper"))
+            .args(arguments)
+            .env("DBUS_SYSTEM_BUS_ADDRESS", self.bus.address())
+            .output()
+            .expect("the client runs")
+    }
+}
+
+fn await_that(what: &str, mut come: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !come() {
+        assert!(Instant::now() < deadline, "it does not come about: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn five_failures_are_a_ban_in_the_kernel_on_the_bus_and_in_the_log() {
+    let house = House::guarded("");
+    house.fails("203.0.113.5", 5);
+    house.fails("2001:db8:0:7::5", 4);
+    house.fails("2001:db8:0:7:ffff::6", 1);
+    house.await_log("[sshd] Ban 203.0.113.5", 1);
+    house.await_log("[sshd] Ban 2001:db8:0:7::/64", 1);
+    assert_eq!(house.times_logged("[sshd] Found 203.0.113.5"), 5);
+    house.assert_element("sshd4", "203.0.113.5 timeout 600s");
+    house.assert_element("sshd6", "2001:db8:0:7:: timeout 600s");
+
+    let list = house.client(&["list", "--json"]);
+    let list: serde_json::Value = serde_json::from_slice(&list.stdout).expect("JSON");
+    assert_eq!(list[0]["offender"], "203.0.113.5");
+    assert_eq!(list[0]["attempts"], 5);
+    await_that("the status shows both", || {
+        text(&house.client(&["status", "sshd"]).stdout).contains("2 now, 2 in all")
+    });
+
+    let unban = house.client(&["unban", "203.0.113.5"]);
+    assert_eq!(unban.status.code(), Some(0));
+    house.await_log("[sshd] Unban 203.0.113.5", 1);
+    assert!(!house.set("sshd4").contains("203.0.113.5"));
+}
+
+#[test]
+fn what_an_attacker_writes_never_bans_another() {
+    let house = House::guarded("[default]\nmaxretry = 1\n");
+    for user in [
+        "root from 192.0.2.66 port 22 ssh2",
+        "x from 192.0.2.66",
+        "Failed password for root from 192.0.2.66 port 1 ssh2",
+    ] {
+        let line = format!("Failed password for invalid user {user} from 203.0.113.5 port 55 ssh2");
+        house.journald.send_as("sshd", &line);
+    }
+    // An ordinary program with a forged name, and a message with a new line in it.
+    house.journald.send(&[
+        ("SYSLOG_IDENTIFIER", b"sshd"),
+        ("MESSAGE", b"Failed password for root from 192.0.2.66 port 22 ssh2"),
+    ]);
+    house.journald.send_as("sshd", "Accepted password for alice from 192.0.2.66 port 22 ssh2");
+    house.fails("203.0.113.6", 1);
+    house.await_log("[sshd] Ban 203.0.113.6", 1);
+    assert_eq!(house.times_logged("[sshd] Ban 203.0.113.5"), 1);
+    assert_eq!(house.times_logged("192.0.2.66"), 0);
+}
+
+#[test]
+fn nothing_is_lost_or_counted_twice_across_restarts() {
+    let mut house = House::guarded("");
+    house.fails("203.0.113.5", 2);
+    house.await_log("[sshd] Found 203.0.113.5", 2);
+    assert_eq!(house.end(Signal::SIGTERM), Some(0));
+    house.fails("203.0.113.5", 2);
+    house.journald.sync();
+    house.start();
+    house.await_log("[sshd] Found 203.0.113.5", 4);
+    assert_eq!(house.end(Signal::SIGKILL), None);
+    house.start();
+    house.fails("203.0.113.99", 1);
+    house.await_log("[sshd] Found 203.0.113.99", 1);
+    assert_eq!(house.times_logged("[sshd] Ban"), 0, "four are no ban");
+    house.fails("203.0.113.5", 1);
+    house.await_log("[sshd] Ban 203.0.113.5", 1);
+    assert_eq!(house.times_logged("[sshd] Found 203.0.113.5"), 5);
+}
+
+#[test]
+fn a_crash_leaves_the_bans_in_the_kernel_and_the_next_process_takes_them_over() {
+    let mut house = House::guarded("[default]\nbantime = -1\n");
+    house.fails("203.0.113.5", 5);
+    house.await_log("[sshd] Ban 203.0.113.5", 1);
+    house.end(Signal::SIGKILL);
+    assert!(house.set("sshd4").contains("203.0.113.5"));
+    fs::write(house.path("state/state.db"), [0; 8192]).expect("zeros");
+    house.start();
+    house.await_log("[sshd] Restore Ban 203.0.113.5", 1);
+    house.await_log("the state file was damaged", 1);
+    assert!(house.set("sshd4").contains("203.0.113.5"));
+    let list = text(&house.client(&["list"]).stdout);
+    assert!(list.contains("203.0.113.5"), "{list}");
+}
+
+#[test]
+fn a_stop_lifts_the_bans_and_the_next_start_restores_them() {
+    let mut house = House::guarded("");
+    house.fails("203.0.113.5", 5);
+    house.await_log("[sshd] Ban 203.0.113.5", 1);
+    assert_eq!(house.end(Signal::SIGTERM), Some(0));
+    assert!(!house.network.nft("list tables").contains("jailkeeper"));
+    house.start();
+    house.await_log("[sshd] Restore Ban 203.0.113.5", 1);
+    assert!(house.set("sshd4").contains("203.0.113.5"));
+}
+
+#[test]
+fn what_others_do_to_the_table_is_undone() {
+    let house = House::guarded("");
+    house.fails("203.0.113.5", 5);
+    house.await_log("[sshd] Ban 203.0.113.5", 1);
+    for (times, disturbance) in [
+        "flush ruleset",
+        "delete element inet jailkeeper sshd4 { 203.0.113.5 }",
+        "add element inet jailkeeper sshd4 { 192.0.2.77 }",
+        "flush chain inet jailkeeper input",
+        "delete table inet jailkeeper",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        house.network.nft(disturbance);
+        house.await_log("the table is mended", times + 1);
+        let table = house.network.nft("list table inet jailkeeper");
+        assert!(table.contains("203.0.113.5"), "{disturbance}:\n{table}");
+        assert!(!table.contains("192.0.2.77"), "{disturbance}:\n{table}");
+        assert!(table.contains("@sshd4"), "{disturbance}:\n{table}");
+    }
+}
+
+#[test]
+fn journald_may_restart_and_rotate() {
+    let mut house = House::guarded("");
+    house.fails("203.0.113.5", 2);
+    house.await_log("[sshd] Found 203.0.113.5", 2);
+    house.journald.rotate();
+    house.fails("203.0.113.5", 2);
+    house.await_log("[sshd] Found 203.0.113.5", 4);
+    house.journald.restart();
+    house.fails("203.0.113.5", 1);
+    house.await_log("[sshd] Ban 203.0.113.5", 1);
+    assert_eq!(house.times_logged("[sshd] Found"), 5);
+}
+
+#[test]
+fn a_reload_takes_up_what_is_right_and_nothing_of_what_is_wrong() {
+    let house = House::guarded("");
+    house.fails("203.0.113.5", 5);
+    house.await_log("[sshd] Ban 203.0.113.5", 1);
+
+    house.configure("[jail.sshd]\nport = [22, 2222]\nmaxretri = 3\n");
+    let reload = house.client(&["reload"]);
+    assert_eq!(reload.status.code(), Some(78));
+    let told = text(&reload.stderr);
+    assert!(told.contains("jailkeeper.toml:5:1") && told.contains("maxretry"), "{told}");
+    assert!(!house.network.nft("list table inet jailkeeper").contains("2222"));
+
+    house.configure("[jail.sshd]\nport = [22, 2222]\nmaxretry = 2\n");
+    assert_eq!(house.client(&["reload"]).status.code(), Some(0));
+    let table = house.network.nft("list table inet jailkeeper");
+    assert!(table.contains("2222") && table.contains("203.0.113.5"), "{table}");
+    house.fails("203.0.113.6", 2);
+    house.await_log("[sshd] Ban 203.0.113.6", 1);
+
+    house.configure("[jail.sshd]\nenabled = false\n");
+    house.signal(Signal::SIGHUP);
+    house.await_log("[sshd] Unban 203.0.113.5 (the jail is gone)", 1);
+    await_that("the set is gone", || {
+        !house.network.nft("list table inet jailkeeper").contains("sshd4")
+    });
+}
+
+#[test]
+fn a_reload_may_turn_to_another_journal() {
+    let house = House::guarded("[default]\nmaxretry = 2\n");
+    house.fails("203.0.113.5", 3);
+    house.await_log("[sshd] Found 203.0.113.5", 3);
+    let other = Journald::start();
+    let text =
+        format!("[journal]\nnamespace = \"{}\"\n[default]\nmaxretry = 2\n", other.namespace());
+    fs::write(house.path("etc/jailkeeper.toml"), text).expect("a configuration");
+    assert_eq!(house.client(&["reload"]).status.code(), Some(0));
+    for port in [1, 2] {
+        other.send_as(
+            "sshd",
+            &format!("Failed password for root from 203.0.113.6 port {port} ssh2"),
+        );
+    }
+    house.await_log("[sshd] Ban 203.0.113.6", 1);
+}
+
+#[test]
+fn a_configuration_that_cannot_run_ends_with_78_and_says_why() {
+    let mut house = House::new("[jail.sshd]\nmaxretry = \"5 #x\"\n");
+    fs::create_dir(house.path("state")).expect("a directory");
+    house.launch();
+    let code = house.service.take().expect("it ran").wait().expect("it ends").code();
+    assert_eq!(code, Some(78));
+    let log = house.log();
+    assert!(log.contains("jailkeeper.toml:4:12"), "{log}");
+}
+
+#[test]
+fn one_broken_jail_does_not_stop_another() {
+    let house = House::guarded(
+        "[jail.web]\nenabled = true\njournalmatch = \"_COMM=web\"\nfailregex = '^bad$'\n",
+    );
+    house.await_log("[web] is switched on and does not run", 1);
+    house.fails("203.0.113.5", 5);
+    house.await_log("[sshd] Ban 203.0.113.5", 1);
+    let status = text(&house.client(&["status"]).stdout);
+    assert!(status.contains("web") && status.contains("broken"), "{status}");
+}
+
+#[test]
+fn a_ban_by_hand_is_refused_for_whom_it_must_not_hit() {
+    let house = House::guarded("[default]\nignoreip = \"198.51.100.0/24\"\n");
+    house.network.ip("address add 192.0.2.1/24 dev lo");
+    await_that("the own address is known", || {
+        house.client(&["ban", "sshd", "192.0.2.1"]).status.code() == Some(1)
+    });
+    for (arguments, code, word) in [
+        (["ban", "sshd", "198.51.100.7"], 1, "ignoreip"),
+        (["ban", "ssdh", "203.0.113.1"], 5, "sshd"),
+        (["ban", "sshd", "203.0.113"], 2, "IP address"),
+        (["ban", "sshd", "203.0.113.0/24"], 1, "wider"),
+    ] {
+        let output = house.client(&arguments);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+        assert!(told.contains(word), "{arguments:?}: {told}");
+    }
+    let ban = house.client(&["ban", "sshd", "203.0.113.1", "2001:db8::1", "--for", "1h"]);
+    assert_eq!(ban.status.code(), Some(0), "{}", text(&ban.stderr));
+    house.assert_element("sshd4", "203.0.113.1 timeout 3600s");
+}
+
+#[test]
+fn the_service_manager_hears_of_readiness_and_of_life() {
+    let mut house = House::new("");
+    let path = house.path("notify");
+    let socket = UnixDatagram::bind(&path).expect("a socket");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    house.environment = vec![
+        ("NOTIFY_SOCKET", path.to_string_lossy().into_owned()),
+        ("WATCHDOG_USEC", "400000".to_owned()),
+    ];
+    house.start();
+    let mut heard = Vec::new();
+    let mut buffer = [0; 4096];
+    while heard.iter().filter(|message: &&String| message.contains("WATCHDOG=1")).count() < 3 {
+        let length = socket.recv(&mut buffer).expect("it is told in time");
+        heard.push(text(&buffer[..length]));
+    }
+    let ready = heard.iter().position(|message| message.contains("READY=1")).expect("READY");
+    assert!(heard[ready].contains("1 jail runs, 0 banned"), "{heard:?}");
+    assert!(heard[..ready].iter().all(|message| !message.contains("WATCHDOG")), "{heard:?}");
+    house.signal(Signal::SIGTERM);
+    while !heard.iter().any(|message| message.contains("STOPPING=1")) {
+        let length = socket.recv(&mut buffer).expect("it is told in time");
+        heard.push(text(&buffer[..length]));
+    }
+}
+
+#[test]
+fn the_demo_shows_the_whole_way() {
+    let programs = Path::new(env!("CARGO_BIN_EXE_jailkeeperd")).parent().expect("a directory");
+    let output = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/demo.sh"))
+        .arg(programs)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the demo runs");
+    let told = text(&output.stdout) + &text(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    for part in ["Ban 198.51.100.66", "ms until the kernel", "expires", "no answer", "Lifted 1"] {
+        assert!(told.contains(part), "{part} is missing:\n{told}");
+    }
+}

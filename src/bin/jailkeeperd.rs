@@ -1,2 +1,10 @@
-//! placeholder
-fn main() {}
+//! The service: arguments to exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use jailkeeper::daemon::{self, Options};
+
+fn main() -> ExitCode {
+    ExitCode::from(daemon::run(Options::parse()))
+}

@@ -1,1 +1,53 @@
 //! The one loop. It alone knows every room and the clock.
+//!
+//! A turn of it: wait; take control calls first, then what the reader has found; have the keeper
+//! decide; change the kernel; save; tell. See [`service`].
+
+mod announce;
+mod clock;
+mod inbox;
+mod lineup;
+mod log;
+mod mending;
+mod options;
+mod pulse;
+mod reading;
+mod records;
+mod service;
+mod start;
+mod status;
+
+pub use options::Options;
+
+use service::{Ended, Service};
+use start::StartError;
+use tracing::error;
+
+/// The service has stopped as it was told to.
+const STOPPED: u8 = 0;
+/// Something that it needs is missing or was lost.
+const FAILED: u8 = 1;
+/// No jail can run because of the configuration (`EX_CONFIG` of sysexits.h, as systemd has it).
+const BAD_CONFIGURATION: u8 = 78;
+
+/// Runs the service; its exit code.
+pub fn run(options: Options) -> u8 {
+    log::start();
+    match Service::start(options) {
+        Ok(service) => match service.run() {
+            Ended::Stopped => STOPPED,
+            Ended::Lost(what) => {
+                error!("{what}");
+                FAILED
+            }
+        },
+        Err(error @ StartError::Configuration(_)) => {
+            error!("{error}");
+            BAD_CONFIGURATION
+        }
+        Err(error) => {
+            error!("{error}");
+            FAILED
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What the loop waits for.
+//!
+//! Two queues, both bounded: control first, so that a person is answered however much the journal
+//! has to say; and the readers' batches, which make their reader wait when they are full.
+
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+
+use crate::bus::{Calls, Link, Request};
+use crate::journal::{JournalError, Position, Trouble};
+use crate::keeper::{Attempt, JailId, Timestamp};
+
+/// Calls and events that wait at once; one more caller is told that the service is busy.
+const MAX_CONTROLS: usize = 1024;
+
+/// Batches of a reader (of at most [`crate::journal::BATCH`] records each) that wait at once.
+const MAX_BATCHES: usize = 64;
+
+/// Something that is not a record.
+#[derive(Debug)]
+pub(super) enum Control {
+    /// A call over the bus.
+    Call(Request),
+    /// SIGTERM or SIGINT.
+    Stop,
+    /// SIGHUP.
+    Reload,
+    /// Somebody else has changed our table.
+    FirewallDisturbed(String),
+    /// This host's addresses have changed.
+    AddressesChanged,
+    /// The connection to the bus was lost, or is back.
+    BusLink(Link),
+    /// The reader has really moved since it was asked with this number.
+    ReaderAlive(u64),
+    /// The reader had trouble and goes on.
+    ReaderTrouble(Trouble),
+    /// The reader has ended, of itself or because it was told to.
+    ReaderEnded(Result<(), JournalError>),
+    /// A part that the service cannot do without is gone.
+    Lost(&'static str),
+}
+
+/// What a reader has found since its last batch.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) records: Vec<(JailId, Timestamp)>,
+    pub(super) without_address: Vec<JailId>,
+    pub(super) too_long: Vec<JailId>,
+    pub(super) position: Position,
+}
+
+/// The loop's ends of the queues.
+pub(super) struct Inbox {
+    controls: Receiver<Control>,
+    batches: Receiver<Batch>,
+    kept: Vec<Control>,
+}
+
+/// Everybody else's ends.
+#[derive(Clone)]
+pub(super) struct Outbox {
+    pub(super) controls: Sender<Control>,
+    pub(super) batches: Sender<Batch>,
+}
+
+pub(super) fn queues() -> (Outbox, Inbox) {
+    let (control_sender, controls) = bounded(MAX_CONTROLS);
+    let (batch_sender, batches) = bounded(MAX_BATCHES);
+    let outbox = Outbox { controls: control_sender, batches: batch_sender };
+    (outbox, Inbox { controls, batches, kept: Vec::new() })
+}
+
+impl Inbox {
+    /// Waits until there is something or the time is up, and takes all that is there: of each queue
+    /// at most what it held at that moment.
+    pub(super) fn wait(&mut self, at_most: Option<Duration>) -> (Vec<Control>, Vec<Batch>) {
+        let mut controls = std::mem::take(&mut self.kept);
+        let mut batches = Vec::new();
+        let at_most = if controls.is_empty() { at_most } else { Some(Duration::ZERO) };
+        let patience = at_most.map_or_else(crossbeam_channel::never, crossbeam_channel::after);
+        select! {
+            recv(self.controls) -> control => controls.extend(control),
+            recv(self.batches) -> batch => batches.extend(batch),
+            recv(patience) -> _ => {}
+        }
+        controls.extend(self.controls.try_iter().take(MAX_CONTROLS));
+        batches.extend(self.batches.try_iter().take(MAX_BATCHES));
+        (controls, batches)
+    }
+
+    /// Keeps controls for the next time.
+    pub(super) fn put_back(&mut self, controls: Vec<Control>) {
+        self.kept.extend(controls);
+    }
+}
+
+impl Calls for Outbox {
+    fn request(&self, request: Request) -> Result<(), Request> {
+        self.controls.try_send(Control::Call(request)).map_err(|refused| {
+            match refused.into_inner() {
+                Control::Call(request) => request,
+                _ => unreachable!("a call was sent"),
+            }
+        })
+    }
+
+    fn link(&self, link: Link) {
+        // Without room for it the status says nothing of the bus; whoever asks over it sees.
+        let _ = self.controls.try_send(Control::BusLink(link));
+    }
+}

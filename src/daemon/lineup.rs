@@ -1,0 +1,200 @@
+//! The jails that are running, and what is known of their health.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::reading::{JOURNAL_NAME, Watch};
+use crate::bus::{Health, JailSettings, JailSnapshot, JailState, Tally};
+use crate::keeper::{
+    Action, Gate, JailId, Keeper, Ports, Prefix, Protocols, Roster, Scope, Sentence, Settled,
+    Timestamp,
+};
+use crate::record::Origin;
+use crate::rules::{BrokenJail, Jail, Loaded};
+
+/// All jails of one reading of the configuration.
+#[derive(Default)]
+pub(super) struct Lineup {
+    pub(super) origin: Origin,
+    posts: BTreeMap<JailId, Post>,
+    broken: BTreeMap<Arc<str>, Arc<JailSnapshot>>,
+}
+
+/// One running jail.
+struct Post {
+    jail: Jail,
+    settings: Arc<JailSettings>,
+    last_record: Option<Timestamp>,
+    last_error: String,
+}
+
+impl Lineup {
+    /// The jails that were loaded. Of those that ran before, the health is kept.
+    pub(super) fn new(loaded: Loaded, roster: &mut Roster, before: Option<Self>) -> Self {
+        let mut old = before.map(|lineup| lineup.posts).unwrap_or_default();
+        let posts = loaded.jails.into_iter().map(|jail| {
+            let id = roster.enrol(&jail.name);
+            let old = old.remove(&id);
+            let post = Post {
+                settings: Arc::new(settings(&jail)),
+                jail,
+                last_record: old.as_ref().and_then(|old| old.last_record),
+                last_error: old.map(|old| old.last_error).unwrap_or_default(),
+            };
+            (id, post)
+        });
+        Self {
+            posts: posts.collect(),
+            origin: loaded.origin,
+            broken: loaded.broken.iter().map(broken_jail).collect(),
+        }
+    }
+
+    /// Gives every jail to the keeper, and lets those go that are no longer here.
+    pub(super) fn enlist(&self, keeper: &mut Keeper) -> Settled {
+        let mut settled = Settled::default();
+        let gone: Vec<JailId> = keeper.jails().filter(|id| !self.posts.contains_key(id)).collect();
+        for id in gone {
+            let Settled { notices, replies } = keeper.dismiss(id);
+            settled.notices.extend(notices);
+            settled.replies.extend(replies);
+        }
+        for (id, post) in &self.posts {
+            keeper.admit(*id, post.jail.policy.clone());
+        }
+        settled
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = JailId> {
+        self.posts.keys().copied()
+    }
+
+    pub(super) fn has(&self, id: JailId) -> bool {
+        self.posts.contains_key(&id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.posts.len()
+    }
+
+    /// The names of the jails that are switched on and cannot run.
+    pub(super) fn broken(&self) -> impl Iterator<Item = &str> {
+        self.broken.keys().map(AsRef::as_ref)
+    }
+
+    /// What the firewall is to look like.
+    pub(super) fn gates(&self) -> Vec<Gate> {
+        self.posts.iter().map(|(id, post)| post.jail.gate(*id)).collect()
+    }
+
+    /// What the reader is to look for.
+    pub(super) fn watches(&self) -> Vec<Watch> {
+        self.posts
+            .iter()
+            .map(|(id, post)| Watch {
+                jail: *id,
+                matches: post.jail.matches.clone(),
+                filter: Arc::clone(&post.jail.filter),
+            })
+            .collect()
+    }
+
+    /// How far back a journal without a cursor is read.
+    pub(super) fn longest_findtime(&self) -> Duration {
+        self.posts.values().map(|post| post.jail.policy.findtime).max().unwrap_or_default()
+    }
+
+    pub(super) fn note_record(&mut self, id: JailId, time: Timestamp) {
+        if let Some(post) = self.posts.get_mut(&id) {
+            post.last_record = post.last_record.max(Some(time));
+        }
+    }
+
+    pub(super) fn note_error(&mut self, id: JailId, error: String) {
+        if let Some(post) = self.posts.get_mut(&id) {
+            post.last_error = error;
+        }
+    }
+
+    pub(super) fn note_error_everywhere(&mut self, error: &str) {
+        for post in self.posts.values_mut() {
+            error.clone_into(&mut post.last_error);
+        }
+    }
+
+    /// All jails as the bus shows them.
+    pub(super) fn snapshot(
+        &self,
+        keeper: &Keeper,
+        roster: &Roster,
+        now: Timestamp,
+    ) -> BTreeMap<Arc<str>, Arc<JailSnapshot>> {
+        let running = self.posts.iter().map(|(id, post)| {
+            (Arc::clone(roster.name(*id)), Arc::new(post.snapshot(keeper.tally(*id, now))))
+        });
+        running.chain(self.broken.iter().map(|(name, jail)| (name.clone(), jail.clone()))).collect()
+    }
+}
+
+impl Post {
+    fn snapshot(&self, tally: crate::keeper::Tally) -> JailSnapshot {
+        JailSnapshot {
+            settings: Arc::clone(&self.settings),
+            tally: Tally {
+                attempts: tally.attempts_now,
+                attempts_in_all: tally.attempts_in_all,
+                bans: tally.bans_now,
+                bans_in_all: tally.bans_in_all,
+            },
+            health: Health {
+                state: JailState::Running,
+                sources: vec![JOURNAL_NAME.to_owned()],
+                last_record: self.last_record,
+                last_attempt: tally.last_attempt,
+                last_error: self.last_error.clone(),
+            },
+        }
+    }
+}
+
+/// A jail's settings as the bus shows them.
+fn settings(jail: &Jail) -> JailSettings {
+    JailSettings {
+        description: jail.description.clone(),
+        filter: jail.filter.name().to_owned(),
+        mode: jail.filter.mode().to_owned(),
+        maxretry: jail.policy.maxretry.get(),
+        findtime: jail.policy.findtime,
+        bantime: jail.policy.bantime,
+        ports: jail.ports.clone(),
+        protocols: jail.protocols.clone(),
+        action: jail.action,
+        scope: jail.scope,
+        ignoreip: jail.policy.ignore.networks().collect(),
+        ignoreself: jail.policy.ignoreself,
+        prefix: jail.policy.prefix,
+    }
+}
+
+/// A jail that is switched on and cannot run: nothing of it but why is certain.
+fn broken_jail(jail: &BrokenJail) -> (Arc<str>, Arc<JailSnapshot>) {
+    let settings = JailSettings {
+        description: String::new(),
+        filter: String::new(),
+        mode: String::new(),
+        maxretry: 0,
+        findtime: Duration::ZERO,
+        bantime: Sentence::For(Duration::ZERO),
+        ports: Ports::All,
+        protocols: Protocols::All,
+        action: Action::Drop,
+        scope: Scope::Host,
+        ignoreip: Vec::new(),
+        ignoreself: true,
+        prefix: Prefix::default(),
+    };
+    let health = Health { state: JailState::Broken(jail.why.clone()), ..Health::default() };
+    let snapshot = JailSnapshot { settings: Arc::new(settings), tally: Tally::default(), health };
+    (jail.name.as_str().into(), Arc::new(snapshot))
+}

@@ -1,0 +1,323 @@
+//! The loop: it waits, has the keeper decide, carries out, and tells.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tracing::{error, info, warn};
+
+use super::inbox::{Batch, Control, Inbox, Outbox};
+use super::lineup::Lineup;
+use super::pulse::Pulse;
+use super::reading::Reading;
+use super::records::Records;
+use super::{announce, clock, status};
+use crate::bus::{AnswerSender, BanRow, Bus, BusAnswer, Call, Failure, Link, Request};
+use crate::confdir::Directories;
+use crate::keeper::{
+    BanOrder, Change, Decisions, Event, Keeper, Notice, Outcome, Reply, Roster, Settled, Ticket,
+    Timestamp, UnbanOrder,
+};
+use crate::nft::Firewall;
+use crate::systemd::{Ending, Notifier, Signals, catalog, ending};
+
+/// After the firewall could not be mended, or the journal not be opened, it is tried again this
+/// soon.
+pub(super) const RETRY: Duration = Duration::from_secs(1);
+
+/// Everything that the loop owns.
+pub(super) struct Service {
+    pub(super) directories: Directories,
+    pub(super) roster: Roster,
+    pub(super) lineup: Lineup,
+    pub(super) keeper: Keeper,
+    pub(super) firewall: Firewall,
+    pub(super) records: Records,
+    pub(super) bus: Bus,
+    pub(super) inbox: Inbox,
+    pub(super) outbox: Outbox,
+    pub(super) reading: Option<Reading>,
+    pub(super) notifier: Notifier,
+    pub(super) pulse: Pulse,
+    pub(super) calls: BTreeMap<Ticket, AnswerSender>,
+    pub(super) last_ticket: u64,
+    pub(super) mend_at: Option<Instant>,
+    pub(super) read_at: Option<Instant>,
+    pub(super) troubles: Troubles,
+    pub(super) shown: String,
+    pub(super) shown_at: Option<Instant>,
+    pub(super) show_at: Option<Instant>,
+    /// Dropped last: it waits for a delivery that has begun.
+    #[expect(dead_code, reason = "signals are delivered for as long as it lives")]
+    pub(super) signals: Signals,
+}
+
+/// What is not as it should be, for the status; none of it stops the service.
+#[derive(Debug, Default)]
+pub(super) struct Troubles {
+    pub(super) firewall: Option<String>,
+    pub(super) state: Option<String>,
+    pub(super) journal: Option<String>,
+    pub(super) bus: Option<String>,
+}
+
+/// What a turn of the loop came to.
+#[derive(Debug, Default)]
+struct Turn {
+    events: Vec<Event>,
+    reloads: Vec<Option<AnswerSender>>,
+    disturbed: Option<String>,
+    addresses_changed: bool,
+    stop: bool,
+    fatal: Option<String>,
+}
+
+/// Why the loop ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// It was told to.
+    Stopped,
+    /// A part that it cannot do without is gone.
+    Lost(String),
+}
+
+impl Service {
+    /// Runs until it is told to stop.
+    pub(super) fn run(mut self) -> Ended {
+        loop {
+            let (controls, batches) = self.inbox.wait(self.patience());
+            match self.turn(controls, batches) {
+                None => {}
+                Some(Ended::Stopped) => {
+                    self.stop();
+                    return Ended::Stopped;
+                }
+                Some(lost) => return lost,
+            }
+        }
+    }
+
+    fn turn(&mut self, controls: Vec<Control>, batches: Vec<Batch>) -> Option<Ended> {
+        let mut turn = Turn::default();
+        for control in controls {
+            self.take_control(control, &mut turn);
+        }
+        self.take_batches(batches, &mut turn.events);
+        let now = clock::now();
+        let answered = !(turn.reloads.is_empty() && self.calls.is_empty());
+        let decisions = self.keeper.decide(now, turn.events);
+        self.carry_out(now, decisions);
+        if turn.addresses_changed {
+            self.learn_addresses(now);
+        }
+        if turn.disturbed.is_some() || self.mend_at.is_some_and(|at| at <= clock::monotonic()) {
+            self.mend(turn.disturbed.as_deref());
+        }
+        if self.read_at.is_some_and(|at| at <= clock::monotonic()) {
+            self.read_on();
+        }
+        for answer in turn.reloads {
+            let outcome = self.reload();
+            if let Some(answer) = answer {
+                answer.send(outcome);
+            }
+        }
+        if self.pulse.is_due() {
+            self.ask_reader();
+        }
+        self.show_in_time(answered);
+        if turn.stop { Some(Ended::Stopped) } else { turn.fatal.map(Ended::Lost) }
+    }
+
+    /// How long the loop may sleep.
+    fn patience(&self) -> Option<Duration> {
+        let by_the_clock = self.keeper.deadline().map(|at| at.since(clock::now()));
+        let monotonic = clock::monotonic();
+        let timers = [self.mend_at, self.read_at, self.show_at, self.pulse.next()];
+        let timers = timers.into_iter().flatten().map(|at| at.saturating_duration_since(monotonic));
+        by_the_clock.into_iter().chain(timers).min()
+    }
+
+    fn take_control(&mut self, control: Control, turn: &mut Turn) {
+        match control {
+            Control::Call(request) => self.take_call(request, turn),
+            Control::Stop => turn.stop = true,
+            Control::Reload => turn.reloads.push(None),
+            Control::FirewallDisturbed(what) => turn.disturbed = Some(what),
+            Control::AddressesChanged => turn.addresses_changed = true,
+            Control::ReaderAlive(number) => {
+                if self.pulse.answered(number) {
+                    status::told(self.notifier.watchdog());
+                }
+            }
+            Control::ReaderTrouble(trouble) => {
+                warn!(message_id = catalog::SOURCE_TROUBLE, "journal: {trouble}");
+                self.lineup.note_error_everywhere(&trouble.to_string());
+            }
+            Control::ReaderEnded(ended) => self.reader_ended(ended),
+            Control::BusLink(Link::Lost(reason)) => {
+                warn!(
+                    "the connection to D-Bus is lost ({reason}); bans go on, and the bus is tried again"
+                );
+                self.troubles.bus = Some(reason);
+            }
+            Control::BusLink(Link::Restored) => {
+                info!("the connection to D-Bus is back");
+                self.troubles.bus = None;
+            }
+            Control::Lost(what) => turn.fatal = Some(what.to_owned()),
+        }
+    }
+
+    fn take_call(&mut self, Request { call, answer }: Request, turn: &mut Turn) {
+        let known = |name: &str| self.roster.id(name).filter(|id| self.lineup.has(*id));
+        let unknown = BusAnswer::Failed(Failure::NoSuchJail);
+        match call {
+            Call::Ban { jail, networks, sentence } => match known(&jail) {
+                Some(jail) => {
+                    let ticket = self.expect_answer(answer);
+                    turn.events.push(Event::Ban(BanOrder { ticket, jail, networks, sentence }));
+                }
+                None => answer.send(unknown),
+            },
+            Call::Unban { jail, networks } => match jail.as_deref().map(known) {
+                Some(None) => answer.send(unknown),
+                jail => {
+                    let ticket = self.expect_answer(answer);
+                    let jail = jail.flatten();
+                    turn.events.push(Event::Unban(UnbanOrder { ticket, jail, networks }));
+                }
+            },
+            Call::ListBans { jail } => match jail.as_deref().map(known) {
+                Some(None) => answer.send(unknown),
+                jail => answer.send(BusAnswer::Bans(self.rows(jail.flatten()))),
+            },
+            Call::Reload => turn.reloads.push(Some(answer)),
+        }
+    }
+
+    fn expect_answer(&mut self, answer: AnswerSender) -> Ticket {
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        self.calls.insert(ticket, answer);
+        ticket
+    }
+
+    fn rows(&self, jail: Option<crate::keeper::JailId>) -> Vec<BanRow> {
+        self.keeper
+            .bans(jail)
+            .map(|(jail, network, ban)| BanRow {
+                jail: self.roster.name(jail).clone(),
+                network,
+                since: ban.since,
+                until: ban.until,
+                attempts: ban.attempts,
+            })
+            .collect()
+    }
+
+    pub(super) fn take_batches(&mut self, batches: Vec<Batch>, events: &mut Vec<Event>) {
+        for batch in batches {
+            events.extend(batch.attempts.into_iter().map(Event::Attempt));
+            for (jail, time) in batch.records {
+                self.lineup.note_record(jail, time);
+            }
+            for jail in batch.without_address {
+                let error = "a record matched that names no usable address".to_owned();
+                self.lineup.note_error(jail, error);
+            }
+            for jail in batch.too_long {
+                self.lineup.note_error(jail, "a record was too long to be judged".to_owned());
+            }
+            self.records.reached(batch.position);
+        }
+    }
+
+    /// Performs what was decided: first the kernel, then the disk, then everybody is told.
+    pub(super) fn carry_out(&mut self, now: Timestamp, decisions: Decisions) {
+        let Decisions { changes, mut notices, mut replies } = decisions;
+        if !changes.is_empty() {
+            let settled = self.perform(now, &changes);
+            notices.extend(settled.notices);
+            replies.extend(settled.replies);
+        }
+        self.save(now);
+        self.tell(&notices);
+        self.answer(replies);
+    }
+
+    fn perform(&mut self, now: Timestamp, changes: &[Change]) -> Settled {
+        let outcome = self.firewall.apply(changes, now);
+        match &outcome {
+            Outcome::Applied { .. } => self.troubles.firewall = None,
+            Outcome::Failed { reason } => {
+                error!(
+                    "the kernel did not take {} changes: {reason}; they are tried again",
+                    changes.len()
+                );
+                self.troubles.firewall = Some(reason.clone());
+            }
+        }
+        self.keeper.settle(now, changes, &outcome)
+    }
+
+    pub(super) fn save(&mut self, now: Timestamp) {
+        let trouble = self.records.save(now, &mut self.keeper, &self.roster).err();
+        match (&trouble, &self.troubles.state) {
+            (Some(reason), None) => error!(
+                message_id = catalog::STATE_UNWRITABLE,
+                "the state cannot be saved: {reason}; bans go on, and it is tried again"
+            ),
+            (None, Some(_)) => info!("the state is saved again"),
+            _ => {}
+        }
+        self.troubles.state = trouble;
+    }
+
+    pub(super) fn tell(&mut self, notices: &[Notice]) {
+        for notice in notices {
+            announce::log(&self.roster, notice);
+            if let Notice::Refused { jail, network, reason } = notice {
+                self.lineup.note_error(*jail, format!("the kernel refused {network}: {reason}"));
+            }
+            if let Some(signal) = announce::signal(&self.roster, notice)
+                && let Err(dropped) = self.bus.announce(signal)
+            {
+                warn!("{dropped}");
+            }
+        }
+    }
+
+    pub(super) fn answer(&mut self, replies: Vec<Reply>) {
+        for Reply { ticket, answer } in replies {
+            if let Some(sender) = self.calls.remove(&ticket) {
+                sender.send(answer.into());
+            }
+        }
+    }
+
+    /// Lifts the bans if this is a stop; leaves them to the next process if it is a restart.
+    fn stop(mut self) {
+        status::told(self.notifier.stopping("stopping"));
+        if !self.halt_reader() {
+            error!("the reader of the journal does not stop; it is left behind");
+        }
+        if let Err(reason) = self.records.save_all(clock::now(), &mut self.keeper, &self.roster) {
+            error!(message_id = catalog::STATE_UNWRITABLE, "the state cannot be saved: {reason}");
+        }
+        let ending = ending().unwrap_or_else(|error| {
+            warn!("{error}; the bans are lifted, as at a stop");
+            Ending::Stop
+        });
+        match ending {
+            Ending::Restart => {
+                info!("restarting, the bans stay in the kernel: {}", self.sentence());
+            }
+            Ending::Stop => match self.firewall.lower() {
+                Ok(()) => info!("stopped; all bans are lifted until the next start"),
+                Err(error) => error!("the bans could not be lifted: {error}"),
+            },
+        }
+        self.calls.clear();
+        self.bus.close();
+    }
+}

@@ -1,0 +1,253 @@
+//! From the command line to a running loop: every part is there before anybody is told so.
+
+use std::sync::Arc;
+use std::thread;
+
+use thiserror::Error;
+use tracing::{error, info, warn};
+
+use super::inbox::{Control, Outbox, queues};
+use super::lineup::Lineup;
+use super::options::Options;
+use super::pulse::Pulse;
+use super::reading::{JOURNAL, JOURNAL_NAME, Reading};
+use super::records::Records;
+use super::service::{Service, Troubles};
+use super::{clock, status};
+use crate::bus::{Bus, BusError, Snapshot};
+use crate::confdir::{self, Directories};
+use crate::host::{self, HostError};
+use crate::journal::{JournalError, Position, Start};
+use crate::keeper::{JailId, Keeper, Notice, Outcome, Roster, Timestamp};
+use crate::nft::{Firewall, Monitor, NftError};
+use crate::rules;
+use crate::store::{Opened, Saved, Store, StoreError};
+use crate::systemd::{Notifier, Signal, Signals, catalog};
+
+/// Why the service does not start.
+#[derive(Debug, Error)]
+pub(super) enum StartError {
+    #[error("no jail can run:\n{0}")]
+    Configuration(String),
+    #[error("state: {0}")]
+    State(#[from] StoreError),
+    #[error("firewall: {0}")]
+    Firewall(#[from] NftError),
+    #[error("firewall: the saved bans cannot be put back: {0}")]
+    Bans(String),
+    #[error("own addresses: {0}")]
+    Host(#[from] HostError),
+    #[error("journal: {0}")]
+    Journal(#[from] JournalError),
+    #[error("D-Bus: {0}")]
+    Bus(#[from] BusError),
+    #[error("signals: {0}")]
+    Signals(std::io::Error),
+}
+
+impl Service {
+    /// Brings everything up, in the order in which a person is safest: the bans first.
+    pub(super) fn start(options: Options) -> Result<Self, StartError> {
+        let (outbox, inbox) = queues();
+        let signals = watch_signals(&outbox)?;
+        let directories = Directories::with(options.vendor, options.config);
+        let mut roster = Roster::default();
+        let lineup = read_configuration(&directories, &mut roster)?;
+
+        let now = clock::now();
+        let Opened { store, saved, set_aside } = Store::open(&options.state, now)?;
+        if let Some(set_aside) = set_aside {
+            error!(
+                message_id = catalog::STATE_DAMAGED,
+                "the state file was damaged ({}) and is now {}; the bans that the kernel has are \
+                 taken over, the others are lost",
+                set_aside.reason,
+                set_aside.path.display(),
+            );
+        }
+        if let Some(nonsense) = &saved.nonsense {
+            warn!(
+                message_id = catalog::STATE_DAMAGED,
+                "{} rows of the state file make no sense and are left out; the first: {}",
+                nonsense.rows,
+                nonsense.first,
+            );
+        }
+        // Opened before the addresses are read, so that no change in between is missed.
+        let addresses = host::Watch::open()?;
+        let mut keeper = Keeper::default();
+        keeper.set_own_addresses(host::addresses()?.into_iter().collect());
+        lineup.enlist(&mut keeper);
+        let position = restore(now, &mut keeper, &roster, saved);
+
+        let from = where_to_read(&lineup, position.as_ref(), now);
+        let (firewall, monitor, told) = raise_firewall(now, &lineup, &mut keeper)?;
+
+        let reading = Reading::start_if_watched(&lineup, from, &outbox)?;
+        let first = Snapshot {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            state: "starting".to_owned(),
+            jails: lineup.snapshot(&keeper, &roster, now),
+        };
+        let bus = Bus::serve(Arc::new(outbox.clone()), Arc::new(first))?;
+        watch_the_world(&outbox, monitor, addresses);
+
+        let notifier = Notifier::from_environment();
+        let mut service = Self {
+            pulse: Pulse::new(notifier.watchdog_interval()),
+            records: Records::new(store, position, now),
+            directories,
+            roster,
+            lineup,
+            keeper,
+            firewall,
+            bus,
+            inbox,
+            outbox,
+            reading,
+            notifier,
+            calls: std::collections::BTreeMap::new(),
+            last_ticket: 0,
+            mend_at: None,
+            read_at: None,
+            troubles: Troubles::default(),
+            shown: String::new(),
+            shown_at: None,
+            show_at: None,
+            signals,
+        };
+        service.save(now);
+        service.tell(&told);
+        service.show();
+        info!(message_id = catalog::READY, "ready: {}", service.sentence());
+        status::told(service.notifier.ready(&service.sentence()));
+        Ok(service)
+    }
+}
+
+fn read_configuration(
+    directories: &Directories,
+    roster: &mut Roster,
+) -> Result<Lineup, StartError> {
+    let texts = confdir::read(directories);
+    let loaded = rules::load(&texts);
+    if !loaded.diagnostics.is_empty() {
+        let told = rules::render(&loaded.diagnostics, false);
+        if loaded.has_errors() && loaded.jails.is_empty() {
+            return Err(StartError::Configuration(told.trim_end().to_owned()));
+        }
+        for jail in &loaded.broken {
+            error!(
+                message_id = catalog::JAIL_BROKEN,
+                jailkeeper_jail = jail.name,
+                "[{}] is switched on and does not run: {}",
+                jail.name,
+                jail.why,
+            );
+        }
+        warn!("the configuration has mistakes:\n{}", told.trim_end());
+    }
+    Ok(Lineup::new(loaded, roster, None))
+}
+
+/// Makes the table what it should be, with the bans that were saved and those that the kernel has;
+/// what there is to tell of it.
+fn raise_firewall(
+    now: Timestamp,
+    lineup: &Lineup,
+    keeper: &mut Keeper,
+) -> Result<(Firewall, Monitor, Vec<Notice>), StartError> {
+    let mut firewall = Firewall::open()?;
+    let monitor = Monitor::open(firewall.port_id())?;
+    firewall.raise(&lineup.gates())?;
+    let installed = firewall.elements(now)?;
+    let decisions = keeper.audit(now, &installed, true);
+    let outcome = firewall.apply(&decisions.changes, now);
+    if let Outcome::Failed { reason } = outcome {
+        return Err(StartError::Bans(reason));
+    }
+    let settled = keeper.settle(now, &decisions.changes, &outcome);
+    let told = [decisions.notices, settled.notices].concat();
+    Ok((firewall, monitor, told))
+}
+
+/// Gives the saved bans and windows to the jails that run; the position of the journal. What is
+/// saved of other jails stays in the state file until they come back or it is outlived.
+fn restore(now: Timestamp, keeper: &mut Keeper, roster: &Roster, saved: Saved) -> Option<Position> {
+    let ids: Vec<JailId> = keeper.jails().collect();
+    for id in ids {
+        let name = &**roster.name(id);
+        let bans = saved.bans.iter().filter(|(jail, ..)| jail == name);
+        let windows = saved.windows.iter().filter(|(jail, ..)| jail == name);
+        keeper.restore(
+            now,
+            id,
+            bans.map(|(_, network, record)| (*network, *record)),
+            windows.map(|(_, network, times)| (*network, times.clone())),
+        );
+    }
+    let (_, position) = saved.positions.into_iter().find(|(source, _)| source == JOURNAL_NAME)?;
+    keeper.restore_place(JOURNAL, position.sequence);
+    Some(Position { cursor: position.cursor, sequence: position.sequence })
+}
+
+/// Where a reader begins: where the last one ended, else as far back as a window may reach.
+pub(super) fn where_to_read(lineup: &Lineup, position: Option<&Position>, now: Timestamp) -> Start {
+    Start { position: position.cloned(), since: now.minus(lineup.longest_findtime()) }
+}
+
+/// Has signals delivered to the loop, from now on.
+fn watch_signals(outbox: &Outbox) -> Result<Signals, StartError> {
+    let controls = outbox.controls.clone();
+    Signals::watch(move |signal| {
+        let control = match signal {
+            Signal::Stop => Control::Stop,
+            Signal::Reload => Control::Reload,
+        };
+        // When the loop is gone the process is about to end, as the signal wants.
+        let _ = controls.send(control);
+    })
+    .map_err(StartError::Signals)
+}
+
+/// Starts the threads that wait for changes of the firewall and of the addresses.
+fn watch_the_world(outbox: &Outbox, mut monitor: Monitor, mut addresses: host::Watch) {
+    let controls = outbox.controls.clone();
+    spawn("firewall-watch", move || {
+        loop {
+            let control = match monitor.wait() {
+                Ok(disturbance) => Control::FirewallDisturbed(disturbance.to_string()),
+                Err(error) => {
+                    error!("the kernel's changes cannot be watched: {error}");
+                    Control::Lost("the watch of the firewall has ended")
+                }
+            };
+            if controls.send(control).is_err() {
+                return;
+            }
+        }
+    });
+
+    let controls = outbox.controls.clone();
+    spawn("address-watch", move || {
+        loop {
+            let control = match addresses.wait() {
+                Ok(()) => Control::AddressesChanged,
+                Err(error) => {
+                    error!("changes of this host's addresses cannot be watched: {error}");
+                    Control::Lost("the watch of the addresses has ended")
+                }
+            };
+            if controls.send(control).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .expect("the system can start a thread");
+}

@@ -1,0 +1,81 @@
+//! What the service says of itself: one sentence for people, and everything for the bus.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::warn;
+
+use super::clock;
+use super::service::Service;
+use crate::bus::Snapshot;
+
+/// While much happens, the state is shown no more often than this.
+const SHOW_EVERY: Duration = Duration::from_millis(100);
+
+impl Service {
+    /// Shows the present state, now or soon: a flood of records is not to be one of signals.
+    pub(super) fn show_in_time(&mut self, at_once: bool) {
+        let now = clock::monotonic();
+        let next = self.shown_at.map(|at| at + SHOW_EVERY).filter(|at| *at > now);
+        if at_once || next.is_none() {
+            self.shown_at = Some(now);
+            self.show_at = None;
+            self.show();
+        } else {
+            self.show_at = next;
+        }
+    }
+
+    /// Shows the present state, to the service manager and on the bus.
+    pub(super) fn show(&mut self) {
+        let sentence = self.sentence();
+        if self.shown != sentence {
+            told(self.notifier.status(&sentence));
+            self.shown.clone_from(&sentence);
+        }
+        self.bus.publish(Arc::new(self.snapshot(sentence)));
+    }
+
+    fn snapshot(&self, state: String) -> Snapshot {
+        Snapshot {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            state,
+            jails: self.lineup.snapshot(&self.keeper, &self.roster, clock::now()),
+        }
+    }
+
+    /// How the service is. Trouble comes first: a status line may be cut.
+    pub(super) fn sentence(&self) -> String {
+        let banned = self.keeper.banned();
+        let mut parts = Vec::new();
+        for (what, trouble) in [
+            ("the firewall does not take changes", &self.troubles.firewall),
+            ("the journal cannot be read", &self.troubles.journal),
+            ("the state cannot be saved", &self.troubles.state),
+            ("D-Bus is not there", &self.troubles.bus),
+        ] {
+            if let Some(reason) = trouble {
+                parts.push(format!("{what}: {reason}"));
+            }
+        }
+        let broken: Vec<&str> = self.lineup.broken().collect();
+        if !broken.is_empty() {
+            let names = broken.join(", ");
+            parts.push(format!("switched on but broken: {names} (jailkeeper check tells why)"));
+        }
+        parts.push(match self.lineup.len() {
+            0 => "no jail is switched on".to_owned(),
+            1 => format!("1 jail runs, {banned} banned"),
+            jails => format!("{jails} jails run, {banned} banned"),
+        });
+        parts.join("; ")
+    }
+}
+
+/// The service manager has been told, or there is trouble that only the log can tell.
+pub(super) fn told(result: io::Result<()>) {
+    if let Err(error) = result {
+        warn!("the service manager cannot be told how the service is: {error}");
+    }
+}
