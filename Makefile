@@ -1,0 +1,153 @@
+# jailkeeper: build, try, test, package, install. "make help" lists what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+# Under sudo the caller's own Rust toolchain serves: root has seldom one.
+CALLER_HOME := $(shell getent passwd "$${SUDO_USER:-$$(id -un)}" | cut -d: -f6)
+CARGO := $(or $(CARGO),$(shell command -v cargo),$(firstword $(wildcard $(CALLER_HOME)/.cargo/bin/cargo /root/.cargo/bin/cargo /usr/local/cargo/bin/cargo)),cargo)
+ifneq ($(dir $(CARGO)),./)
+export PATH := $(PATH):$(patsubst %/,%,$(dir $(CARGO)))
+endif
+ifneq ($(wildcard $(CALLER_HOME)/.rustup),)
+export RUSTUP_HOME ?= $(CALLER_HOME)/.rustup
+endif
+# Without HOME cargo finds no place for the sources of the dependencies.
+export HOME ?= $(CALLER_HOME)
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+
+# The packaging programs are built once, outside of the tree.
+CACHE := $(or $(XDG_CACHE_HOME),$(if $(filter 0,$(shell id -u)),/var/cache,$(CALLER_HOME)/.cache))/jailkeeper-build
+CARGO_DEB_VERSION := 3.8.0
+CARGO_GENERATE_RPM_VERSION := 0.21.1
+CARGO_DEB := $(CACHE)/cargo-deb-$(CARGO_DEB_VERSION)/bin/cargo-deb
+CARGO_GENERATE_RPM := $(CACHE)/cargo-generate-rpm-$(CARGO_GENERATE_RPM_VERSION)/bin/cargo-generate-rpm
+
+MAN := man/jailkeeper.1 man/jailkeeperd.8 man/jailkeeper.toml.5
+SCRIPTS := .ci/run $(addprefix packaging/,deps demo.sh check-deb check-rpm \
+	debian/postinst debian/prerm debian/postrm rpm/post rpm/preun rpm/postun)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: deps
+deps: ## install what the build and the demo need, where it is missing (root)
+	@packaging/deps build
+
+.PHONY: test-deps
+test-deps: ## install what the tests need beyond that, where it is missing (root)
+	@packaging/deps test
+
+.PHONY: build
+build: ## build both programs, optimised
+	$(CARGO) build --release --locked
+
+.PHONY: demo
+demo: deps build ## watch an attack and the ban in a throwaway place (root)
+	@packaging/demo.sh $(TARGET)/release
+
+# What fails fast comes first.
+.PHONY: test
+test: deps test-deps ## run every test (root)
+	$(MAKE) lint
+	$(MAKE) check-packages
+	JAILKEEPER_DEB="$$(realpath $(TARGET)/debian/*.deb)" $(CARGO) test --locked
+
+.PHONY: lint
+lint: ## check the format, the code, the manual pages and the scripts
+	$(CARGO) fmt --check
+	mandoc -T lint -W warning $(MAN)
+	shellcheck $(SCRIPTS)
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+.PHONY: deb
+deb: deps build $(CARGO_DEB) ## make the Debian package, in target/debian
+	rm -f $(TARGET)/debian/*.deb
+	$(CARGO_DEB) --no-build --strip --locked
+
+.PHONY: rpm
+rpm: deps build $(CARGO_GENERATE_RPM) ## make the RPM package, in target/generate-rpm
+	rm -f $(TARGET)/generate-rpm/*.rpm
+	$(CARGO_GENERATE_RPM) --target-dir $(TARGET)
+
+.PHONY: check-packages
+check-packages: deb rpm ## check both packages
+	packaging/check-deb $(TARGET)/debian/*.deb
+	packaging/check-rpm $(TARGET)/generate-rpm/*.rpm
+
+$(CARGO_DEB):
+	$(call install-program,cargo-deb,$(CARGO_DEB_VERSION))
+
+$(CARGO_GENERATE_RPM):
+	$(call install-program,cargo-generate-rpm,$(CARGO_GENERATE_RPM_VERSION))
+
+# These run for a second now and then: quick to build matters more than quick to run.
+define install-program
+	CARGO_TARGET_DIR=$(CACHE)/target CARGO_PROFILE_RELEASE_LTO=false \
+	CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+	$(CARGO) install --locked --root $(CACHE)/$(1)-$(2) --version $(2) $(1)
+endef
+
+# Everything goes below PREFIX, but for what is sought in one place only: the stock jails and
+# filters in /usr/lib/jailkeeper, and the D-Bus policy.
+install: ## install below DESTDIR and PREFIX (/usr/local), after "make build"
+	install -D -m 755 $(TARGET)/release/jailkeeperd $(DESTDIR)$(PREFIX)/sbin/jailkeeperd
+	install -D -m 755 $(TARGET)/release/jailkeeper $(DESTDIR)$(PREFIX)/bin/jailkeeper
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed "s|/usr/sbin/jailkeeperd|$(PREFIX)/sbin/jailkeeperd|g; s|/usr/bin/jailkeeper|$(PREFIX)/bin/jailkeeper|g" units/jailkeeper.service \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/jailkeeper.service
+	install -D -m 644 units/jailkeeper.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/jailkeeper.conf
+	install -D -m 644 packaging/jailkeeper.catalog \
+		$(DESTDIR)$(PREFIX)/lib/systemd/catalog/jailkeeper.catalog
+	install -D -m 644 packaging/dbus/org.jailkeeper1.conf \
+		$(DESTDIR)/usr/share/dbus-1/system.d/org.jailkeeper1.conf
+	install -D -m 644 -t $(DESTDIR)/usr/lib/jailkeeper/jails.d packaging/jailkeeper/jails.d/*.toml
+	install -D -m 644 -t $(DESTDIR)/usr/lib/jailkeeper/filters.d packaging/jailkeeper/filters.d/*.toml
+	for page in $(MAN); do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
+	done
+	install -d $(DESTDIR)/etc/jailkeeper/jails.d $(DESTDIR)/etc/jailkeeper/filters.d
+	test -e $(DESTDIR)/etc/jailkeeper/jailkeeper.toml || \
+		install -m 644 packaging/etc/jailkeeper.toml $(DESTDIR)/etc/jailkeeper/jailkeeper.toml
+ifeq ($(DESTDIR),)
+	systemd-sysusers $(PREFIX)/lib/sysusers.d/jailkeeper.conf
+	journalctl --update-catalog
+	if test -d /run/systemd/system; then \
+		systemctl daemon-reload; \
+		systemctl try-reload-or-restart dbus.service; \
+		systemctl try-restart jailkeeper.service; \
+	fi
+	@echo 'Installed. To start it, now and at every boot: systemctl enable --now jailkeeper'
+endif
+.PHONY: install
+
+.PHONY: uninstall
+uninstall: ## remove what "install" has installed; settings and state stay
+ifeq ($(DESTDIR),)
+	if test -d /run/systemd/system; then systemctl disable --now jailkeeper.service || true; fi
+endif
+	rm -f $(DESTDIR)$(PREFIX)/sbin/jailkeeperd $(DESTDIR)$(PREFIX)/bin/jailkeeper
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/jailkeeper.service
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/jailkeeper.conf
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/catalog/jailkeeper.catalog
+	rm -f $(DESTDIR)/usr/share/dbus-1/system.d/org.jailkeeper1.conf
+	rm -rf $(DESTDIR)/usr/lib/jailkeeper
+	for page in $(MAN); do \
+		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
+	done
+ifeq ($(DESTDIR),)
+	journalctl --update-catalog
+	if test -d /run/systemd/system; then systemctl daemon-reload; fi
+	@echo 'Removed. /etc/jailkeeper, /var/lib/jailkeeper and the user jailkeeper are still there.'
+endif
+
+.PHONY: clean
+clean: ## remove what the build has made
+	$(CARGO) clean

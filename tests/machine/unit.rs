@@ -1,0 +1,49 @@
+//! The service as systemd and the journal see it.
+
+use std::thread;
+use std::time::Duration;
+
+use super::scene::{ATTACKER4, MACHINE4, MAXRETRY, Scene};
+use super::{PATIENCE, wait_for};
+
+/// Longer than the watchdog waits, with room for its check.
+const A_WATCHDOG_AND_MORE: Duration = Duration::from_secs(40);
+
+#[test]
+fn systemd_is_told_how_the_service_is_and_the_watchdog_is_fed() {
+    let scene = Scene::guarded();
+    let unit = |property: &str| {
+        let property = format!("--property={property}");
+        let value = scene.machine.run(&["systemctl", "show", "--value", &property, "jailkeeper"]);
+        value.trim().to_owned()
+    };
+    assert_eq!(unit("StatusText"), "1 jail runs, 0 banned");
+    assert_eq!(unit("WatchdogUSec"), "30s");
+    let pid = scene.main_pid();
+    scene.attack(MACHINE4, ATTACKER4, MAXRETRY);
+    wait_for("the ban in the status", PATIENCE, || {
+        (unit("StatusText") == "1 jail runs, 1 banned").then_some(())
+    });
+
+    // The only way to see that the watchdog does not bite.
+    thread::sleep(A_WATCHDOG_AND_MORE);
+    assert_eq!(scene.main_pid(), pid);
+    assert_eq!(unit("NRestarts"), "0");
+    assert_eq!(unit("ActiveState"), "active");
+}
+
+#[test]
+fn nothing_that_the_service_does_is_forbidden_to_it() {
+    let scene = Scene::guarded();
+    scene.attack(MACHINE4, ATTACKER4, MAXRETRY);
+    scene.machine.run(&["systemctl", "reload", "jailkeeper"]);
+    scene.machine.run(&["systemctl", "restart", "jailkeeper"]);
+    scene.machine.run(&["systemctl", "stop", "jailkeeper"]);
+    let loud: Vec<_> = scene
+        .machine
+        .journal(&["_SYSTEMD_UNIT=jailkeeper.service", "--priority=warning"])
+        .into_iter()
+        .map(|entry| entry["MESSAGE"].to_string())
+        .collect();
+    assert_eq!(loud, Vec::<String>::new(), "neither EPERM nor any other trouble");
+}
