@@ -47,8 +47,8 @@ pub(super) enum Control {
 pub(super) struct Batch {
     pub(super) attempts: Vec<Attempt>,
     pub(super) records: Vec<(JailId, Timestamp)>,
-    pub(super) without_address: Vec<JailId>,
-    pub(super) too_long: Vec<JailId>,
+    /// What was odd about a record, for the jail's health.
+    pub(super) remarks: Vec<(JailId, &'static str)>,
     pub(super) position: Position,
 }
 

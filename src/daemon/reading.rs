@@ -105,8 +105,7 @@ struct Judge {
     controls: Sender<Control>,
     batches: Sender<Batch>,
     attempts: Vec<Attempt>,
-    without_address: Vec<JailId>,
-    too_long: Vec<JailId>,
+    remarks: Vec<(JailId, &'static str)>,
     last_records: Vec<Option<Timestamp>>,
 }
 
@@ -118,8 +117,7 @@ impl Judge {
             controls: outbox.controls.clone(),
             batches: outbox.batches.clone(),
             attempts: Vec::new(),
-            without_address: Vec::new(),
-            too_long: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 }
@@ -136,8 +134,13 @@ impl Sink for Judge {
                     time: record.time,
                     place: record.place,
                 }),
-                Verdict::NoAddress { .. } => self.without_address.push(watch.jail),
-                Verdict::TooLong => self.too_long.push(watch.jail),
+                Verdict::NoAddress { .. } => {
+                    self.remarks
+                        .push((watch.jail, "a record matched that names no usable address"));
+                }
+                Verdict::TooLong => {
+                    self.remarks.push((watch.jail, "a record was too long to be judged"));
+                }
                 Verdict::Ignored { .. } | Verdict::Nothing => {}
             }
         }
@@ -153,8 +156,7 @@ impl Sink for Judge {
         let batch = Batch {
             attempts: std::mem::take(&mut self.attempts),
             records,
-            without_address: std::mem::take(&mut self.without_address),
-            too_long: std::mem::take(&mut self.too_long),
+            remarks: std::mem::take(&mut self.remarks),
             position,
         };
         flow(self.batches.send(batch).is_ok())

@@ -1,7 +1,8 @@
 //! The state file's part of the loop: when what is saved.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::clock;
 use super::reading::JOURNAL_NAME;
 use crate::journal::Position;
 use crate::keeper::{JailId, Keeper, Roster, Timestamp, Write};
@@ -25,8 +26,8 @@ pub(super) struct Records {
     store: Store,
     position: Option<Position>,
     position_saved: bool,
-    saved_at: Timestamp,
-    purged_at: Timestamp,
+    saved_at: Instant,
+    purged_at: Option<Instant>,
     /// A commit has failed: the next one is of everything.
     incomplete: bool,
     /// What it was to forget of jails that are gone, and that the keeper knows no more.
@@ -34,13 +35,13 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub(super) fn new(store: Store, position: Option<Position>, now: Timestamp) -> Self {
+    pub(super) fn new(store: Store, position: Option<Position>) -> Self {
         Self {
             store,
             position,
             position_saved: true,
-            saved_at: now,
-            purged_at: Timestamp::default(),
+            saved_at: clock::monotonic(),
+            purged_at: None,
             incomplete: false,
             owed: Vec::new(),
         }
@@ -67,7 +68,7 @@ impl Records {
         &self.store
     }
 
-    /// Saves what there is to save, in one commit.
+    /// Saves what there is to save, in one commit. A position that is young can wait.
     ///
     /// # Errors
     ///
@@ -79,10 +80,36 @@ impl Records {
         roster: &Roster,
     ) -> Result<(), String> {
         let unsaved = keeper.take_unsaved();
-        let position_is_old = !self.position_saved && now.since(self.saved_at) >= POSITION_EVERY;
+        let position_is_old = !self.position_saved
+            && clock::monotonic().duration_since(self.saved_at) >= POSITION_EVERY;
         if unsaved.is_empty() && !position_is_old && !self.incomplete {
             return Ok(());
         }
+        self.commit(unsaved, keeper, roster).map_err(|error| error.to_string())?;
+        let monotonic = clock::monotonic();
+        if self.purged_at.is_none_or(|at| monotonic.duration_since(at) >= PURGE_EVERY) {
+            self.purged_at = Some(monotonic);
+            self.purge(now, keeper, roster).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Saves everything that is new, the position too: the process is about to end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Records::save`].
+    pub(super) fn save_all(&mut self, keeper: &mut Keeper, roster: &Roster) -> Result<(), String> {
+        let unsaved = keeper.take_unsaved();
+        self.commit(unsaved, keeper, roster).map_err(|error| error.to_string())
+    }
+
+    fn commit(
+        &mut self,
+        unsaved: Vec<Write>,
+        keeper: &Keeper,
+        roster: &Roster,
+    ) -> Result<(), StoreError> {
         let positions = self.positions();
         let saved = if self.incomplete {
             let jails: Vec<JailId> = keeper.jails().collect();
@@ -99,14 +126,10 @@ impl Records {
             saved
         };
         self.incomplete = saved.is_err();
-        saved.map_err(|error| error.to_string())?;
+        saved?;
         self.owed.clear();
         self.position_saved = true;
-        self.saved_at = now;
-        if now.since(self.purged_at) >= PURGE_EVERY {
-            self.purged_at = now;
-            self.purge(now, keeper, roster).map_err(|error| error.to_string())?;
-        }
+        self.saved_at = clock::monotonic();
         Ok(())
     }
 
@@ -125,21 +148,6 @@ impl Records {
         let purge = Purge { now, keep_history: HISTORY, keep_windows: WINDOWS, jails: &jails };
         self.store.purge(purge)?;
         Ok(())
-    }
-
-    /// Saves the position too, however young it is: the process is about to end.
-    ///
-    /// # Errors
-    ///
-    /// As [`Records::save`].
-    pub(super) fn save_all(
-        &mut self,
-        now: Timestamp,
-        keeper: &mut Keeper,
-        roster: &Roster,
-    ) -> Result<(), String> {
-        self.saved_at = Timestamp::default();
-        self.save(now, keeper, roster)
     }
 
     fn positions(&self) -> Vec<(&'static str, SavedPosition)> {

@@ -14,8 +14,8 @@ use super::{announce, clock, status};
 use crate::bus::{AnswerSender, BanRow, Bus, BusAnswer, Call, Failure, Link, Request};
 use crate::confdir::Directories;
 use crate::keeper::{
-    BanOrder, Change, Decisions, Event, Keeper, Notice, Outcome, Reply, Roster, Settled, Ticket,
-    Timestamp, UnbanOrder,
+    BanOrder, Change, Decisions, Event, JailId, Keeper, Notice, Outcome, Reply, Roster, Settled,
+    Ticket, Timestamp, UnbanOrder,
 };
 use crate::nft::Firewall;
 use crate::systemd::{Ending, Notifier, Signals, catalog, ending};
@@ -202,7 +202,7 @@ impl Service {
         ticket
     }
 
-    fn rows(&self, jail: Option<crate::keeper::JailId>) -> Vec<BanRow> {
+    fn rows(&self, jail: Option<JailId>) -> Vec<BanRow> {
         self.keeper
             .bans(jail)
             .map(|(jail, network, ban)| BanRow {
@@ -221,12 +221,8 @@ impl Service {
             for (jail, time) in batch.records {
                 self.lineup.note_record(jail, time);
             }
-            for jail in batch.without_address {
-                let error = "a record matched that names no usable address".to_owned();
-                self.lineup.note_error(jail, error);
-            }
-            for jail in batch.too_long {
-                self.lineup.note_error(jail, "a record was too long to be judged".to_owned());
+            for (jail, remark) in batch.remarks {
+                self.lineup.note_error(jail, remark.to_owned());
             }
             self.records.reached(batch.position);
         }
@@ -301,7 +297,7 @@ impl Service {
         if !self.halt_reader() {
             error!("the reader of the journal does not stop; it is left behind");
         }
-        if let Err(reason) = self.records.save_all(clock::now(), &mut self.keeper, &self.roster) {
+        if let Err(reason) = self.records.save_all(&mut self.keeper, &self.roster) {
             error!(message_id = catalog::STATE_UNWRITABLE, "the state cannot be saved: {reason}");
         }
         let ending = ending().unwrap_or_else(|error| {

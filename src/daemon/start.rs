@@ -18,7 +18,7 @@ use crate::bus::{Bus, BusError, Snapshot};
 use crate::confdir::{self, Directories};
 use crate::host::{self, HostError};
 use crate::journal::{JournalError, Position, Start};
-use crate::keeper::{JailId, Keeper, Notice, Outcome, Roster, Timestamp};
+use crate::keeper::{Keeper, Notice, Outcome, Roster, Timestamp};
 use crate::nft::{Firewall, Monitor, NftError};
 use crate::rules;
 use crate::store::{Opened, Saved, Store, StoreError};
@@ -95,7 +95,7 @@ impl Service {
         let notifier = Notifier::from_environment();
         let mut service = Self {
             pulse: Pulse::new(notifier.watchdog_interval()),
-            records: Records::new(store, position, now),
+            records: Records::new(store, position),
             directories,
             roster,
             lineup,
@@ -174,17 +174,15 @@ fn raise_firewall(
 /// Gives the saved bans and windows to the jails that run; the position of the journal. What is
 /// saved of other jails stays in the state file until they come back or it is outlived.
 fn restore(now: Timestamp, keeper: &mut Keeper, roster: &Roster, saved: Saved) -> Option<Position> {
-    let ids: Vec<JailId> = keeper.jails().collect();
-    for id in ids {
-        let name = &**roster.name(id);
-        let bans = saved.bans.iter().filter(|(jail, ..)| jail == name);
-        let windows = saved.windows.iter().filter(|(jail, ..)| jail == name);
-        keeper.restore(
-            now,
-            id,
-            bans.map(|(_, network, record)| (*network, *record)),
-            windows.map(|(_, network, times)| (*network, times.clone())),
-        );
+    for (jail, network, times) in saved.windows {
+        if let Some(id) = roster.id(&jail) {
+            keeper.restore(now, id, [], [(network, times)]);
+        }
+    }
+    for (jail, network, record) in saved.bans {
+        if let Some(id) = roster.id(&jail) {
+            keeper.restore(now, id, [(network, record)], []);
+        }
     }
     let (_, position) = saved.positions.into_iter().find(|(source, _)| source == JOURNAL_NAME)?;
     keeper.restore_place(JOURNAL, position.sequence);

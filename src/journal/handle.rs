@@ -11,15 +11,11 @@ use systemd::journal::{OpenDirectoryOptions, OpenOptions};
 
 use super::error::{JournalError, Trouble};
 use crate::keeper::Timestamp;
-use crate::record::{Matches, Origin};
-
-/// The longest message that is read, in bytes. journald cuts what services print at 48 KiB
-/// (`LineMax=` in journald.conf(5)); a longer one is no line of a log.
-pub(super) const MESSAGE_MAX: usize = 64 << 10;
+use crate::record::{MESSAGE_BYTES_MAX, Matches, Origin, is_namespace};
 
 /// sd-journal decompresses this much of a field: a message that is not too long, whole, and one
 /// byte more, by which one that is too long is known.
-const DATA_THRESHOLD: usize = "MESSAGE=".len() + MESSAGE_MAX + 1;
+const DATA_THRESHOLD: usize = "MESSAGE=".len() + MESSAGE_BYTES_MAX + 1;
 
 /// The least size of a file's header, in bytes ("Header" in "Journal File Format" of systemd's
 /// documentation).
@@ -49,16 +45,6 @@ pub(super) fn open(origin: &Origin) -> Result<Journal, JournalError> {
         Ok(journal)
     });
     ready.map_err(|e| JournalError::Open { journal: name_of(origin), source: e.into() })
-}
-
-/// sd-journal takes any name, and finds nothing under one that no journald can have
-/// (`LogNamespace=` in systemd.exec(5)).
-fn is_namespace(name: &str) -> bool {
-    // With the machine ID and a dot before it, it is the name of a directory.
-    let longest = 255 - "0123456789abcdef0123456789abcdef.".len();
-    !name.is_empty()
-        && name.len() <= longest
-        && !name.contains(|c: char| c == '/' || c.is_control())
 }
 
 fn name_of(origin: &Origin) -> String {

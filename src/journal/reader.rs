@@ -14,11 +14,11 @@ use systemd::journal::JournalWaitResult;
 
 use super::control::Control;
 use super::error::{JournalError, Trouble};
-use super::handle::{self, MESSAGE_MAX};
+use super::handle;
 use super::sieve::Sieve;
 use super::watch::Watch;
 use crate::keeper::{Place, SourceId, Timestamp};
-use crate::record::{Matches, Origin, Record};
+use crate::record::{MESSAGE_BYTES_MAX, Matches, Origin, Record};
 
 /// At most so many entries are read before the sink is told how far they reach: enough for one
 /// position to cost little, few enough to answer a ping at once.
@@ -236,8 +236,8 @@ impl Reader {
             return Ok(());
         };
         let message = field.value().unwrap_or_default();
-        if message.len() > MESSAGE_MAX {
-            return Err(Trouble::TooLong { sequence, limit: MESSAGE_MAX });
+        if message.len() > MESSAGE_BYTES_MAX {
+            return Err(Trouble::TooLong { sequence, limit: MESSAGE_BYTES_MAX });
         }
         let place = Place { source: self.source, sequence };
         sink.entry(Record { time, place, message }, self.sieve.wanted_by());

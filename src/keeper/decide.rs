@@ -112,7 +112,7 @@ impl Keeper {
     pub fn set_own_addresses(&mut self, own: OwnAddresses) {
         self.own = own;
         for jail in self.jails.values_mut() {
-            jail.reform(jail.policy.clone(), &self.own);
+            jail.review(&self.own);
         }
     }
 

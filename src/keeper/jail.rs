@@ -161,18 +161,23 @@ impl Jail {
     pub(super) fn reform(&mut self, policy: Policy, own: &OwnAddresses) {
         let prefix_changed = self.policy.prefix != policy.prefix;
         self.policy = policy;
+        self.review(own);
+        if prefix_changed {
+            let windows: Vec<Network> = self.windows.iter().map(|(network, _)| network).collect();
+            for network in windows {
+                self.forgive(network);
+            }
+        }
+    }
+
+    /// Lifts what must not be banned any longer.
+    pub(super) fn review(&mut self, own: &OwnAddresses) {
         let bans: Vec<Network> = self.ledger.iter().map(|(network, _)| network).collect();
         for network in bans {
             if !network.fits(self.policy.prefix) {
                 self.lift(network, Lifted::PrefixChanged);
             } else if self.spares(network, network, own).is_some() {
                 self.lift(network, Lifted::Ignored);
-            }
-        }
-        if prefix_changed {
-            let windows: Vec<Network> = self.windows.iter().map(|(network, _)| network).collect();
-            for network in windows {
-                self.forgive(network);
             }
         }
     }

@@ -4,9 +4,14 @@ mod matches;
 mod origin;
 
 pub use matches::{Alternative, Matches, MatchesError};
-pub use origin::Origin;
+pub use origin::{Origin, is_namespace};
 
 use crate::keeper::{Place, Timestamp};
+
+/// A longer message is left out. journald cuts what services print at 48 KiB (`LineMax=` in
+/// journald.conf(5)), so it is no line of a log. It is not cut, because who chooses a part of the text could choose
+/// where it is cut, and have an address of his choice stand at the end.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// One journal entry or log line.
 #[derive(Clone, Copy, Debug)]

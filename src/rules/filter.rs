@@ -9,10 +9,7 @@ use super::diagnostic::{Sink, Wrong};
 use super::pattern::{self, PATTERN_BYTES_MAX, Pattern, Role, Use};
 use super::value::{Text, all};
 use super::wording;
-
-/// A longer message is not judged: it costs time, and to cut it would let `$` match where its sender
-/// wants. The programs that write to the journal keep far below; sshd's longest line is 1 KiB.
-pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+use crate::record::MESSAGE_BYTES_MAX;
 
 /// So many patterns a filter may have; the largest of fail2ban's has under a hundred.
 const PATTERNS_MAX: usize = 500;

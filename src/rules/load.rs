@@ -15,7 +15,7 @@ use super::text::Texts;
 use super::tree::At;
 use super::value::{self, Read};
 use super::wording;
-use crate::record::{Matches, Origin};
+use crate::record::{Matches, Origin, is_namespace};
 
 /// What became of the configuration.
 #[derive(Debug)]
@@ -265,13 +265,4 @@ impl<'t> Loader<'t> {
 
 fn place(own: Option<&At>, draft: &Draft) -> At {
     own.or(draft.at.as_ref()).cloned().unwrap_or(At { file: 0, span: 0..0 })
-}
-
-/// What systemd takes as a namespace's name (`log_namespace_name_valid` in systemd's sources: a
-/// name that can be part of a unit's and a file's).
-fn is_namespace(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 128
-        && !name.starts_with('.')
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }

@@ -26,7 +26,7 @@ mod tests;
 
 pub use definition::Sample;
 pub use diagnostic::{Diagnostic, Severity, Spot};
-pub use filter::{Filter, MESSAGE_BYTES_MAX, Verdict};
+pub use filter::{Filter, Verdict};
 pub use jail::{Jail, Setting};
 pub use load::{BrokenJail, Loaded, Sampled, load, load_all};
 pub use render::render;

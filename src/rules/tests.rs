@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::keeper::{Action, Ports, Prefix, Protocol, Protocols, Scope, Sentence};
-use crate::record::{Matches, Origin};
+use crate::record::{MESSAGE_BYTES_MAX, Matches, Origin};
 
 fn texts(jails: &[&str], filters: &[(&str, &str)]) -> Texts {
     let jails = jails.iter().enumerate().map(|(index, text)| SourceText {
