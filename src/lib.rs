@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod keeper;
+pub mod pattern;
 pub mod record;
 pub mod rules;
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("keeper", &[]),
     ("record", &["keeper"]),
+    ("pattern", &[]),
     ("rules", &["keeper", "record"]),
     ("confdir", &["rules"]),
     ("journal", &["keeper", "record"]),
@@ -30,6 +31,20 @@ const ARROWS: &[(&str, &[&str])] = &[
 const PURE: &[(&str, &[&str])] = &[
     ("keeper", &["std", "core", "super", "crate", "self"]),
     ("record", &["std", "core", "super", "crate", "self"]),
+    (
+        "pattern",
+        &[
+            "std",
+            "core",
+            "super",
+            "crate",
+            "self",
+            "fancy_regex",
+            "regex",
+            "regex_syntax",
+            "thiserror",
+        ],
+    ),
     (
         "rules",
         &[

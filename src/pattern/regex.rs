@@ -1,0 +1,209 @@
+//! A regex, with the engine that it needs.
+
+use std::ops::Range;
+
+use super::ast::Tree;
+use super::emit;
+use super::fault::{Fault, FaultKind};
+use super::flags::Flags;
+use super::parse::parse;
+
+/// So large one compiled regex may be; the largest of fail2ban's filters takes a tenth of it.
+const SIZE_MAX: usize = 4 << 20;
+
+/// So long a regex may be, tags written out.
+const TEXT_MAX: usize = 64 * 1024;
+
+/// So many steps the backtracking engine takes for one text; then it gives up. The hardest line of
+/// fail2ban's filters takes some thousands.
+const STEPS_MAX: usize = 200_000;
+
+/// What a regex is matched against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Text {
+    /// One line; if there is a newline in it, it is its last character.
+    #[default]
+    Line,
+    /// Several lines, each with its newline.
+    Lines,
+}
+
+/// How a regex is compiled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// What it is matched against.
+    pub text: Text,
+    /// Whether `^` and `$` stand at every line's ends (Python's `re.MULTILINE`).
+    pub multi_line: bool,
+    /// Refuse what the linear engine cannot do.
+    pub linear: bool,
+}
+
+/// A regex in Python's syntax, compiled.
+#[derive(Clone, Debug)]
+pub struct Regex {
+    engine: Engine,
+    names: Vec<(Box<str>, usize)>,
+    /// Matches wherever this does, and is linear.
+    loose: String,
+    needs_backtracking: Option<&'static str>,
+}
+
+#[derive(Clone, Debug)]
+enum Engine {
+    Linear(regex::Regex),
+    Backtracking { exact: Box<fancy_regex::Regex>, loose: regex::Regex },
+}
+
+/// The backtracking engine has taken as many steps as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the regex needs too many steps for this text")]
+pub struct GaveUp;
+
+/// Where a regex and its groups have matched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Captures {
+    spans: Vec<Option<Range<usize>>>,
+}
+
+impl Captures {
+    /// Where the whole has matched.
+    #[must_use]
+    pub fn whole(&self) -> Range<usize> {
+        self.group(0).unwrap_or(0..0)
+    }
+
+    /// Where the group with this number has matched, if it has.
+    #[must_use]
+    pub fn group(&self, group: usize) -> Option<Range<usize>> {
+        self.spans.get(group).cloned().flatten()
+    }
+}
+
+impl Regex {
+    /// Compiles `text`.
+    ///
+    /// # Errors
+    ///
+    /// When it is no regex, is too large, or needs backtracking where it may not.
+    pub fn new(text: &str, options: Options) -> Result<Self, Fault> {
+        let whole = 0..text.len();
+        let too_large = || Fault::new(whole.clone(), FaultKind::TooLarge);
+        if text.len() > TEXT_MAX {
+            return Err(too_large());
+        }
+        let flags = Flags { multi_line: options.multi_line, ..Flags::default() };
+        let tree = parse(text, flags)?;
+        if let (Some(what), true) = (tree.needs_backtracking, options.linear) {
+            return Err(Fault::new(whole, FaultKind::Backtracking(what)));
+        }
+        let written = emit::exact(&tree, options.text);
+        let engine = Engine::build(&tree, &written.text, options.text);
+        let engine = engine.map_err(|why| match why {
+            Some(why) => Fault::syntax(whole.clone(), why),
+            None => too_large(),
+        })?;
+        let names = written.names.into_iter().map(|(name, group)| (name.into(), group)).collect();
+        let loose = match &engine {
+            Engine::Linear(_) => written.text,
+            Engine::Backtracking { .. } => emit::loose(&tree, options.text),
+        };
+        Ok(Self { engine, names, loose, needs_backtracking: tree.needs_backtracking })
+    }
+
+    /// The groups with a name, and their numbers, in their order. A name may come twice.
+    pub fn names(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.names.iter().map(|(name, group)| (&**name, *group))
+    }
+
+    /// What the linear engine cannot do, if that is why the backtracking one serves.
+    #[must_use]
+    pub fn needs_backtracking(&self) -> Option<&'static str> {
+        self.needs_backtracking
+    }
+
+    /// A regex of the `regex` crate that matches wherever this one does; of a linear one, nowhere
+    /// else.
+    #[must_use]
+    pub fn loose(&self) -> &str {
+        &self.loose
+    }
+
+    /// Whether it may match somewhere in `text`; certain of a linear one.
+    #[must_use]
+    pub fn may_match(&self, text: &str) -> bool {
+        match &self.engine {
+            Engine::Linear(regex) | Engine::Backtracking { loose: regex, .. } => {
+                regex.is_match(text)
+            }
+        }
+    }
+
+    /// The first match in `text`.
+    ///
+    /// # Errors
+    ///
+    /// When the backtracking engine gives up.
+    pub fn captures(&self, text: &str) -> Result<Option<Captures>, GaveUp> {
+        self.captures_from(text, 0)
+    }
+
+    /// The first match in `text` that begins at the byte `from` or later. `^` is at the beginning
+    /// of `text` still.
+    ///
+    /// # Errors
+    ///
+    /// When the backtracking engine gives up.
+    pub fn captures_from(&self, text: &str, from: usize) -> Result<Option<Captures>, GaveUp> {
+        if from > text.len() || !text.is_char_boundary(from) {
+            return Ok(None);
+        }
+        match &self.engine {
+            Engine::Linear(regex) => {
+                let mut places = regex.capture_locations();
+                if regex.captures_read_at(&mut places, text, from).is_none() {
+                    return Ok(None);
+                }
+                let span = |group| places.get(group).map(|(start, end)| start..end);
+                Ok(Some(Captures { spans: (0..places.len()).map(span).collect() }))
+            }
+            Engine::Backtracking { exact, loose } => {
+                if !loose.is_match_at(text, from) {
+                    return Ok(None);
+                }
+                let found = exact.captures_from_pos(text, from).map_err(|_| GaveUp)?;
+                Ok(found.map(|captures| {
+                    let spans = captures.iter().map(|group| group.map(|group| group.range()));
+                    Captures { spans: spans.collect() }
+                }))
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Builds the engine; without a reason in the error, the regex is too large.
+    fn build(tree: &Tree, exact: &str, text: Text) -> Result<Self, Option<String>> {
+        let linear = |source: &str| {
+            let built = regex::RegexBuilder::new(source).size_limit(SIZE_MAX).build();
+            built.map_err(|error| match error {
+                regex::Error::CompiledTooBig(_) => None,
+                other => Some(other.to_string()),
+            })
+        };
+        if tree.needs_backtracking.is_none() {
+            return linear(exact).map(Self::Linear);
+        }
+        let built = fancy_regex::RegexBuilder::new(exact)
+            .backtrack_limit(STEPS_MAX)
+            .delegate_size_limit(SIZE_MAX)
+            .build();
+        match built {
+            Ok(exact) => {
+                let loose = linear(&emit::loose(tree, text))?;
+                Ok(Self::Backtracking { exact: Box::new(exact), loose })
+            }
+            Err(error) => Err(Some(error.to_string())),
+        }
+    }
+}

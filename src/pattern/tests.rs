@@ -1,0 +1,148 @@
+//! The translation, case by case; against Python itself it is held in `tests/pattern.rs`.
+
+use proptest::prelude::*;
+
+use super::{FaultKind, Language, Options, Regex, Text, compile};
+
+fn regex(text: &str) -> Regex {
+    Regex::new(text, Options::default()).unwrap_or_else(|fault| panic!("{text}: {fault}"))
+}
+
+fn found<'t>(regex: &Regex, text: &'t str) -> Option<&'t str> {
+    let captures = regex.captures(text).expect("few steps are enough")?;
+    Some(&text[captures.whole()])
+}
+
+fn group<'t>(regex: &Regex, text: &'t str, name: &str) -> Option<&'t str> {
+    let captures = regex.captures(text).expect("few steps are enough")?;
+    let numbers = regex.names().filter(|(known, _)| *known == name);
+    numbers.filter_map(|(_, number)| captures.group(number)).map(|span| &text[span]).next()
+}
+
+#[test]
+fn what_is_linear_stays_linear() {
+    for text in ["a|b*", r"^\w+\s$", "(?P<x>[^[]+)", "[]a]{2,}?", "(?i)x", "{", "a{,3}", r"\."] {
+        assert_eq!(regex(text).needs_backtracking(), None, "{text}");
+    }
+    for (text, why) in [
+        ("a(?=b)", "a look-ahead"),
+        ("(?<!a)b", "a look-behind"),
+        (r"(a)\1", "a back-reference"),
+        ("(?P<q>a)(?P=q)", "a back-reference"),
+        ("(a)?(?(1)b|c)", "a conditional"),
+        ("a++", "a possessive repetition"),
+        ("(?>a|ab)c", "an atomic group"),
+    ] {
+        assert_eq!(regex(text).needs_backtracking(), Some(why), "{text}");
+        let linear = Options { linear: true, ..Options::default() };
+        let fault = Regex::new(text, linear).expect_err("it is not linear");
+        assert_eq!(fault.kind, FaultKind::Backtracking(why));
+    }
+}
+
+#[test]
+fn the_end_is_before_a_last_newline_too() {
+    assert_eq!(found(&regex("b$"), "ab\n"), Some("b"));
+    assert_eq!(found(&regex(r"b\Z"), "ab\n"), None);
+    let lines = Options { text: Text::Lines, ..Options::default() };
+    let last = Regex::new("b$", lines).expect("a regex");
+    assert_eq!(last.captures("ab\nc\n"), Ok(None));
+    let each = Options { multi_line: true, ..lines };
+    let each = Regex::new("^b$", each).expect("a regex");
+    assert!(each.captures("a\nb\nc\n").expect("linear").is_some());
+}
+
+#[test]
+fn a_place_to_start_does_not_move_the_beginning() {
+    let anchored = regex("^b");
+    assert_eq!(anchored.captures_from("ab", 1), Ok(None));
+    assert_eq!(anchored.captures_from("äb", 1), Ok(None), "inside of a character");
+    let edge = regex(r"\bb");
+    assert_eq!(edge.captures_from("ab", 1), Ok(None));
+}
+
+#[test]
+fn mistakes_are_where_they_are() {
+    for (text, span) in [
+        ("a(b", 1..2),
+        ("ab)", 2..3),
+        ("a[b", 1..3),
+        ("*a", 0..1),
+        ("a**", 2..3),
+        (r"a\q", 1..3),
+        ("(?P<1>a)", 0..6),
+        ("(?P=x)", 0..6),
+        ("[b-a]", 1..4),
+        ("(?y)", 0..4),
+        ("a{3,2}", 0..6),
+    ] {
+        let fault = Regex::new(text, Options::default()).expect_err(text);
+        assert_eq!(fault.span, span, "{text}: {fault}");
+    }
+}
+
+#[test]
+fn a_catastrophe_ends_soon() {
+    let evil = regex(r"^(?:(a+)+\1b|x)$");
+    let text = format!("{}!", "a".repeat(50_000));
+    assert_eq!(evil.captures(&text), Ok(None), "the loose regex says no at once");
+    let evil = regex(r"(?:(?:a|a)*)*(?<!a)!");
+    assert!(evil.captures(&text).is_err(), "it gives up");
+    let large = Regex::new("(?:(?:a{1000}){1000}){1000}", Options::default());
+    assert_eq!(large.expect_err("too large").kind, FaultKind::TooLarge);
+    let deep = format!("{}a{}", "(".repeat(100), ")".repeat(100));
+    assert_eq!(
+        Regex::new(&deep, Options::default()).expect_err("too deep").kind,
+        FaultKind::TooLarge
+    );
+}
+
+#[test]
+fn tags_remember_what_they_stand_for() {
+    let tags = |text: &str, names| {
+        compile(text, Language::Fail2ban, names, Options::default()).expect("a pattern")
+    };
+    let host = tags("from <HOST>$", true);
+    assert_eq!(group(&host, "from 192.0.2.1\n", "ip4"), Some("192.0.2.1"));
+    assert_eq!(group(&host, "from [2001:db8::1]", "ip6"), Some("2001:db8::1"));
+    assert_eq!(group(&host, "from ::ffff:192.0.2.1", "ip4"), Some("192.0.2.1"));
+    assert_eq!(group(&host, "from a.example.com", "dns"), Some("a.example.com"));
+    assert_eq!(group(&tags("from <HOST>$", false), "from a.example.com", "dns"), None);
+    let subnet = tags("<SUBNET>", false);
+    assert_eq!(group(&subnet, "in 192.0.2.0/24", "cidr"), Some("24"));
+    let own = tags("<F-MLFID>\\S+</F-MLFID> <F-ID>.*</F-ID> </F-NONE>", false);
+    assert_eq!(group(&own, "17 a b </F-NONE>", "mlfid"), Some("17"));
+    assert_eq!(group(&own, "17 a b </F-NONE>", "fid"), Some("a b"));
+    let native = |text| compile(text, Language::Native, false, Options::default());
+    assert_eq!(
+        native("a <HOTS>").expect_err("no tag").kind,
+        FaultKind::UnknownTag("<HOTS>".to_owned())
+    );
+    assert_eq!(native("<F-USER>x").expect_err("not closed").span, 0..8);
+    assert_eq!(native("</F-USER>x").expect_err("not opened").span, 0..9);
+    assert_eq!(native("<ADDR> x)").expect_err("a syntax error").span, 8..9);
+    let alone = native("<ADDR>").expect("a pattern");
+    assert_eq!(alone.captures("11192.0.2.1").expect("linear"), None, "a part of a number");
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_the_parser(text in r"[\[\](){}?:<>|*+a\\^$.,0-9PiIxX=!#&~é -]{0,60}") {
+        for language in [Language::Native, Language::Fail2ban] {
+            if let Err(fault) = compile(&text, language, true, Options::default()) {
+                prop_assert!(fault.span.end <= text.len(), "{fault:?}");
+                prop_assert!(text.get(fault.span).is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn the_loose_regex_misses_nothing(text in "[ab!]{0,12}") {
+        for source in [r"(a+)b\1", "a(?=b)", "(?<!a)b+", "(a)?(?(1)b|!)", "(?>a+)b", "a*+!"] {
+            let regex = regex(source);
+            if regex.captures(&text) != Ok(None) {
+                prop_assert!(regex.may_match(&text), "{source}");
+            }
+        }
+    }
+}
