@@ -9,7 +9,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keeper", &[]),
     ("record", &["keeper"]),
     ("pattern", &[]),
-    ("rules", &["keeper", "record"]),
+    ("filter", &["keeper", "record", "pattern"]),
+    ("rules", &["keeper", "record", "pattern", "filter"]),
     ("confdir", &["rules"]),
     ("journal", &["keeper", "record"]),
     ("nft", &["keeper"]),
@@ -17,12 +18,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["keeper"]),
     ("bus", &["keeper"]),
     ("systemd", &[]),
-    ("cli", &["keeper", "rules", "confdir", "bus"]),
+    ("cli", &["keeper", "filter", "rules", "confdir", "bus"]),
     (
         "daemon",
         &[
-            "keeper", "record", "rules", "confdir", "journal", "nft", "host", "store", "bus",
-            "systemd",
+            "keeper", "record", "filter", "rules", "confdir", "journal", "nft", "host", "store",
+            "bus", "systemd",
         ],
     ),
 ];
@@ -45,6 +46,7 @@ const PURE: &[(&str, &[&str])] = &[
             "thiserror",
         ],
     ),
+    ("filter", &["std", "core", "super", "crate", "self", "regex", "serde_json", "thiserror"]),
     (
         "rules",
         &[
