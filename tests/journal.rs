@@ -408,13 +408,13 @@ fn a_cursor_whose_entry_is_vacuumed_is_told_and_nothing_behind_it_is_skipped() {
     let trouble = reader.trouble();
     assert!(matches!(trouble, Trouble::CursorGone { next: Some(_) }), "{trouble:?}");
     let first = reader.entry();
-    assert_eq!((first.message.as_slice(), first.sequence), (&b"line 3"[..], 4));
+    assert_eq!((first.message.as_str(), first.sequence), ("line 3", 4));
     assert_eq!(reader.messages("line 4"), ["line 4"]);
 
     let reader = Running::new(&namespace(&journald), &wants(&["TAG=b"]), start);
     assert!(matches!(reader.trouble(), Trouble::CursorGone { next: None }));
     say(&journald, "b", "later");
-    assert_eq!(reader.entry().message, b"later");
+    assert_eq!(reader.entry().message, "later");
 }
 
 #[test]
@@ -453,7 +453,7 @@ fn a_position_serves_also_when_its_entry_is_not_wanted_any_more() {
     let start = behind(reader.stop());
     let reader = Running::new(&namespace(&journald), &wants(&["TAG=b"]), start);
     let entry = reader.entry();
-    assert_eq!((entry.message.as_slice(), entry.sequence), (&b"after"[..], 2));
+    assert_eq!((entry.message.as_str(), entry.sequence), ("after", 2));
 }
 
 #[test]
@@ -489,7 +489,7 @@ fn a_namespace_that_does_not_exist_yet_is_read_when_it_does() {
     assert!(reader.settle(1).iter().all(|seen| matches!(seen, Seen::Thread(_))));
     journald.launch();
     say(&journald, "a", "first");
-    assert_eq!(reader.entry().message, b"first");
+    assert_eq!(reader.entry().message, "first");
 
     // Somebody clears the journal away, directory and all.
     fs::remove_dir_all(journald.directory()).unwrap();
@@ -500,7 +500,7 @@ fn a_namespace_that_does_not_exist_yet_is_read_when_it_does() {
             break entry;
         }
     };
-    assert_eq!((seen.message.as_slice(), seen.sequence), (&b"second"[..], 2));
+    assert_eq!((seen.message.as_str(), seen.sequence), ("second", 2));
 }
 
 #[test]
@@ -561,7 +561,7 @@ fn a_reader_at_rest_does_not_run() {
         assert!(Instant::now() < deadline, "the reader wakes up although nothing happens");
     }
     say(&journald, "a", "two");
-    assert_eq!(reader.entry().message, b"two");
+    assert_eq!(reader.entry().message, "two");
 }
 
 #[test]
