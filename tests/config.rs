@@ -9,7 +9,7 @@ use jailkeeper::confdir::{self, Directories};
 use jailkeeper::filter::{Failure, Filter, Line, Memory, Offender, Verdict};
 use jailkeeper::keeper::Timestamp;
 use jailkeeper::keeper::{JailId, Ports};
-use jailkeeper::record::{Origin, one_line};
+use jailkeeper::record::Origin;
 use jailkeeper::rules::{self, Texts};
 
 fn packaged() -> PathBuf {
@@ -21,8 +21,7 @@ fn packaged_with(directory: &Path) -> Texts {
 }
 
 fn address(filter: &Filter, message: &str) -> Option<String> {
-    let message = one_line(message.as_bytes());
-    match filter.judge(&mut Memory::default(), Line::plain(&message), Timestamp::default()) {
+    match filter.judge(&mut Memory::default(), Line::plain(message), Timestamp::default()) {
         Verdict::Failure(Failure { offender: Offender::Address(address), .. }) => {
             Some(address.to_string())
         }

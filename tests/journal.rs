@@ -245,10 +245,10 @@ fn trusted_fields_are_those_of_the_sender() {
 }
 
 #[test]
-fn a_message_arrives_as_one_line_unless_it_is_too_long() {
+fn a_message_arrives_as_it_was_sent_unless_it_is_too_long() {
     let journald = Journald::start();
     let odd: [(&[u8], &str); 4] = [
-        (b"two\nlines\n", r"two\nlines"),
+        (b"two\nlines\n", "two\nlines\n"),
         (b"a\0b", "a\0b"),
         (b"\xff\xfe=\x80", "\u{fffd}\u{fffd}=\u{fffd}"),
         (b"", ""),
@@ -283,7 +283,7 @@ fn fields_come_along_when_they_are_asked_for() {
     let with = |field: &str, entry: &Entry| entry.fields.get(field).map(str::to_owned);
     let one = reader.entry();
     assert_eq!(with("PRIORITY", &one).as_deref(), Some("3"));
-    assert_eq!(with("CODE", &one).as_deref(), Some(r"x\ny"));
+    assert_eq!(with("CODE", &one).as_deref(), Some("x\ny"));
     assert_eq!(with("NONE", &one), None);
     assert_eq!(with("TAG", &one), None, "nobody has asked for it");
     let two = reader.entry();

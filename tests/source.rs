@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["keeper"]),
     ("bus", &["keeper"]),
     ("systemd", &[]),
-    ("cli", &["keeper", "record", "filter", "rules", "confdir", "bus"]),
+    ("cli", &["keeper", "filter", "rules", "confdir", "bus"]),
     (
         "daemon",
         &[

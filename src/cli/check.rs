@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::exit;
 use crate::filter::{Failure, Filter, Line, Memory, Offender, Verdict};
 use crate::keeper::Timestamp;
-use crate::record::one_line;
 use crate::rules::{self, BrokenJail, Diagnostic, Sample, Severity, Texts};
 
 /// What the check found.
@@ -67,8 +66,8 @@ pub fn check(texts: &Texts) -> Report {
 }
 
 fn run(filter: &Filter, sample: &Sample) -> Option<SampleFailure> {
-    let message = one_line(sample.message.as_bytes());
-    let verdict = filter.judge(&mut Memory::default(), Line::plain(&message), Timestamp::default());
+    let line = Line::plain(&sample.message);
+    let verdict = filter.judge(&mut Memory::default(), line, Timestamp::default());
     let (address, user) = match &verdict {
         Verdict::Failure(Failure { offender: Offender::Address(address), user, .. }) => {
             (Some(*address), user.as_deref())

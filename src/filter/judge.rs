@@ -6,7 +6,7 @@ use super::recipe::{Pattern, Patterns};
 use super::session::{Sessions, Steering};
 use super::verdict::{Failure, Offender, Verdict, parse_address, parse_network};
 use crate::keeper::Timestamp;
-use crate::pattern::{Captures, GaveUp};
+use crate::pattern::{Captures, GaveUp, Text};
 use crate::record::MESSAGE_BYTES_MAX;
 
 /// A filter in one of its modes, compiled.
@@ -27,6 +27,7 @@ pub(super) struct Parts {
     /// Whether what is to be ignored is looked for before anything else, as fail2ban does where
     /// there are few ignoreregexes.
     pub(super) ignores_first: bool,
+    pub(super) text: Text,
     pub(super) max_lines: usize,
     pub(super) names: Names,
     pub(super) steering: Steering,
@@ -124,8 +125,8 @@ impl Filter {
     /// takes the first.
     #[must_use]
     pub fn matching(&self, text: &str) -> Vec<usize> {
-        let mut buffer = text.to_owned();
-        buffer.push('\n');
+        let mut buffer = String::new();
+        self.lay_out(Line::plain(text), &mut buffer);
         let Ok(Some(prefixed)) = self.content(&buffer) else { return Vec::new() };
         let text = prefixed.content.as_deref().unwrap_or(&buffer);
         let list = &self.parts.failures.list;
@@ -139,19 +140,35 @@ impl Filter {
         if line.before.len() + line.after.len() > MESSAGE_BYTES_MAX {
             return Verdict::TooLong;
         }
-        let verdict = if self.parts.max_lines > 1 {
-            self.judge_together(memory, line, now)
-        } else {
-            let mut buffer = std::mem::take(&mut memory.buffer);
-            buffer.clear();
-            buffer.push_str(line.before);
-            buffer.push_str(line.after);
-            buffer.push('\n');
-            let verdict = self.judge_alone(memory, &buffer, now);
-            memory.buffer = buffer;
-            verdict
+        let verdict = match self.parts.text {
+            Text::Lines => self.judge_together(memory, line, now),
+            Text::Message if line.before.is_empty() => self.judge_alone(memory, line.after, now),
+            Text::Message | Text::Line => {
+                let mut buffer = std::mem::take(&mut memory.buffer);
+                buffer.clear();
+                self.lay_out(line, &mut buffer);
+                let verdict = self.judge_alone(memory, &buffer, now);
+                memory.buffer = buffer;
+                verdict
+            }
         };
         verdict.unwrap_or(Verdict::GaveUp)
+    }
+
+    /// Writes a line as the patterns are to see it. Where lines have ends, a new line inside of a
+    /// message is none: fail2ban writes it as `\n`.
+    fn lay_out(&self, line: Line<'_>, buffer: &mut String) {
+        buffer.push_str(line.before);
+        buffer.push_str(line.after);
+        if self.parts.text == Text::Message {
+            return;
+        }
+        if buffer.contains('\n') {
+            *buffer = buffer.trim_end_matches('\n').replace('\n', r"\n");
+        }
+        if self.parts.text == Text::Line {
+            buffer.push('\n');
+        }
     }
 
     /// One line, by itself.
@@ -189,7 +206,9 @@ impl Filter {
         line: Line<'_>,
         now: Timestamp,
     ) -> Result<Verdict, GaveUp> {
-        memory.lines.push([line.before, line.after].concat(), self.parts.max_lines);
+        let mut next = String::new();
+        self.lay_out(line, &mut next);
+        memory.lines.push(next, self.parts.max_lines);
         let lines = memory.lines.clone();
         let mut text = lines.text();
         if let Some(verdict) = self.ignored_first(&text)? {
@@ -234,7 +253,8 @@ impl Filter {
         let mut groups = prefix.plan.read(&self.parts.names, &captures, text);
         let content = self.ids.content.and_then(|name| {
             let content = groups.text(name).filter(|text| !text.is_empty());
-            let content = content.map(|content| [content, "\n"].concat());
+            let end = if self.parts.text == Text::Message { "" } else { "\n" };
+            let content = content.map(|content| [content, end].concat());
             groups.take(name);
             content
         });

@@ -111,7 +111,11 @@ impl Filter {
         let mut names = Names::default();
         let steering = Steering::new(&mut names);
         let several = recipe.max_lines > 1;
-        let text = if several { Text::Lines } else { Text::Line };
+        let text = match recipe.language {
+            _ if several => Text::Lines,
+            Language::Native => Text::Message,
+            Language::Fail2ban => Text::Line,
+        };
         let mut kitchen = Kitchen { recipe: &recipe, names, text, errors: Vec::new() };
         let prefix = recipe.prefix.as_ref();
         let prefix = prefix.and_then(|written| kitchen.pattern(Part::Prefix, written, false));
@@ -133,6 +137,7 @@ impl Filter {
             failures,
             ignores,
             ignores_first: recipe.language == Language::Fail2ban && !many_ignores,
+            text,
             max_lines: recipe.max_lines.clamp(1, LINES_MAX),
             names,
             steering,

@@ -18,7 +18,7 @@ use super::handle;
 use super::sieve::Sieve;
 use super::watch::Watch;
 use crate::keeper::{Place, SourceId, Timestamp};
-use crate::record::{Fields, MESSAGE_BYTES_MAX, Matches, Origin, Record, Want, one_line};
+use crate::record::{Fields, MESSAGE_BYTES_MAX, Matches, Origin, Record, Want};
 
 /// At most so many entries are read before the sink is told how far they reach: enough for one
 /// position to cost little, few enough to answer a ping at once.
@@ -236,7 +236,8 @@ impl Reader {
         }
         for (name, value) in self.fields.slots() {
             let field = self.journal.get_data(name).map_err(unreadable)?;
-            *value = field.and_then(|field| Some(one_line(field.value()?).into_owned()));
+            *value =
+                field.and_then(|field| Some(String::from_utf8_lossy(field.value()?).into_owned()));
         }
         // Last, since what it points to is gone with the next call.
         let Some(field) = self.journal.get_data(c"MESSAGE").map_err(unreadable)? else {
@@ -247,7 +248,7 @@ impl Reader {
             return Err(Trouble::TooLong { sequence, limit: MESSAGE_BYTES_MAX });
         }
         let place = Place { source: self.source, sequence };
-        let message = &one_line(message);
+        let message = &String::from_utf8_lossy(message);
         let record = Record { time, place, message, fields: &self.fields };
         sink.entry(record, self.sieve.wanted_by());
         Ok(())

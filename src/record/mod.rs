@@ -8,8 +8,6 @@ pub use fields::Fields;
 pub use matches::{Alternative, Matches, MatchesError};
 pub use origin::{Origin, is_namespace};
 
-use std::borrow::Cow;
-
 use crate::keeper::{Place, Timestamp};
 
 /// A longer message is left out. journald cuts what services print at 48 KiB (`LineMax=` in
@@ -33,19 +31,8 @@ pub struct Record<'a> {
     pub time: Timestamp,
     /// Where it stands.
     pub place: Place,
-    /// The text as one line ([`one_line`]).
+    /// The text; what is no UTF-8 is U+FFFD in it.
     pub message: &'a str,
     /// The fields that were asked for.
     pub fields: &'a Fields,
-}
-
-/// A message as one line of text: what is no UTF-8 is replaced by U+FFFD, and a new line in it by
-/// `\n`, as fail2ban does, since whoever chooses a part of the text could write lines of his own.
-#[must_use]
-pub fn one_line(message: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(message);
-    if !text.contains('\n') {
-        return text;
-    }
-    text.trim_end_matches('\n').replace('\n', r"\n").into()
 }

@@ -70,6 +70,7 @@ fn in_pattern(fault: &Fault) -> Problem {
         FaultKind::UnknownTag(tag) => wording::unknown_tag(tag, &tag_names()),
         FaultKind::UnbalancedTag(tag) => wording::tag_unbalanced(tag),
         FaultKind::Backtracking(what) => wording::backtracking(what),
+        FaultKind::InnerLines => wording::multi_line(),
         FaultKind::TooLarge => wording::regex_too_large(),
         FaultKind::Empty => wording::empty_pattern(),
     }

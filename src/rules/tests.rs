@@ -209,6 +209,10 @@ fn addresses_in_their_forms() {
 
 /// One mistake each: the file is `jails.d/0.toml` unless it is the filter `test`.
 const MISTAKES: &[(&str, &str)] = &[
+    (
+        "multi-line",
+        "[jail.own]\nenabled = true\njournalmatch = \"any\"\nfailregex = '(?m)^<ADDR>$'\n",
+    ),
     ("syntax", "[jail.test]\nenabled = true\nmaxretry = = 3\n"),
     ("curly quotes", "[jail.test]\nenabled = true\nport = “ssh”\n"),
     ("unknown table", "[defualt]\nmaxretry = 3\n"),

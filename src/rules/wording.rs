@@ -292,6 +292,11 @@ pub(super) fn backtracking(what: &str) -> Problem {
         .hint("patterns here run in linear time, so that no line can stop us; write it without")
 }
 
+pub(super) fn multi_line() -> Problem {
+    error("this pattern lets ^ or $ match inside of a message", "the flag m")
+        .hint("a client can put a new line into a message; leave the flag out")
+}
+
 pub(super) fn empty_pattern() -> Problem {
     error("this pattern is empty", "here").hint("it would match everything")
 }
