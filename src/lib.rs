@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod dates;
 pub mod keeper;
 pub mod pattern;
 pub mod record;

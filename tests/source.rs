@@ -9,6 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keeper", &[]),
     ("record", &["keeper"]),
     ("pattern", &[]),
+    ("dates", &["keeper", "pattern"]),
     ("rules", &["keeper", "record"]),
     ("confdir", &["rules"]),
     ("journal", &["keeper", "record"]),
@@ -45,6 +46,7 @@ const PURE: &[(&str, &[&str])] = &[
             "thiserror",
         ],
     ),
+    ("dates", &["std", "core", "super", "crate", "self", "jiff", "regex_syntax", "thiserror"]),
     (
         "rules",
         &[
