@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use regex_syntax::hir::{Class, HirKind};
+use regex_syntax::hir::{Class as Parsed, HirKind};
 
 type Ranges = Vec<(char, char)>;
 
@@ -44,9 +44,89 @@ fn range_of(ranges: &Ranges, c: char) -> Option<(char, char)> {
 fn ranges(class: &str) -> Ranges {
     let hir = regex_syntax::parse(class).map(regex_syntax::hir::Hir::into_kind);
     match hir {
-        Ok(HirKind::Class(Class::Unicode(class))) => {
+        Ok(HirKind::Class(Parsed::Unicode(class))) => {
             class.iter().map(|range| (range.start(), range.end())).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// A set of characters, as a pattern has it in brackets or by a letter behind a backslash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Class {
+    /// The ASCII characters in it, one bit each.
+    ascii: u128,
+    beyond: Beyond,
+    /// Whether it is everything that is not in it.
+    negated: bool,
+}
+
+/// What beyond ASCII is in a class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Beyond {
+    #[default]
+    Nothing,
+    Words,
+    Digits,
+    Spaces,
+}
+
+impl Class {
+    /// The class with an ASCII character more.
+    pub(super) fn with(mut self, c: char) -> Option<Self> {
+        self.ascii |= 1_u128.checked_shl(u32::from(c)).filter(|_| c.is_ascii())?;
+        Some(self)
+    }
+
+    /// The class of `\d`, `\w`, `\s` and their negations.
+    pub(super) fn escape(letter: char) -> Option<Self> {
+        let (beyond, takes): (_, fn(char) -> bool) = match letter.to_ascii_lowercase() {
+            'd' => (Beyond::Digits, |c| digit(c).is_some()),
+            'w' => (Beyond::Words, is_word),
+            's' => (Beyond::Spaces, is_space),
+            _ => return None,
+        };
+        let mut inside = ('\0'..='\x7f').filter(|c| takes(*c));
+        let class = inside.try_fold(Self { beyond, ..Self::default() }, Self::with)?;
+        Some(if letter.is_ascii_uppercase() { class.negated() } else { class })
+    }
+
+    /// Both classes together; none when that cannot be said. Neither is negated.
+    pub(super) fn and(self, other: Self) -> Option<Self> {
+        let beyond = match (self.beyond, other.beyond) {
+            (beyond, Beyond::Nothing) | (Beyond::Nothing, beyond) => beyond,
+            (one, other) if one == other => one,
+            _ => return None,
+        };
+        Some(Self { ascii: self.ascii | other.ascii, beyond, negated: false })
+    }
+
+    /// Everything that is not in it.
+    pub(super) fn negated(self) -> Self {
+        Self { negated: !self.negated, ..self }
+    }
+
+    /// Whether it tells letters apart, so that case matters.
+    pub(super) fn has_letters(self) -> bool {
+        let letters = ('A'..='Z').chain('a'..='z');
+        !matches!(letters.filter(|c| self.has_ascii(*c)).count(), 0 | 52)
+    }
+
+    fn has_ascii(self, c: char) -> bool {
+        self.ascii >> (u32::from(c) & 0x7f) & 1 == 1
+    }
+
+    pub(super) fn takes(self, c: char) -> bool {
+        let inside = if c.is_ascii() {
+            self.has_ascii(c)
+        } else {
+            match self.beyond {
+                Beyond::Nothing => false,
+                Beyond::Words => is_word(c),
+                Beyond::Digits => digit(c).is_some(),
+                Beyond::Spaces => is_space(c),
+            }
+        };
+        inside != self.negated
     }
 }

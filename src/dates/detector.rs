@@ -22,7 +22,7 @@ use super::zone::Zone;
 use super::{PATTERN_LIMIT, PATTERNS_LIMIT};
 
 /// A template that has not been used for so long gives way to any other.
-const UNUSED: Duration = Duration::from_secs(300);
+const UNUSED: Duration = Duration::from_mins(5);
 
 /// How many times heavier a hit of a template counts that is tied to the beginning of the line.
 const TIED_WEIGHT: f64 = 100.0;

@@ -1,7 +1,7 @@
 //! Finding and reading the dates in lines of text. Pure: now and the time zone are passed in.
 //!
 //! In reading order: `token` has the tokens of date patterns, `wrap` the boundaries that a pattern
-//! gets; `program` and `scan` are the quick engine for plain patterns, beside that of
+//! gets; `program`, `reader` and `scan` are the quick engine for plain patterns, beside that of
 //! [`crate::pattern`] for all others; `template` makes a pattern one form of date and `standard` has
 //! those that are known without one; `moment` and `zone` make the parts of a date a point in time;
 //! [`Detector`] finds the date of each line of a source and learns which template serves.
@@ -24,6 +24,7 @@ mod error;
 mod line;
 mod moment;
 mod program;
+mod reader;
 mod scan;
 mod standard;
 mod template;

@@ -6,8 +6,7 @@ use jiff::tz::Offset;
 use crate::keeper::Timestamp;
 
 use super::class::{digit, is_space};
-use super::scan::MONTHS;
-use super::token::Field;
+use super::token::{Field, MONTHS};
 use super::zone::{self, Zone};
 
 const DAY: i64 = 86_400;
@@ -75,12 +74,11 @@ pub(super) fn time_of<'l>(
     let assumes_something = assumes_year || said.month.is_none() && said.day.is_none();
     let now = if assumes_something { Now::of(known)? } else { Now::default() };
     let mut year = said.year.unwrap_or_else(|| i64::from(now.date.year()));
-    if said.month.is_none() || said.day.is_none() {
-        if let Some(date) = date_of_day(&said, year)? {
-            year = i64::from(date.year());
-            said.month = Some(i64::from(date.month()));
-            said.day = Some(i64::from(date.day()));
-        }
+    let lacks_day = said.month.is_none() || said.day.is_none();
+    if let Some(date) = if lacks_day { date_of_day(&said, year)? } else { None } {
+        year = i64::from(date.year());
+        said.month = Some(i64::from(date.month()));
+        said.day = Some(i64::from(date.day()));
     }
     let assumes_day = said.month.is_none() && said.day.is_none();
     let (month, day) = if assumes_day {

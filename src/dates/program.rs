@@ -4,7 +4,7 @@
 //! one class, and a group named to be taken again. That is all of the standard templates and most of
 //! what people write. Everything else is left to the regex engine.
 
-use super::class::{is_space, is_word};
+use super::class::Class;
 use super::token::{self, Token};
 use super::wrap::{Begin, Wrapped};
 
@@ -52,68 +52,6 @@ pub(super) enum Step {
     EpochPlace,
 }
 
-/// A set of characters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Class {
-    /// The ASCII characters in it, one bit each.
-    ascii: u128,
-    /// Whether words, digits and spaces beyond ASCII are in it.
-    word: bool,
-    digit: bool,
-    space: bool,
-    /// Whether it is everything that is not in it.
-    negated: bool,
-}
-
-impl Class {
-    const fn new() -> Self {
-        Self { ascii: 0, word: false, digit: false, space: false, negated: false }
-    }
-
-    fn with(mut self, c: char) -> Option<Self> {
-        self.ascii |= 1_u128.checked_shl(u32::from(c)).filter(|_| c.is_ascii())?;
-        Some(self)
-    }
-
-    /// The class of `\d`, `\w`, `\s` and their negations.
-    fn escape(letter: char) -> Option<Self> {
-        let mut class = Self::new();
-        match letter {
-            'd' | 'D' => class.digit = true,
-            'w' | 'W' => class.word = true,
-            's' | 'S' => class.space = true,
-            _ => return None,
-        }
-        for c in '\0'..='\x7f' {
-            let inside = class.digit && c.is_ascii_digit()
-                || class.word && is_word(c)
-                || class.space && is_space(c);
-            if inside {
-                class = class.with(c)?;
-            }
-        }
-        class.negated = letter.is_ascii_uppercase();
-        Some(class)
-    }
-
-    /// Whether it tells letters apart, so that case matters.
-    fn has_letters(self) -> bool {
-        let letters = ('A'..='Z').chain('a'..='z').filter(|c| self.ascii >> u32::from(*c) & 1 == 1);
-        !matches!(letters.count(), 0 | 52)
-    }
-
-    pub(super) fn takes(self, c: char) -> bool {
-        let inside = if c.is_ascii() {
-            self.ascii >> u32::from(c) & 1 == 1
-        } else {
-            self.word && is_word(c)
-                || self.digit && super::class::digit(c).is_some()
-                || self.space && is_space(c)
-        };
-        inside != self.negated
-    }
-}
-
 /// A pattern that needs no regex engine.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
@@ -148,7 +86,7 @@ impl Program {
             Begin::Nothing => {}
             Begin::Word => compiler.steps.push(Step::WordBegin),
             Begin::Line => {
-                compiler.steps.extend([Step::LineBegin, Step::Many(Class::escape('W')?, 0, 2)])
+                compiler.steps.extend([Step::LineBegin, Step::Many(Class::escape('W')?, 0, 2)]);
             }
         }
         compiler.alternatives()?;
@@ -278,27 +216,32 @@ impl Compiler<'_> {
         let start = self.steps.len();
         let groups = self.names.len();
         self.atom()?;
-        if let Some((min, max)) = self.repetition()? {
-            let one = self.steps.get(start).cloned().filter(|_| self.steps.len() == start + 1);
-            if self.names.len() > groups && groups == 0 {
-                return None; // Group 1 may be missing from the match.
+        let times = self.repetition()?;
+        if times == (1, 1) {
+            return Some(());
+        }
+        if self.names.len() > groups && groups == 0 {
+            return None; // Group 1 may be missing from the match.
+        }
+        let alone = self.steps.len() == start + 1;
+        match self.steps.get(start).filter(|_| alone) {
+            Some(Step::One(class)) => {
+                *self.steps.get_mut(start)? = Step::Many(*class, times.0, times.1);
             }
-            match one {
-                Some(Step::One(class)) => *self.steps.get_mut(start)? = Step::Many(class, min, max),
-                _ if (min, max) == (0, 1) => {
-                    self.steps.insert(start, Step::Split(start + 1, 0));
-                    shift(&mut self.steps, start);
-                    let end = self.steps.len();
-                    *self.steps.get_mut(start)? = Step::Split(start + 1, end);
-                }
-                _ => return None,
+            _ if times == (0, 1) => {
+                self.steps.insert(start, Step::Split(start + 1, 0));
+                shift(&mut self.steps, start);
+                let end = self.steps.len();
+                *self.steps.get_mut(start)? = Step::Split(start + 1, end);
             }
+            _ => return None,
         }
         Some(())
     }
 
-    fn repetition(&mut self) -> Option<Option<(u32, u32)>> {
-        let range = if self.take("?") {
+    /// How often, at least and at most; once when nothing says it.
+    fn repetition(&mut self) -> Option<(u32, u32)> {
+        let (min, max) = if self.take("?") {
             (0, 1)
         } else if self.take("*") {
             (0, u32::MAX)
@@ -308,12 +251,13 @@ impl Compiler<'_> {
             let (range, rest) = self.rest.split_once('}')?;
             let (min, max) = range.split_once(',').unwrap_or((range, range));
             self.rest = rest;
-            (min.parse().ok()?, max.parse().ok()?)
+            let most = if max.is_empty() { u32::MAX } else { max.parse().ok()? };
+            (min.parse().ok()?, most)
         } else {
-            return Some(None);
+            return Some((1, 1));
         };
         let once_more = self.rest.starts_with(['?', '*', '+', '{']);
-        (!once_more && range.0 <= range.1).then_some(Some(range))
+        (!once_more && min <= max).then_some((min, max))
     }
 
     fn atom(&mut self) -> Option<()> {
@@ -353,7 +297,7 @@ impl Compiler<'_> {
         }
         // A space may stand before these.
         if matches!(token.key, "k" | "l" | "Exk" | "Exl") {
-            self.steps.push(Step::Many(Class::new().with(' ')?, 0, 1));
+            self.steps.push(Step::Many(Class::default().with(' ')?, 0, 1));
             if self.rest.starts_with(['?', '*', '+', '{']) {
                 return None; // The regex would repeat the token, but not the space.
             }
@@ -402,9 +346,8 @@ impl Compiler<'_> {
 
     /// The set behind `[`.
     fn set(&mut self) -> Option<Class> {
-        let mut class = Class::new();
-        class.negated = self.take("^");
-        let negated = class.negated;
+        let mut class = Class::default();
+        let negated = self.take("^");
         let mut first = true;
         loop {
             let c = match self.next()? {
@@ -413,11 +356,9 @@ impl Compiler<'_> {
                 '\\' => match self.next()? {
                     c if c.is_ascii_punctuation() && c != '%' => c,
                     letter => {
-                        let more = Class::escape(letter).filter(|more| !more.negated)?;
-                        class.ascii |= more.ascii;
-                        class.word |= more.word;
-                        class.digit |= more.digit;
-                        class.space |= more.space;
+                        let more =
+                            Class::escape(letter).filter(|_| !letter.is_ascii_uppercase())?;
+                        class = class.and(more)?;
                         first = false;
                         continue;
                     }
@@ -437,7 +378,7 @@ impl Compiler<'_> {
                 class = class.with(c)?;
             }
         }
-        class.negated = negated;
+        let class = if negated { class.negated() } else { class };
         (!(self.fold && class.has_letters())).then_some(class)
     }
 }

@@ -2,16 +2,14 @@
 
 use std::ops::Range;
 
-use super::class::{digit, is_space, is_word};
+use super::class::is_word;
 use super::program::{GROUPS_LIMIT, Program, Step, TOKENS_LIMIT};
-use super::token::{Field, Token};
+use super::reader::{Reader, folds_to};
+use super::token::{Field, Takes, Token};
 
 /// So many steps one search may take; a template that needs more does not match. Ten thousand times
 /// what a date takes.
 const BUDGET: u32 = 1 << 20;
-
-/// So many lengths a token may have at one place.
-const LENGTHS_LIMIT: usize = 6;
 
 /// Which part of a line is searched.
 #[derive(Clone, Copy, Debug)]
@@ -69,8 +67,7 @@ impl Program {
         let bytes = region.text.as_bytes();
         let mut run = Run {
             program: self,
-            text: region.text,
-            latest_year: region.latest_year,
+            reader: Reader { text: region.text, fold: self.fold, latest_year: region.latest_year },
             groups: [None; GROUPS_LIMIT],
             fields: Fields::default(),
             budget: BUDGET,
@@ -104,8 +101,7 @@ impl Program {
 
 struct Run<'p, 't> {
     program: &'p Program,
-    text: &'t str,
-    latest_year: u32,
+    reader: Reader<'t>,
     groups: [Option<(usize, usize)>; GROUPS_LIMIT],
     fields: Fields,
     budget: u32,
@@ -120,20 +116,6 @@ impl Run<'_, '_> {
         Some(Found { whole: start..end, cut: span(cut), second: span(second), fields })
     }
 
-    fn char_at(&self, at: usize) -> Option<char> {
-        let byte = *self.text.as_bytes().get(at)?;
-        if byte.is_ascii() { Some(char::from(byte)) } else { self.text.get(at..)?.chars().next() }
-    }
-
-    fn char_before(&self, at: usize) -> Option<char> {
-        let byte = *self.text.as_bytes().get(at.checked_sub(1)?)?;
-        if byte.is_ascii() {
-            Some(char::from(byte))
-        } else {
-            self.text.get(..at)?.chars().next_back()
-        }
-    }
-
     /// Where the match ends that goes on with step `step` at `at`.
     fn steps(&mut self, mut step: usize, mut at: usize) -> Option<usize> {
         let program = self.program;
@@ -142,9 +124,9 @@ impl Run<'_, '_> {
             let Some(now) = program.steps.get(step) else { return Some(at) };
             step += 1;
             match now {
-                Step::Char(c) => at = self.one(at, |here| here == *c)?,
-                Step::Letter(c) => at = self.one(at, |here| folds_to(here, *c))?,
-                Step::One(class) => at = self.one(at, |here| class.takes(here))?,
+                Step::Char(c) => at = self.reader.one(at, |here| here == *c)?,
+                Step::Letter(c) => at = self.reader.one(at, |here| folds_to(here, *c))?,
+                Step::One(class) => at = self.reader.one(at, |here| class.takes(here))?,
                 Step::Jump(target) => step = *target,
                 Step::Split(first, second) => {
                     if let Some(end) = self.steps(*first, at) {
@@ -165,14 +147,10 @@ impl Run<'_, '_> {
         }
     }
 
-    fn one(&self, at: usize, takes: impl Fn(char) -> bool) -> Option<usize> {
-        self.char_at(at).filter(|c| takes(*c)).map(|c| at + c.len_utf8())
-    }
-
     fn again(&self, group: usize, at: usize) -> Option<usize> {
         let (start, end) = self.groups.get(group).copied().flatten()?;
-        let text = self.text.get(start..end)?;
-        self.text.get(at..)?.starts_with(text).then_some(at + text.len())
+        let text = self.reader.text.get(start..end)?;
+        self.reader.text.get(at..)?.starts_with(text).then_some(at + text.len())
     }
 
     fn many(
@@ -183,7 +161,7 @@ impl Run<'_, '_> {
         takes: impl Fn(char) -> bool,
     ) -> Option<usize> {
         let (mut end, mut count) = (at, 0);
-        while let Some(next) = self.one(end, &takes).filter(|_| count < max) {
+        while let Some(next) = self.reader.one(end, &takes).filter(|_| count < max) {
             (end, count) = (next, count + 1);
         }
         while count >= min {
@@ -193,7 +171,7 @@ impl Run<'_, '_> {
             if count == 0 || self.budget == 0 {
                 return None;
             }
-            end -= self.char_before(end)?.len_utf8();
+            end -= self.reader.char_before(end)?.len_utf8();
             count -= 1;
         }
         None
@@ -212,8 +190,7 @@ impl Run<'_, '_> {
 
     fn token(&mut self, step: usize, at: usize, token: &'static Token) -> Option<usize> {
         let field = Field::of_group(token.groups).unwrap_or(Field::Ignored);
-        let lengths = self.lengths(at, token);
-        for length in lengths.each() {
+        for length in self.reader.lengths(at, token) {
             self.fields.push(field, at..at + length);
             if let Some(found) = self.steps(step, at + length) {
                 return Some(found);
@@ -224,239 +201,23 @@ impl Run<'_, '_> {
     }
 
     fn holds(&self, assertion: &Step, at: usize) -> bool {
-        let before = self.char_before(at);
-        let behind = self.char_at(at);
-        let word = |c: Option<char>| c.is_some_and(is_word);
         match assertion {
-            Step::WordBegin => {
-                before.is_none()
-                    || !(word(before) && word(behind)) && (word(before) || behind.is_some())
-            }
-            Step::WordEnd => !(word(before) && word(behind)),
-            Step::Boundary => word(before) != word(behind),
+            Step::WordBegin => self.reader.may_begin_word(at),
+            Step::WordEnd => !self.reader.is_within_word(at),
+            Step::Boundary => self.reader.is_boundary(at),
             Step::LineBegin => at == 0,
-            Step::LineEnd => behind.is_none() || self.text.get(at..) == Some("\n"),
+            Step::LineEnd => matches!(self.reader.text.get(at..), Some("" | "\n")),
             Step::EpochPlace => self.is_epoch_place(at),
             _ => false,
         }
     }
 
     fn is_epoch_place(&self, at: usize) -> bool {
-        let before = self.text.get(..at).unwrap_or_default();
+        let before = self.reader.text.get(..at).unwrap_or_default();
         let audit = before.strip_suffix("audit(");
         before.is_empty()
             || before == "["
             || audit.is_some_and(|rest| !rest.chars().next_back().is_some_and(is_word))
-    }
-
-    /// How long what `token` takes at `at` may be, in the order in which the token's regex would
-    /// try.
-    fn lengths(&self, at: usize, token: &'static Token) -> Lengths {
-        let first = self.char_at(at);
-        let second = first.and_then(|first| self.char_at(at + first.len_utf8()));
-        let pair = (first.unwrap_or('\0'), second.unwrap_or('\0'));
-        match token.key {
-            "d" | "Exd" | "m" | "Exm" | "H" | "k" | "ExH" | "Exk" | "I" | "l" | "Exl" | "M"
-            | "ExM" | "S" | "ExS" => number(token.key, pair),
-            "y" | "Exy" => Lengths::of(self.digits(at, 2)),
-            "Y" => Lengths::of(self.digits(at, 4)),
-            "ExY" => Lengths::of(self.year(at)),
-            "f" => {
-                let digits = self.text.bytes().skip(at).take(6);
-                let mut lengths = Lengths::default();
-                let most = digits.take_while(u8::is_ascii_digit).count();
-                (1..=most).rev().for_each(|length| lengths.push(length));
-                lengths
-            }
-            "a" => self.name(at, &["mon", "tue", "wed", "thu", "fri", "sat", "sun"]),
-            "b" => self.name(at, &MONTHS),
-            "p" => self.name(at, &["am", "pm"]),
-            "z" => self.offset(at),
-            "Z" => self.zone(at),
-            _ => Lengths::default(),
-        }
-    }
-
-    /// The length of `count` digits.
-    fn digits(&self, at: usize, count: usize) -> Option<usize> {
-        let mut end = at;
-        for _ in 0..count {
-            end = self.one(end, |c| digit(c).is_some())?;
-        }
-        Some(end - at)
-    }
-
-    fn year(&self, at: usize) -> Option<usize> {
-        let length =
-            self.digits(at, 4).filter(|_| self.text.as_bytes().get(at..at + 2) == Some(b"20"))?;
-        let text = self.text.get(at..at + length)?;
-        let year = text.chars().filter_map(digit).fold(0, |year, digit| year * 10 + digit);
-        (year <= self.latest_year).then_some(length)
-    }
-
-    /// The length of the name that stands there without regard to case. No two of the names fit.
-    fn name(&self, at: usize, names: &[&str]) -> Lengths {
-        let fits = |name: &&str| {
-            name.chars().try_fold(at, |at, letter| self.one(at, |c| folds_to(c, letter)))
-        };
-        Lengths::of(names.iter().find_map(fits).map(|end| end - at))
-    }
-
-    fn letters(&self, at: usize, letters: &str) -> Option<usize> {
-        let fold = self.program.fold;
-        let takes =
-            |at, letter: char| {
-                self.one(at, |c| {
-                    if fold { folds_to(c, letter.to_ascii_lowercase()) } else { c == letter }
-                })
-            };
-        letters.chars().try_fold(at, takes).map(|end| end - at)
-    }
-
-    fn offset(&self, at: usize) -> Lengths {
-        let mut lengths = Lengths::default();
-        for name in ["Z", "UTC", "GMT"] {
-            self.letters(at, name).into_iter().for_each(|length| lengths.push(length));
-        }
-        let hours = || {
-            let sign = self.one(at, |c| matches!(c, '+' | '-'))?;
-            let tens = self.one(sign, |c| matches!(c, '0' | '1'))?;
-            self.one(tens, |c| digit(c).is_some())
-        };
-        if let Some(hours) = hours() {
-            let colon = self.one(hours, |c| c == ':').unwrap_or(hours);
-            let minutes = self.digits(colon, 2).map(|length| colon + length - at);
-            minutes.into_iter().for_each(|length| lengths.push(length));
-            lengths.push(hours - at);
-        }
-        lengths
-    }
-
-    fn zone(&self, at: usize) -> Lengths {
-        let fold = self.program.fold;
-        let mut lengths = Lengths::default();
-        self.letters(at, "Z").into_iter().for_each(|length| lengths.push(length));
-        let capital = |c: char| c.is_ascii_uppercase() || fold && is_folded_letter(c);
-        let mut ends = [0; 6];
-        let (mut end, mut count) = (at, 0);
-        for slot in ends.iter_mut().skip(1) {
-            let Some(next) = self.one(end, capital) else { break };
-            (end, count) = (next, count + 1);
-            *slot = end;
-        }
-        let ends = ends.iter().take(count + 1).skip(3).rev();
-        ends.for_each(|end| lengths.push(end - at));
-        lengths
-    }
-}
-
-pub(super) const MONTHS: [&str; 12] =
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-
-/// The lengths of a number that `first` and `second` begin.
-fn number(key: &str, (first, second): (char, char)) -> Lengths {
-    let any = |c: char| digit(c).map(|_| c.len_utf8());
-    let one = any(first);
-    // A first character that is not ASCII is a digit at most by itself.
-    let two = |tens: &str, second: Option<usize>| {
-        second.filter(|_| tens.contains(first)).map(|length| length + 1)
-    };
-    let narrow = |units: &str| units.contains(second).then_some(1);
-    let not_zero = ('1'..='9').contains(&first).then_some(1);
-    let low = "123456789";
-    let each: [Option<usize>; 3] = match key {
-        "d" => {
-            [two("12", any(second)), not_zero.or(two("0 ", narrow(low))), two("3", narrow("01"))]
-        }
-        "Exd" => [two("12", any(second)), two("0", narrow(low)), two("3", narrow("01"))],
-        "m" => [two("0", narrow(low)), not_zero, two("1", narrow("012"))],
-        "Exm" => [two("0", narrow(low)), two("1", narrow("012")), None],
-        "H" | "Exk" => [two("01", any(second)), one, two("2", narrow("0123"))],
-        "ExH" => [two("01", any(second)), two("2", narrow("0123")), None],
-        "k" => [two("012", any(second)), one, None],
-        "I" => [two("1", narrow("012")), two("0", narrow(low)), not_zero],
-        "l" => [two("1", any(second)), one, None],
-        "Exl" => [two("1", narrow("012")), one, None],
-        "M" => [two("012345", any(second)), one, None],
-        "ExM" => [two("012345", any(second)), None, None],
-        "S" => [two("012345", any(second)), one, two("6", narrow("01"))],
-        "ExS" => [two("012345", any(second)), two("6", narrow("01")), None],
-        _ => [None; 3],
-    };
-    let mut lengths = Lengths::default();
-    each.into_iter().flatten().for_each(|length| lengths.push(length));
-    lengths
-}
-
-/// Whether a scanner knows the token; names only without regard to case, as patterns with them are.
-pub(super) fn is_known(token: &Token, fold: bool) -> bool {
-    match token.key {
-        "a" | "b" | "p" => fold,
-        key => matches!(
-            key,
-            "d" | "Exd"
-                | "m"
-                | "Exm"
-                | "H"
-                | "k"
-                | "ExH"
-                | "Exk"
-                | "I"
-                | "l"
-                | "Exl"
-                | "M"
-                | "ExM"
-                | "S"
-                | "ExS"
-                | "y"
-                | "Exy"
-                | "Y"
-                | "ExY"
-                | "f"
-                | "z"
-                | "Z"
-        ),
-    }
-}
-
-/// Whether `c` is `letter`, a small one, without regard to case: as Python has it, with the long s,
-/// the Kelvin sign and the two odd forms of i.
-fn folds_to(c: char, letter: char) -> bool {
-    match c {
-        'ſ' => letter == 's',
-        '\u{212a}' => letter == 'k',
-        'ı' | 'İ' => letter == 'i',
-        c => c.to_ascii_lowercase() == letter,
-    }
-}
-
-fn is_folded_letter(c: char) -> bool {
-    c.is_ascii_alphabetic() || matches!(c, 'ſ' | '\u{212a}' | 'ı' | 'İ')
-}
-
-/// Lengths in bytes, in the order in which they are to be tried.
-#[derive(Clone, Copy, Debug, Default)]
-struct Lengths {
-    lengths: [usize; LENGTHS_LIMIT],
-    count: usize,
-}
-
-impl Lengths {
-    fn of(length: Option<usize>) -> Self {
-        let mut lengths = Self::default();
-        length.into_iter().for_each(|length| lengths.push(length));
-        lengths
-    }
-
-    fn push(&mut self, length: usize) {
-        if let Some(slot) = self.lengths.get_mut(self.count) {
-            *slot = length;
-            self.count += 1;
-        }
-    }
-
-    fn each(self) -> impl Iterator<Item = usize> {
-        self.lengths.into_iter().take(self.count)
     }
 }
 
@@ -487,13 +248,20 @@ fn may_begin(steps: &[Step], step: usize, (c, fold): (char, bool), seen: &mut [b
         Step::Many(class, min, _) => class.takes(c) || *min == 0 && on(step + 1),
         Step::Split(first, second) => on(*first) || on(*second),
         Step::Jump(target) => on(*target),
-        Step::Token(token) => match token.key {
-            "a" | "b" | "p" | "Z" => c.is_ascii_alphabetic(),
-            "z" => c.is_ascii_alphabetic() || matches!(c, '+' | '-'),
-            "d" => c.is_ascii_digit() || is_space(c),
-            _ => c.is_ascii_digit(),
+        Step::Token(token) => match token.takes {
+            Takes::Names(_) | Takes::Zone => c.is_ascii_alphabetic(),
+            Takes::Offset => c.is_ascii_alphabetic() || matches!(c, '+' | '-'),
+            _ => c.is_ascii_digit() || c == ' ',
         },
         Step::Again(_) => true,
         _ => on(step + 1),
+    }
+}
+
+/// Whether a scanner knows the token; names only without regard to case, as patterns with them are.
+pub(super) fn is_known(token: &Token, fold: bool) -> bool {
+    match token.takes {
+        Takes::Names(_) => fold,
+        takes => takes != Takes::Other,
     }
 }

@@ -134,7 +134,7 @@ impl Template {
         while let Some((at, length)) = epoch_in(rest) {
             let (before, behind) = (rest.get(..at), rest.get(at + length..));
             body += before.unwrap_or_default();
-            body += &format!("({digits})");
+            body.extend(["(", digits, ")"]);
             rest = behind.unwrap_or_default();
         }
         body += rest;
