@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod dates;
 pub mod filter;
 pub mod keeper;
 pub mod pattern;

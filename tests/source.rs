@@ -9,8 +9,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keeper", &[]),
     ("record", &["keeper"]),
     ("pattern", &[]),
-    ("filter", &["keeper", "record", "pattern"]),
-    ("rules", &["keeper", "record", "pattern", "filter"]),
+    ("dates", &["keeper", "pattern"]),
+    ("filter", &["keeper", "record", "pattern", "dates"]),
+    ("rules", &["keeper", "record", "pattern", "dates", "filter", "dialect"]),
     ("confdir", &["rules"]),
     ("journal", &["keeper", "record"]),
     ("nft", &["keeper"]),
@@ -18,11 +19,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["keeper"]),
     ("bus", &["keeper"]),
     ("systemd", &[]),
-    ("cli", &["keeper", "filter", "rules", "confdir", "bus"]),
+    ("cli", &["keeper", "record", "pattern", "dates", "filter", "dialect", "rules", "confdir", "bus"]),
     (
         "daemon",
         &[
-            "keeper", "record", "filter", "rules", "confdir", "journal", "nft", "host", "store",
+            "keeper", "record", "dates", "filter", "rules", "confdir", "journal", "nft", "host", "store",
             "bus", "systemd",
         ],
     ),
@@ -47,6 +48,7 @@ const PURE: &[(&str, &[&str])] = &[
         ],
     ),
     ("filter", &["std", "core", "super", "crate", "self", "regex", "serde_json", "thiserror"]),
+    ("dates", &["std", "core", "super", "crate", "self", "jiff", "regex_syntax", "thiserror"]),
     (
         "rules",
         &[

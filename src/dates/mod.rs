@@ -1,0 +1,45 @@
+//! Finding and reading the dates in lines of text. Pure: now and the time zone are passed in.
+//!
+//! In reading order: `token` has the tokens of date patterns, `wrap` the boundaries that a pattern
+//! gets; `program`, `reader` and `scan` are the quick engine for plain patterns, beside that of
+//! [`crate::pattern`] for all others; `template` makes a pattern one form of date and `standard` has
+//! those that are known without one; `moment` and `zone` make the parts of a date a point in time;
+//! [`Detector`] finds the date of each line of a source and learns which template serves.
+//!
+//! What is found and what it means is what fail2ban 1.0.2 finds and takes it for, so that its
+//! configuration keeps its meaning, but for this:
+//!
+//! - `ISO8601` is a keyword, as fail2ban's manual has it; there it is that text itself.
+//! - `{DEFAULT}` behind other patterns adds the standard templates, as the manual has it; there it
+//!   adds nothing.
+//! - `%ExY` takes the years from 2000 to three years after now, not those of whole decades as they
+//!   were when the program was started.
+//! - Where fail2ban gives a line up with an error (a day without a month, an abbreviation that is
+//!   in no table), the line has a date that means nothing.
+//! - A pattern that no line could match without an error is refused when it is read.
+
+mod class;
+mod detector;
+mod error;
+mod line;
+mod moment;
+mod program;
+mod reader;
+mod scan;
+mod standard;
+mod template;
+mod token;
+mod wrap;
+mod zone;
+
+#[cfg(test)]
+mod tests;
+
+pub use detector::{Detector, Found};
+pub use error::{DatePatternError, ZoneError};
+pub use zone::Zone;
+
+/// So many patterns a detector takes.
+pub const PATTERNS_LIMIT: usize = 50;
+/// So long a pattern may be, in bytes.
+pub const PATTERN_LIMIT: usize = 4096;
