@@ -9,6 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keeper", &[]),
     ("record", &["keeper"]),
     ("rules", &["keeper", "record"]),
+    ("dialect", &[]),
     ("confdir", &["rules"]),
     ("journal", &["keeper", "record"]),
     ("nft", &["keeper"]),
@@ -30,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const PURE: &[(&str, &[&str])] = &[
     ("keeper", &["std", "core", "super", "crate", "self"]),
     ("record", &["std", "core", "super", "crate", "self"]),
+    ("dialect", &["std", "core", "super", "crate", "self", "regex", "strsim", "thiserror"]),
     (
         "rules",
         &[
