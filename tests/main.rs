@@ -4,6 +4,7 @@ mod bus;
 mod cli;
 mod config;
 mod daemon;
+mod dialect;
 mod host;
 mod journal;
 mod machine;
