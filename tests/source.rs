@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dates", &["keeper", "pattern"]),
     ("filter", &["keeper", "record", "pattern", "dates"]),
     ("rules", &["keeper", "record", "pattern", "dates", "filter", "dialect"]),
+    ("dialect", &[]),
     ("confdir", &["rules"]),
     ("journal", &["keeper", "record"]),
     ("nft", &["keeper"]),
@@ -19,12 +20,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["keeper"]),
     ("bus", &["keeper"]),
     ("systemd", &[]),
-    ("cli", &["keeper", "record", "pattern", "dates", "filter", "dialect", "rules", "confdir", "bus"]),
+    (
+        "cli",
+        &["keeper", "record", "pattern", "dates", "filter", "dialect", "rules", "confdir", "bus"],
+    ),
     (
         "daemon",
         &[
-            "keeper", "record", "dates", "filter", "rules", "confdir", "journal", "nft", "host", "store",
-            "bus", "systemd",
+            "keeper", "record", "dates", "filter", "rules", "confdir", "journal", "nft", "host",
+            "store", "bus", "systemd",
         ],
     ),
 ];
@@ -33,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const PURE: &[(&str, &[&str])] = &[
     ("keeper", &["std", "core", "super", "crate", "self"]),
     ("record", &["std", "core", "super", "crate", "self"]),
+    ("dialect", &["std", "core", "super", "crate", "self", "regex", "strsim", "thiserror"]),
     (
         "pattern",
         &[
