@@ -10,6 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("record", &["keeper"]),
     ("rules", &["keeper", "record"]),
     ("confdir", &["rules"]),
+    ("files", &["keeper", "record"]),
     ("journal", &["keeper", "record"]),
     ("nft", &["keeper"]),
     ("host", &[]),
