@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("rules", &["keeper", "record", "pattern", "dates", "filter", "dialect"]),
     ("dialect", &[]),
     ("confdir", &["rules"]),
+    ("files", &["keeper", "record"]),
     ("journal", &["keeper", "record"]),
     ("nft", &["keeper"]),
     ("host", &[]),
