@@ -4,10 +4,12 @@
 //! `filters.d/*.toml`. A directory or file that is not there is fine; one that cannot be read is
 //! told to the rules, which then trust no jail that it could concern.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::dialect::Tree;
 use crate::rules::{SourceText, Texts, Unreadable};
 
 /// So long a file may be: ten times a list of the 10,000 networks that a jail may ignore.
@@ -63,14 +65,15 @@ pub fn read(directories: &Directories) -> Texts {
 }
 
 fn add_all(directory: &Path, texts: &mut Vec<SourceText>, unreadable: &mut Vec<Unreadable>) {
-    match list(directory) {
+    match list(directory, &[".toml"]) {
         Ok(paths) => paths.into_iter().for_each(|path| add(path, texts, unreadable)),
         Err(error) => unreadable.push(Unreadable { path: directory.to_owned(), why: error }),
     }
 }
 
-/// The `.toml` files of a directory by name; hidden ones are editors' and package managers'.
-fn list(directory: &Path) -> Result<Vec<PathBuf>, String> {
+/// The files of a directory with one of these endings, by name; hidden ones are editors' and package
+/// managers'.
+fn list(directory: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, String> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -80,7 +83,8 @@ fn list(directory: &Path) -> Result<Vec<PathBuf>, String> {
     for entry in entries {
         let name = entry.map_err(|error| error.to_string())?.file_name();
         let bytes = name.as_encoded_bytes();
-        if !bytes.ends_with(b".toml") || bytes.starts_with(b".") {
+        let ends = endings.iter().any(|ending| bytes.ends_with(ending.as_bytes()));
+        if !ends || bytes.starts_with(b".") {
             continue;
         }
         if paths.len() == FILES_MAX {
@@ -122,4 +126,49 @@ fn read_file(path: &Path) -> Result<Option<String>, String> {
         let line = error.as_bytes()[..valid].split(|byte| *byte == b'\n').count();
         format!("line {line} is not UTF-8")
     })
+}
+
+/// Reads fail2ban's configuration in the directory `root`: `*.conf` and `*.local` in it and in its
+/// `jail.d`, `filter.d` and `action.d`.
+///
+/// # Errors
+///
+/// When a directory or a file that is there cannot be read, or there are too many; which, and why.
+pub fn read_tree(root: &Path) -> Result<Tree, Unreadable> {
+    let mut texts = BTreeMap::new();
+    for folder in ["", "fail2ban.d", "jail.d", "filter.d", "action.d"] {
+        read_into(&mut texts, &root.join(folder), folder)?;
+    }
+    Ok(Tree::new(&root.to_string_lossy(), texts))
+}
+
+/// Reads the filters of fail2ban's in one folder, whatever its name: `*.conf` and `*.local`.
+///
+/// # Errors
+///
+/// As [`read_tree`].
+pub fn read_filter_folder(folder: &Path) -> Result<Tree, Unreadable> {
+    let root = folder.parent().unwrap_or(folder);
+    let mut texts = BTreeMap::new();
+    read_into(&mut texts, folder, "filter.d")?;
+    Ok(Tree::new(&root.to_string_lossy(), texts))
+}
+
+/// Reads `*.conf` and `*.local` of a directory as files of `folder`.
+fn read_into(
+    texts: &mut BTreeMap<String, String>,
+    directory: &Path,
+    folder: &str,
+) -> Result<(), Unreadable> {
+    let unreadable = |path: &Path, why| Unreadable { path: path.to_owned(), why };
+    let paths = list(directory, &[".conf", ".local"]);
+    for path in paths.map_err(|why| unreadable(directory, why))? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let text = read_file(&path).map_err(|why| unreadable(&path, why))?;
+        let key = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+        if let Some(text) = text {
+            texts.insert(key, text);
+        }
+    }
+    Ok(())
 }

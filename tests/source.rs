@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("filter", &["keeper", "record", "pattern", "dates"]),
     ("rules", &["keeper", "record", "pattern", "dates", "filter", "dialect"]),
     ("dialect", &[]),
-    ("confdir", &["rules"]),
+    ("confdir", &["rules", "dialect"]),
     ("files", &["keeper", "record"]),
     ("journal", &["keeper", "record"]),
     ("nft", &["keeper"]),
@@ -53,7 +53,7 @@ const PURE: &[(&str, &[&str])] = &[
             "thiserror",
         ],
     ),
-    ("filter", &["std", "core", "super", "crate", "self", "regex", "serde_json", "thiserror"]),
+    ("filter", &["std", "core", "super", "crate", "self", "jiff", "regex", "serde_json", "thiserror"]),
     ("dates", &["std", "core", "super", "crate", "self", "jiff", "regex_syntax", "thiserror"]),
     (
         "rules",

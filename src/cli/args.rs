@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand};
 use crate::keeper::{Network, Sentence};
 use crate::rules;
 
+use super::test::TestArgs;
+
 /// Shows and controls jailkeeperd, which keeps attackers off this machine.
 #[derive(Debug, Parser)]
 #[command(name = "jailkeeper", version, max_term_width = 100, after_help = EXIT_CODES)]
@@ -62,6 +64,9 @@ If the configuration has errors, they are shown and the old rules stay in force.
 
 Example: jailkeeper check && jailkeeper reload")]
     Reload,
+
+    /// Test a filter on a log, line by line
+    Test(TestArgs),
 
     /// Check the configuration without touching the service
     #[command(after_help = "\

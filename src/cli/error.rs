@@ -21,6 +21,10 @@ pub(super) enum CliError {
     NoSuchJail { name: String, jails: Vec<String> },
     /// The configuration has errors; the diagnostics.
     Config(String),
+    /// The arguments do not fit together or name something that is not there.
+    Usage(String),
+    /// What the arguments name has mistakes; the diagnostics.
+    Mistakes(String),
     /// The service said no, or something broke on the way.
     Failed(String),
     /// The output cannot be written.
@@ -33,7 +37,8 @@ impl CliError {
             Self::Unreachable(_) => exit::NOT_RUNNING,
             Self::NotPermitted => exit::NOT_PERMITTED,
             Self::NoSuchJail { .. } => exit::NO_SUCH_JAIL,
-            Self::Config(_) => exit::CONFIG,
+            Self::Config(_) | Self::Mistakes(_) => exit::CONFIG,
+            Self::Usage(_) => exit::USAGE,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::DONE,
             Self::Failed(_) | Self::Output(_) => exit::FAILED,
         }
@@ -57,6 +62,8 @@ impl CliError {
                 "the configuration has errors, and the old rules stay in force\n{}",
                 words::clean_lines(diagnostics)
             ),
+            Self::Usage(reason) => words::clean_lines(reason),
+            Self::Mistakes(diagnostics) => format!("the filter has mistakes\n{diagnostics}"),
             Self::Failed(reason) => words::clean_lines(reason),
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return None,
             Self::Output(error) => format!("cannot write the output: {error}"),

@@ -7,11 +7,15 @@ mod ban;
 pub mod check;
 mod error;
 mod jails;
+mod logs;
 mod list;
 mod page;
 mod reload;
 mod status;
 mod table;
+mod target;
+pub mod test;
+mod test_report;
 mod unban;
 mod words;
 
@@ -43,10 +47,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let outcome = match &args.verb {
-        Verb::Check(place) => check(place, args.json),
-        verb => zbus::block_on(perform(&args, verb)).map(|output| (output, exit::DONE)),
+        Verb::Test(test) => test::run(test, args.json),
+        Verb::Check(place) => check(place, args.json)
+            .and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)),
+        verb => zbus::block_on(perform(&args, verb))
+            .and_then(|output| Ok(write_out(&output).map(|()| exit::DONE)?)),
     };
-    match outcome.and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)) {
+    match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             if let Some(text) = error.text() {
@@ -76,7 +83,7 @@ async fn perform(args: &Args, verb: &Verb) -> Result<String, CliError> {
         Verb::Ban(order) => args.render(&ban::run(&connect().await?, order).await?),
         Verb::Unban(order) => args.render(&unban::run(&connect().await?, order).await?),
         Verb::Reload => args.render(&reload::run(&connect().await?).await?),
-        Verb::Check(_) => unreachable!("it needs no service"),
+        Verb::Check(_) | Verb::Test(_) => unreachable!("it needs no service"),
     }
 }
 

@@ -68,6 +68,21 @@ pub enum DatePatternError {
     },
 }
 
+impl DatePatternError {
+    /// Which pattern it is about.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        match self {
+            Self::TooMany { .. } => PATTERNS_LIMIT,
+            Self::TooLong { index, .. }
+            | Self::UnknownToken { index, .. }
+            | Self::Twice { index, .. }
+            | Self::Regex { index, .. }
+            | Self::Known { index, .. } => *index,
+        }
+    }
+}
+
 /// A time zone that is neither an offset nor known by its name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(

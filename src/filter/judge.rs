@@ -6,13 +6,13 @@ use super::recipe::{Pattern, Patterns};
 use super::session::{Sessions, Steering};
 use super::verdict::{Failure, Offender, Verdict, parse_address, parse_network};
 use crate::keeper::Timestamp;
-use crate::pattern::{Captures, GaveUp, Text};
+use crate::pattern::{Captures, GaveUp, Language, Text};
 use crate::record::MESSAGE_BYTES_MAX;
 
 /// A filter in one of its modes, compiled.
 #[derive(Debug)]
 pub struct Filter {
-    parts: Parts,
+    pub(super) parts: Parts,
     ids: Ids,
 }
 
@@ -21,6 +21,9 @@ pub struct Filter {
 pub(super) struct Parts {
     pub(super) name: String,
     pub(super) mode: String,
+    pub(super) language: Language,
+    pub(super) programs: Vec<String>,
+    pub(super) dates: Vec<String>,
     pub(super) prefix: Option<Pattern>,
     pub(super) failures: Patterns,
     pub(super) ignores: Patterns,
@@ -54,11 +57,11 @@ pub struct Memory {
 
 /// What a prefregex makes of a text.
 #[derive(Default)]
-struct Prefixed {
+pub(super) struct Prefixed {
     /// What its groups have caught.
     caught: Option<Groups>,
     /// What the other patterns are to look at, if that is not the whole text.
-    content: Option<String>,
+    pub(super) content: Option<String>,
 }
 
 /// A line, with its date cut out.
@@ -157,7 +160,7 @@ impl Filter {
 
     /// Writes a line as the patterns are to see it. Where lines have ends, a new line inside of a
     /// message is none: fail2ban writes it as `\n`.
-    fn lay_out(&self, line: Line<'_>, buffer: &mut String) {
+    pub(super) fn lay_out(&self, line: Line<'_>, buffer: &mut String) {
         buffer.push_str(line.before);
         buffer.push_str(line.after);
         if self.parts.text == Text::Message {
@@ -247,7 +250,7 @@ impl Filter {
     }
 
     /// What the prefregex makes of a text; nothing when it does not match.
-    fn content(&self, text: &str) -> Result<Option<Prefixed>, GaveUp> {
+    pub(super) fn content(&self, text: &str) -> Result<Option<Prefixed>, GaveUp> {
         let Some(prefix) = &self.parts.prefix else { return Ok(Some(Prefixed::default())) };
         let Some(captures) = prefix.regex.captures(text)? else { return Ok(None) };
         let mut groups = prefix.plan.read(&self.parts.names, &captures, text);

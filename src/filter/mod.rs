@@ -4,7 +4,11 @@
 //! of them, and judges lines; `groups` holds what the patterns catch, `session` ties lines together
 //! by an id, `lines` by standing close; [`Verdict`] is what comes out.
 
+mod dating;
+mod explain;
 mod groups;
+mod header;
+mod journal_line;
 mod judge;
 mod lines;
 mod recipe;
@@ -14,6 +18,8 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
+pub use dating::{Dated, Dating};
+pub use explain::Step;
 pub use judge::{Filter, Line, Memory};
 pub use lines::LINES_MAX;
 pub use recipe::{PATTERNS_MAX, Part, Recipe, RecipeError};

@@ -1,11 +1,13 @@
 //! A filter's patterns, as text, to a filter.
 
+use jiff::tz::TimeZone;
 use regex::{RegexSet, RegexSetBuilder};
 
 use super::groups::{Names, Plan};
 use super::judge::Filter;
 use super::lines::LINES_MAX;
 use super::session::Steering;
+use crate::dates::{DatePatternError, Detector, Zone};
 use crate::pattern::{self, Fault, FaultKind, Language, Options, Regex, Text};
 
 /// So many patterns a filter may have; the largest of fail2ban's has under a hundred.
@@ -34,6 +36,12 @@ pub struct Recipe {
     pub ignores: Vec<String>,
     /// `maxlines`: how many lines are matched together; 0 counts as 1.
     pub max_lines: usize,
+    /// Of the lines of a log file, only those that these programs have written through syslog are
+    /// looked at, and of them only the message; without any, all of every line
+    /// (`identifier`).
+    pub programs: Vec<String>,
+    /// How the lines of a log file are dated (`datepattern`); without any, in one of the usual ways.
+    pub dates: Vec<String>,
     /// Whether `<HOST>` may be a host's name (`usedns`).
     pub names: bool,
 }
@@ -75,6 +83,9 @@ pub enum RecipeError {
         /// In which.
         part: Part,
     },
+    /// A date pattern has a mistake.
+    #[error("{0}")]
+    Date(DatePatternError),
     /// There are more patterns than a filter may have.
     #[error("there are more than {PATTERNS_MAX} patterns")]
     TooMany {
@@ -125,7 +136,10 @@ impl Filter {
         let ignores = kitchen.patterns(&recipe.ignores, Part::Ignore, false);
         let failures = kitchen.together(failures, Part::Failure);
         let ignores = kitchen.together(ignores, Part::Ignore);
-        let Kitchen { names, errors, .. } = kitchen;
+        let Kitchen { names, mut errors, .. } = kitchen;
+        if let Err(error) = Detector::new(&recipe.dates, Zone::of(TimeZone::UTC)) {
+            errors.push(RecipeError::Date(error));
+        }
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -133,6 +147,9 @@ impl Filter {
         Ok(Self::new(super::judge::Parts {
             name: recipe.name,
             mode: recipe.mode,
+            language: recipe.language,
+            programs: recipe.programs,
+            dates: recipe.dates,
             prefix,
             failures,
             ignores,

@@ -194,7 +194,7 @@ pub(super) fn time_of(journal: &Journal) -> systemd::Result<Timestamp> {
 }
 
 /// Matches on different fields in a row are a conjunction, those on one field a disjunction.
-fn restrict(journal: &mut Journal, wanted: &Matches) -> Result<(), JournalError> {
+pub(super) fn restrict(journal: &mut Journal, wanted: &Matches) -> Result<(), JournalError> {
     for (index, alternative) in wanted.alternatives().iter().enumerate() {
         if index > 0 {
             journal.match_or().map_err(|e| JournalError::Read(e.into()))?;

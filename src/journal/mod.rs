@@ -17,12 +17,14 @@
 mod control;
 mod error;
 mod handle;
+mod past;
 mod reader;
 mod sieve;
 mod watch;
 
 pub use control::Control;
 pub use error::{JournalError, Trouble};
+pub use past::{Past, read_past};
 pub use reader::{BATCH, Position, Reader, Sink, Start};
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod emit;
 mod fault;
 mod flags;
 mod parse;
+mod progress;
 mod regex;
 mod tags;
 
@@ -19,5 +20,6 @@ mod tags;
 mod tests;
 
 pub use fault::{Fault, FaultKind};
+pub use progress::Progress;
 pub use regex::{Captures, GaveUp, Options, Regex, Text};
 pub use tags::{Language, compile, tag_names};

@@ -46,6 +46,8 @@ pub struct Options {
 pub struct Regex {
     engine: Engine,
     names: Vec<(Box<str>, usize)>,
+    source: Box<str>,
+    options: Options,
     /// Matches wherever this does, and is linear.
     loose: String,
     needs_backtracking: Option<&'static str>,
@@ -113,7 +115,19 @@ impl Regex {
             Engine::Linear(_) => written.text,
             Engine::Backtracking { .. } => emit::loose(&tree, options.text),
         };
-        Ok(Self { engine, names, loose, needs_backtracking: tree.needs_backtracking })
+        let source = text.into();
+        let needs_backtracking = tree.needs_backtracking;
+        Ok(Self { engine, names, source, options, loose, needs_backtracking })
+    }
+
+    /// The text that it was compiled from.
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// How it was compiled.
+    pub(super) fn options(&self) -> Options {
+        self.options
     }
 
     /// The groups with a name, and their numbers, in their order. A name may come twice.

@@ -132,6 +132,16 @@ fn tags_remember_what_they_stand_for() {
     assert_eq!(alone.captures("11192.0.2.1").expect("linear"), None, "a part of a number");
 }
 
+#[test]
+fn progress_tells_where_a_text_leaves_the_pattern() {
+    let regex = regex("^Failed (?:password|none) for (?i)X[0-9]+ from");
+    assert_eq!(regex.progress("Failed none for x12 from"), None);
+    let progress = regex.progress("Failed none for y12 from").expect("no match");
+    assert_eq!(&"Failed none for y12"[..progress.reached], "Failed none for ");
+    assert_eq!(progress.stopped_at, "(?i:X)");
+    assert_eq!(regex.progress("other").expect("no match").reached, 0);
+}
+
 proptest! {
     #[test]
     fn no_text_breaks_the_parser(text in r"[\[\](){}?:<>|*+a\\^$.,0-9PiIxX=!#&~é -]{0,60}") {

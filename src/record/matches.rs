@@ -47,12 +47,26 @@ impl Matches {
     ///
     /// When a word is not `FIELD=value`, or an alternative is empty.
     pub fn parse(text: &str) -> Result<Self, MatchesError> {
+        let offset = |word: &str| word.as_ptr() as usize - text.as_ptr() as usize;
+        Self::read(text, text.split_ascii_whitespace().map(|word| (offset(word), word)))
+    }
+
+    /// Reads a `journalmatch` whose words are known already, in which there may be blanks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Matches::parse`]; the offset is that of the word's number.
+    pub fn parse_words<'w>(words: impl Iterator<Item = &'w str>) -> Result<Self, MatchesError> {
+        Self::read("", words.enumerate())
+    }
+
+    fn read<'w>(
+        text: &str,
+        words: impl Iterator<Item = (usize, &'w str)>,
+    ) -> Result<Self, MatchesError> {
         let mut alternatives = vec![Alternative::new()];
-        for word in text.split_ascii_whitespace() {
-            let fail = |why| {
-                let offset = word.as_ptr() as usize - text.as_ptr() as usize;
-                Err(MatchesError { offset, word: word.to_owned(), why })
-            };
+        for (offset, word) in words {
+            let fail = |why| Err(MatchesError { offset, word: word.to_owned(), why });
             let current = alternatives.last_mut().expect("there is always one");
             if word == "+" {
                 if current.is_empty() {

@@ -14,12 +14,14 @@ use crate::record::Matches;
 /// The mode that every filter has: the patterns that stand outside of a mode.
 pub(super) const NORMAL: &str = "normal";
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 10] = [
     "description",
     "journalmatch",
     "prefregex",
     "failregex",
     "ignoreregex",
+    "identifier",
+    "datepattern",
     "maxlines",
     "mode",
     "sample",
@@ -34,6 +36,8 @@ pub(super) struct Definition {
     pub(super) matches: Option<Matches>,
     pub(super) prefix: Option<Text>,
     pub(super) max_lines: usize,
+    pub(super) programs: Vec<String>,
+    pub(super) dates: Vec<Text>,
     pub(super) failures: Vec<Text>,
     pub(super) ignores: Vec<Text>,
     pub(super) modes: BTreeMap<String, Mode>,
@@ -102,6 +106,11 @@ impl Definition {
             "prefregex" => self.prefix = Some(value::word(sink, node)?),
             "failregex" => self.failures = value::patterns(sink, node)?,
             "ignoreregex" => self.ignores = value::patterns(sink, node)?,
+            "identifier" => {
+                let names = value::texts(sink, node)?;
+                self.programs = names.into_iter().map(|name| name.text).collect();
+            }
+            "datepattern" => self.dates = value::texts(sink, node)?,
             "maxlines" => self.max_lines = value::line_count(sink, node)?,
             "mode" => self.modes = modes(sink, node)?,
             "sample" => self.samples = samples(sink, node)?,

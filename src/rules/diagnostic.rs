@@ -141,7 +141,7 @@ impl<'t> Sink<'t> {
     }
 }
 
-fn spot(text: &str, span: Range<usize>) -> Spot {
+pub(super) fn spot(text: &str, span: Range<usize>) -> Spot {
     let start = floor(text, span.start.min(text.len()));
     let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
     let line_end = text[start..].find('\n').map_or(text.len(), |newline| start + newline);

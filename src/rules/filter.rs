@@ -27,7 +27,9 @@ pub(super) fn compile(
         prefix: definition.prefix.as_ref().map(|prefix| prefix.text.clone()),
         failures: written(&failures),
         ignores: written(&ignores),
-        max_lines: definition.max_lines,
+        max_lines: definition.max_lines.max(1),
+        programs: definition.programs.clone(),
+        dates: written(&definition.dates),
         names: false,
     };
     Filter::compile(recipe).map_err(|errors| {
@@ -36,7 +38,7 @@ pub(super) fn compile(
             Part::Failure(index) => failures.get(index),
             Part::Ignore(index) => ignores.get(index),
         };
-        let reports = errors.iter().map(|error| report(sink, error, place));
+        let reports = errors.iter().map(|error| report(sink, error, definition, place));
         let mut all = reports.collect::<Vec<_>>().into_iter();
         all.next().unwrap_or(Wrong(String::new()))
     })
@@ -45,6 +47,7 @@ pub(super) fn compile(
 fn report<'d>(
     sink: &mut Sink<'_>,
     error: &RecipeError,
+    definition: &Definition,
     place: impl Fn(Part) -> Option<&'d Text>,
 ) -> Wrong {
     let (part, problem) = match error {
@@ -56,6 +59,11 @@ fn report<'d>(
         RecipeError::NoAddress { part } => (*part, wording::no_address()),
         RecipeError::NoContent => (Part::Prefix, wording::no_content()),
         RecipeError::ContentOutside { part } => (*part, wording::tag_misplaced("<F-CONTENT>")),
+        RecipeError::Date(error) => {
+            let problem = wording::bad_date_pattern(&error.to_string());
+            let place = definition.dates.get(error.index()).or(definition.dates.first());
+            return place.map_or_else(|| Wrong(error.to_string()), |at| sink.report(&at.at, problem));
+        }
         RecipeError::TooMany { part } => (*part, wording::too_many("patterns", PATTERNS_MAX)),
     };
     match place(part) {

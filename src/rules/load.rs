@@ -71,6 +71,60 @@ pub fn load_all(texts: &Texts) -> Loaded {
     Loader::new(texts, true).run()
 }
 
+/// A filter that was asked for by its name.
+#[derive(Debug)]
+pub struct Chosen {
+    /// The filter.
+    pub filter: Arc<Filter>,
+    /// Which journal entries it is for, if it says so.
+    pub matches: Option<Matches>,
+}
+
+/// Why a filter cannot be had.
+#[derive(Debug)]
+pub enum NotChosen {
+    /// There is none of that name; what to do, as a sentence without a full stop.
+    Unknown(String),
+    /// It has no such mode; what to do.
+    UnknownMode(String),
+    /// Its files have mistakes.
+    Mistakes(Vec<Diagnostic>),
+}
+
+/// Compiles the filter `name` in `mode`.
+///
+/// # Errors
+///
+/// When there is none, or its files have mistakes; those of other files do not matter.
+pub fn load_filter(texts: &Texts, name: &str, mode: &str) -> Result<Chosen, NotChosen> {
+    let mut loader = Loader::new(texts, false);
+    let known = loader.definitions.keys().map(String::as_str);
+    let Some(definition) = loader.definitions.get(name) else {
+        let problem = wording::unknown_filter(name, known);
+        return Err(NotChosen::Unknown(problem.hint.unwrap_or_default()));
+    };
+    let modes = definition.mode_names();
+    if !modes.contains(&mode) {
+        let problem = wording::unknown_mode(mode, name, &modes);
+        return Err(NotChosen::UnknownMode(problem.hint.unwrap_or_default()));
+    }
+    let (matches, broken) = (definition.matches.clone(), definition.broken.is_some());
+    let at = loader.layers.filters.get(name).and_then(|layer| layer.at.clone());
+    let filter = loader.compile(name, mode, &at.unwrap_or(At { file: 0, span: 0..0 }));
+    match filter {
+        Ok(filter) if !broken => Ok(Chosen { filter, matches }),
+        _ => {
+            let file_of = |found: &Diagnostic| {
+                found.path.file_stem().is_some_and(|stem| stem == name)
+                    && texts.filters.iter().any(|file| file.path == found.path)
+            };
+            let mut own = loader.sink.into_diagnostics();
+            own.retain(file_of);
+            Err(NotChosen::Mistakes(own))
+        }
+    }
+}
+
 struct Loader<'t> {
     sink: Sink<'t>,
     layers: Layers,

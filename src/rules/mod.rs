@@ -8,6 +8,7 @@
 
 mod definition;
 mod diagnostic;
+mod fail2ban;
 mod filter;
 mod jail;
 mod layers;
@@ -25,8 +26,11 @@ mod tests;
 
 pub use definition::Sample;
 pub use diagnostic::{Diagnostic, Severity, Spot};
+pub use fail2ban::{Translated, in_files, translate};
 pub use jail::{Jail, Setting};
-pub use load::{BrokenJail, Loaded, Sampled, load, load_all};
+pub use load::{
+    BrokenJail, Chosen, Loaded, NotChosen, Sampled, load, load_all, load_filter,
+};
 pub use render::render;
 pub use span::parse_sentence;
 pub use text::{SourceText, Texts, Unreadable};

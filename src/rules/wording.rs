@@ -297,6 +297,24 @@ pub(super) fn multi_line() -> Problem {
         .hint("a client can put a new line into a message; leave the flag out")
 }
 
+/// A mistake in a pattern that fail2ban's language has put together: its place is that of the option.
+pub(super) fn in_effective_pattern(why: &str, excerpt: &str) -> Problem {
+    let problem = error(format!("this pattern does not compile: {why}"), "makes this pattern");
+    if excerpt.is_empty() {
+        return problem;
+    }
+    problem.hint(format!("the mistake is at \"{}\", with everything put in", excerpt.escape_debug()))
+}
+
+pub(super) fn bad_line_count(most: usize) -> Problem {
+    error(format!("maxlines is to be a number from 1 to {most}"), "here")
+}
+
+pub(super) fn bad_date_pattern(why: &str) -> Problem {
+    error(format!("this is no date pattern: {why}"), "here")
+        .hint("for example \"%Y-%m-%d %H:%M:%S\", \"ISO8601\" or \"{DEFAULT}\"")
+}
+
 pub(super) fn empty_pattern() -> Problem {
     error("this pattern is empty", "here").hint("it would match everything")
 }

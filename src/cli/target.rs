@@ -1,0 +1,151 @@
+//! The filter that an offline tool is given: a name, a file, or a regex.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::confdir::{self, Directories};
+use crate::dialect::{JailOptions, Reference};
+use crate::filter::{Filter, Recipe};
+use crate::pattern::Language;
+use crate::record::Matches;
+use crate::rules::{self, Chosen, NotChosen, SourceText, Texts};
+
+use super::error::CliError;
+
+/// A filter, found and compiled.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// How to call it.
+    pub(super) title: String,
+    pub(super) filter: Arc<Filter>,
+    /// Which journal entries it is for.
+    pub(super) matches: Option<Matches>,
+}
+
+/// Finds what `text` names: `NAME` or `NAME[mode=…]` of our own filters, a file that ends in `.toml`,
+/// one of fail2ban's that ends in `.conf` or `.local` with or without `[options]`, or else a regex.
+pub(super) fn find(
+    text: &str,
+    vendor: Option<&PathBuf>,
+    as_journal: bool,
+) -> Result<Target, CliError> {
+    let (path, _) = text.split_once('[').unwrap_or((text, ""));
+    let ending = Path::new(path).extension().and_then(|ending| ending.to_str());
+    match ending {
+        Some("toml") => toml(Path::new(path), &reference(text)?),
+        Some("conf" | "local") => fail2ban(Path::new(path), &reference(text)?, as_journal),
+        _ if is_name(path) => by_name(&reference(text)?, vendor),
+        _ => regex(text),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+fn reference(text: &str) -> Result<Reference, CliError> {
+    Reference::parse(text).map_err(|error| {
+        let hint = error.hint;
+        CliError::Usage(format!("{text}: {error}\n{hint}"))
+    })
+}
+
+/// The mode that a reference asks for. Ours have no other options.
+fn mode(reference: &Reference) -> Result<&str, CliError> {
+    match reference.options.iter().find(|(name, _)| name != "mode") {
+        Some((name, _)) => Err(CliError::Usage(format!(
+            "our own filters have no option \"{name}\"; there is mode, as in sshd[mode=aggressive]"
+        ))),
+        None => Ok(reference.option("mode").unwrap_or("normal")),
+    }
+}
+
+fn by_name(reference: &Reference, vendor: Option<&PathBuf>) -> Result<Target, CliError> {
+    let texts = confdir::read(&Directories::with(vendor.cloned(), None));
+    let name = &reference.name;
+    choose(&texts, name, mode(reference)?)
+}
+
+fn toml(path: &Path, reference: &Reference) -> Result<Target, CliError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| CliError::Failed(format!("{}: {error}", path.display())))?;
+    let texts = Texts {
+        filters: vec![SourceText { path: path.to_owned(), text }],
+        ..Texts::default()
+    };
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    choose(&texts, &name, mode(reference)?)
+}
+
+/// Picks one filter in one mode; only mistakes in its own files count.
+fn choose(texts: &Texts, name: &str, mode: &str) -> Result<Target, CliError> {
+    match rules::load_filter(texts, name, mode) {
+        Ok(Chosen { filter, matches }) => {
+            Ok(Target { title: format!("{name}, mode {mode}"), filter, matches })
+        }
+        Err(NotChosen::Unknown(hint)) => {
+            Err(CliError::Usage(format!("there is no filter \"{name}\"\n{hint}")))
+        }
+        Err(NotChosen::UnknownMode(hint)) => {
+            Err(CliError::Usage(format!("the filter \"{name}\" has no mode \"{mode}\"\n{hint}")))
+        }
+        Err(NotChosen::Mistakes(found)) => Err(CliError::Mistakes(rules::render(&found, true))),
+    }
+}
+
+fn fail2ban(path: &Path, reference: &Reference, as_journal: bool) -> Result<Target, CliError> {
+    let folder = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => Path::new("."),
+    };
+    let unreadable = |error: rules::Unreadable| {
+        CliError::Failed(format!("{}: {}", error.path.display(), error.why))
+    };
+    if !path.exists() {
+        return Err(CliError::Failed(format!("{}: there is no such file", path.display())));
+    }
+    let tree = confdir::read_filter_folder(folder).map_err(unreadable)?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let reference = Reference { name, options: reference.options.clone() };
+    let backend = if as_journal { "systemd" } else { "auto" };
+    let jail = JailOptions { backend: backend.to_owned(), options: Vec::new() };
+    let mode = reference.option("mode").unwrap_or("normal").to_owned();
+    match rules::translate(&tree, folder, &reference, &jail, true) {
+        Ok(found) => Ok(Target {
+            title: format!("{}, mode {mode}", path.display()),
+            filter: Arc::new(found.filter),
+            matches: found.matches,
+        }),
+        Err(mut diagnostics) => {
+            // Whatever the folder is called, its files are where they are.
+            for found in &mut diagnostics {
+                found.path = folder.join(found.path.file_name().unwrap_or_default());
+            }
+            Err(CliError::Mistakes(rules::render(&diagnostics, true)))
+        }
+    }
+}
+
+fn regex(text: &str) -> Result<Target, CliError> {
+    let recipe = Recipe {
+        name: "regex".to_owned(),
+        mode: "normal".to_owned(),
+        language: Language::Fail2ban,
+        failures: vec![text.to_owned()],
+        names: true,
+        ..Recipe::default()
+    };
+    match Filter::compile(recipe) {
+        Ok(filter) => {
+            Ok(Target { title: "the regex".to_owned(), filter: Arc::new(filter), matches: None })
+        }
+        Err(errors) => {
+            let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            Err(CliError::Usage(format!(
+                "\"{text}\" is no filter's name, no file, and as a regex: {}",
+                told.join("; ")
+            )))
+        }
+    }
+}

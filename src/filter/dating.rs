@@ -1,0 +1,67 @@
+//! The dates of a source's lines.
+
+use std::time::Duration;
+
+use super::judge::{Filter, Line};
+use crate::dates::{Detector, Zone};
+use crate::keeper::Timestamp;
+
+/// A line without a date is taken to be as old as the last one that had one, if that is no older
+/// than this; as fail2ban does.
+const LAST_COUNTS: Duration = Duration::from_mins(1);
+
+/// Cuts the dates out of a source's lines.
+#[derive(Clone, Debug)]
+pub struct Dating {
+    detector: Detector,
+    last: Option<Timestamp>,
+}
+
+/// A line, and when it was written.
+#[derive(Clone, Copy, Debug)]
+pub struct Dated<'l> {
+    /// The line without its date.
+    pub line: Line<'l>,
+    /// The date as it is written in the line; empty when there is none.
+    pub date: &'l str,
+    /// When it was written; none when nothing tells.
+    pub time: Option<Timestamp>,
+}
+
+impl Filter {
+    /// What dates the lines of one log file for this filter; dates without a zone are in `zone`.
+    #[must_use]
+    pub fn dating(&self, zone: Zone) -> Dating {
+        let patterns = &self.parts.dates;
+        let own = Detector::new(patterns, zone.clone()).ok().filter(|_| !patterns.is_empty());
+        Dating { detector: own.unwrap_or_else(|| Detector::standard(zone)), last: None }
+    }
+}
+
+impl Dating {
+    /// Dates a line that is read at `now`. Without a date it is as old as the line before it, when
+    /// that is young; with a pattern that matches nothing (`{NONE}`), otherwise as old as now.
+    pub fn date<'l>(&mut self, text: &'l str, now: Timestamp) -> Dated<'l> {
+        let last = self.last.filter(|last| *last > now.minus(LAST_COUNTS));
+        let whole = Dated { line: Line::plain(text), date: "", time: last };
+        let Some(found) = self.detector.find(text, now) else { return whole };
+        let part = |range| text.get(range).unwrap_or_default();
+        let date = part(found.span.clone());
+        let line =
+            Line { before: part(0..found.span.start), after: part(found.span.end..text.len()) };
+        match found.time {
+            Some(time) => {
+                self.last = Some(time);
+                Dated { line, date, time: Some(time) }
+            }
+            None if date.is_empty() => Dated { line, date, time: Some(last.unwrap_or(now)) },
+            None if last.is_some() => whole,
+            None => Dated { line, date, time: None },
+        }
+    }
+
+    /// The forms of dates, and how many lines had each.
+    pub fn templates(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.detector.templates()
+    }
+}

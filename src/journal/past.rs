@@ -1,0 +1,74 @@
+//! The journal as it is now, from a point in time to its end, for the offline tools.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use systemd::Journal;
+use systemd::journal::OpenFilesOptions;
+
+use super::error::JournalError;
+use super::handle;
+use crate::keeper::{Place, SourceId, Timestamp};
+use crate::record::{Fields, MESSAGE_BYTES_MAX, Origin, Record, Want};
+
+/// Which entries are read.
+#[derive(Clone, Debug)]
+pub enum Past {
+    /// Those of a journal.
+    Journal(Origin),
+    /// Those of these files.
+    Files(Vec<PathBuf>),
+}
+
+/// Hands over the entries from `since` on that `want` wants, in the journal's order, until there are
+/// no more or `take` breaks. Those whose message is too long are left out.
+///
+/// # Errors
+///
+/// When the journal cannot be opened or read.
+pub fn read_past(
+    past: &Past,
+    want: &Want,
+    since: Timestamp,
+    mut take: impl FnMut(Record<'_>) -> ControlFlow<()>,
+) -> Result<(), JournalError> {
+    let read = |e: systemd::Error| JournalError::Read(e.into());
+    let mut journal = open(past)?;
+    handle::restrict(&mut journal, &want.matches)?;
+    handle::seek_time(&mut journal, since).map_err(read)?;
+    let mut fields = Fields::of(want.fields.iter().cloned());
+    let mut sequence = 0;
+    while journal.next().map_err(read)? > 0 {
+        sequence += 1;
+        let time = handle::time_of(&journal).map_err(read)?;
+        for (name, value) in fields.slots() {
+            let field = journal.get_data(name).map_err(read)?;
+            let bytes = field.and_then(|field| field.value().map(<[u8]>::to_vec));
+            *value = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        }
+        let Some(field) = journal.get_data(c"MESSAGE").map_err(read)? else { continue };
+        let message = field.value().unwrap_or_default();
+        if message.len() > MESSAGE_BYTES_MAX {
+            continue;
+        }
+        let message = &String::from_utf8_lossy(message);
+        let place = Place { source: SourceId(0), sequence };
+        if take(Record { time, place, message, fields: &fields }).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn open(past: &Past) -> Result<Journal, JournalError> {
+    let paths = match past {
+        Past::Journal(origin) => return handle::open(origin),
+        Past::Files(paths) => paths,
+    };
+    let opened = OpenFilesOptions::default()
+        .open_files(paths.iter().map(|path| path.as_os_str().as_encoded_bytes()));
+    opened.map_err(|e| JournalError::Open {
+        journal: format!("the journal in {} files", paths.len()),
+        source: e.into(),
+    })
+}
