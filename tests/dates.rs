@@ -72,6 +72,12 @@ fn ask(jobs: &[Job]) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("an answer is JSON")).collect()
 }
 
+/// Whether a time is the same as one in seconds, as far as a float and a timestamp can tell.
+fn is_same(ours: Timestamp, theirs: f64) -> bool {
+    let latest = i64::MAX as f64 / 1e6;
+    (ours.micros() as f64 / 1e6 - theirs.min(latest)).abs() < 2e-6 + theirs.abs() * 1e-15
+}
+
 /// Compares line by line: whether there is a date, what is cut out, and the time.
 fn compare(jobs: &[Job]) {
     let answers = ask(jobs);
@@ -91,8 +97,7 @@ fn compare(jobs: &[Job]) {
             });
             let their_time = theirs.get(2).and_then(Value::as_f64);
             let same_time = match (time, their_time) {
-                // A float has less than a microsecond for times like these.
-                (Some(ours), Some(theirs)) => (ours.micros() as f64 / 1e6 - theirs).abs() < 2e-6,
+                (Some(ours), Some(theirs)) => is_same(ours, theirs),
                 (None, None) => true,
                 _ => false,
             };
@@ -106,7 +111,8 @@ fn compare(jobs: &[Job]) {
         let order: Vec<&str> = detector.templates().map(|(name, _)| name).collect();
         let theirs: Vec<&str> =
             answer["order"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        if order != theirs && !job.patterns.contains(&"{DEFAULT}") {
+        // The name that fail2ban gives to "%Exk" depends on the order of a set.
+        if order != theirs && !job.patterns.iter().any(|pattern| pattern.contains("%Exk")) {
             wrong
                 .push(format!("{:?} order\n  ours   {order:?}\n  theirs {theirs:?}", job.patterns));
         }
@@ -188,13 +194,10 @@ fn zones_by_offset() {
 
 #[test]
 fn patterns_of_people() {
-    let mut dice = Dice::new(6);
+    let mut dice = Dice::new(6).without_odd_signs();
     let jobs: Vec<Job> = lines::PATTERNS
         .iter()
-        .map(|(patterns, forms)| {
-            let forms: Vec<&str> = forms.iter().copied().collect();
-            Job::new(patterns, dice.log(&forms, 250, MIDSUMMER))
-        })
+        .map(|(patterns, forms)| Job::new(patterns, dice.log(forms, 250, MIDSUMMER)))
         .collect();
     compare(&jobs);
 }

@@ -13,11 +13,12 @@ use crate::keeper::Timestamp;
 
 use super::class::is_alphanumeric;
 use super::error::DatePatternError;
+use super::expand::around_date;
 use super::line::Line;
 use super::moment::Known;
 use super::scan::{self, Region};
 use super::standard::STANDARD;
-use super::template::{Template, around_date};
+use super::template::Template;
 use super::zone::Zone;
 use super::{PATTERN_LIMIT, PATTERNS_LIMIT};
 
@@ -69,7 +70,7 @@ struct Slot {
 
 impl Slot {
     fn new(template: Arc<Template>) -> Self {
-        let weight = if STANDARD.prefers(&template.name) { TIED_WEIGHT } else { 1.0 };
+        let weight = if STANDARD.prefers(&template.source) { TIED_WEIGHT } else { 1.0 };
         let (last_used, distance) = (Timestamp::default(), usize::MAX);
         Self { template, weight, hits: 0, matches: 0, last_used, distance }
     }

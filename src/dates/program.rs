@@ -5,6 +5,7 @@
 //! what people write. Everything else is left to the regex engine.
 
 use super::class::Class;
+use super::engine::EPOCH_GROUP;
 use super::token::{self, Token};
 use super::wrap::{Begin, Wrapped};
 
@@ -62,6 +63,8 @@ pub(super) struct Program {
     pub(super) line_begin: bool,
     /// A byte that is in every match.
     pub(super) needed: Option<u8>,
+    /// The group with an epoch's digits.
+    pub(super) epoch: Option<usize>,
     /// Which ASCII bytes a match can begin with.
     pub(super) first: u128,
 }
@@ -96,17 +99,18 @@ impl Program {
         if wrapped.word_end {
             compiler.steps.push(Step::WordEnd);
         }
-        Self::of(compiler.steps, fold)
+        let epoch = compiler.names.iter().position(|name| name == EPOCH_GROUP);
+        Self::of(compiler.steps, fold, epoch)
     }
 
-    fn of(steps: Vec<Step>, fold: bool) -> Option<Self> {
+    fn of(steps: Vec<Step>, fold: bool, epoch: Option<usize>) -> Option<Self> {
         if steps.len() > STEPS_LIMIT {
             return None;
         }
         let line_begin = steps.first() == Some(&Step::LineBegin);
         let needed = needed(&steps);
         let first = super::scan::first(&steps, fold);
-        Some(Self { steps, fold, line_begin, needed, first })
+        Some(Self { steps, fold, line_begin, needed, epoch, first })
     }
 }
 
@@ -224,10 +228,13 @@ impl Compiler<'_> {
             return None; // Group 1 may be missing from the match.
         }
         let alone = self.steps.len() == start + 1;
-        match self.steps.get(start).filter(|_| alone) {
-            Some(Step::One(class)) => {
-                *self.steps.get_mut(start)? = Step::Many(*class, times.0, times.1);
-            }
+        let class = match self.steps.get(start).filter(|_| alone) {
+            Some(Step::One(class)) => Some(*class),
+            Some(Step::Char(c)) => Class::default().with(*c),
+            _ => None,
+        };
+        match class {
+            Some(class) => *self.steps.get_mut(start)? = Step::Many(class, times.0, times.1),
             _ if times == (0, 1) => {
                 self.steps.insert(start, Step::Split(start + 1, 0));
                 shift(&mut self.steps, start);

@@ -29,8 +29,8 @@ pub(super) struct Found {
     pub(super) whole: Range<usize>,
     /// Group 1, when it took part.
     pub(super) cut: Option<Range<usize>>,
-    /// Group 2, when it took part.
-    pub(super) second: Option<Range<usize>>,
+    /// The digits of an epoch, when there are some.
+    pub(super) epoch: Option<Range<usize>>,
     pub(super) fields: Fields,
 }
 
@@ -110,10 +110,11 @@ struct Run<'p, 't> {
 impl Run<'_, '_> {
     fn from(&mut self, start: usize) -> Option<Found> {
         let end = self.steps(0, start)?;
-        let [cut, second, ..] = self.groups;
-        let span = |group: Option<(usize, usize)>| group.map(|(start, end)| start..end);
+        let span =
+            |group: usize| self.groups.get(group).copied().flatten().map(|(start, end)| start..end);
+        let (cut, epoch) = (span(0), self.program.epoch.and_then(span));
         let fields = self.fields.clone();
-        Some(Found { whole: start..end, cut: span(cut), second: span(second), fields })
+        Some(Found { whole: start..end, cut, epoch, fields })
     }
 
     /// Where the match ends that goes on with step `step` at `at`.
