@@ -9,7 +9,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 use jailkeeper::journal::{Control, Position, Reader, Sink, Start, Trouble};
 use jailkeeper::keeper::{SourceId, Timestamp};
-use jailkeeper::record::{Matches, Origin, Record};
+use jailkeeper::record::{Matches, Origin, Record, Want};
 
 #[path = "../tests/support/journald.rs"]
 #[expect(dead_code, reason = "the tests use all of it")]
@@ -39,7 +39,7 @@ impl Sink for Count {
     }
 }
 
-fn read_all(origin: &Origin, wants: &[Matches]) {
+fn read_all(origin: &Origin, wants: &[Want]) {
     let start = Start { position: None, since: Timestamp::from_micros(0) };
     let control = Control::new().expect("a control");
     let reader = Reader::open(origin, SourceId(0), wants, start, control).expect("a reader");
@@ -77,10 +77,13 @@ fn reading(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("journal");
     group.throughput(Throughput::Elements(ENTRIES)).sample_size(10);
-    let want = |text: &str| Matches::parse(text).expect("it is a match");
+    let want = |text: &str| Want {
+        matches: Matches::parse(text).expect("it is a match"),
+        fields: Vec::new(),
+    };
     let one = [want("_COMM=sshd _UID=0")];
     group.bench_function("one want", |bench| bench.iter(|| read_all(&origin, &one)));
-    let mut many: Vec<Matches> =
+    let mut many: Vec<Want> =
         (0..30).map(|number| want(&format!("_SYSTEMD_UNIT=other{number}.service"))).collect();
     many.extend(one);
     group.bench_function("31 wants", |bench| bench.iter(|| read_all(&origin, &many)));

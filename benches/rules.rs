@@ -5,6 +5,8 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jailkeeper::confdir::{self, Directories};
+use jailkeeper::filter::{Line, Memory};
+use jailkeeper::keeper::Timestamp;
 use jailkeeper::rules;
 
 /// Nine lines that tell nothing for each that counts, as on a server that is attacked now and then.
@@ -32,13 +34,14 @@ fn judge(criterion: &mut Criterion) {
     let texts = confdir::read(&Directories { vendor, overrides: Vec::new() });
     let loaded = rules::load_all(&texts);
     let lines = lines();
+    let (mut memory, now) = (Memory::default(), Timestamp::default());
     let mut group = criterion.benchmark_group("judge");
     group.throughput(Throughput::Elements(lines.len() as u64));
     for sampled in &loaded.sampled {
         group.bench_function(format!("{} {}", sampled.filter.name(), sampled.filter.mode()), |b| {
             b.iter(|| {
                 for line in &lines {
-                    black_box(sampled.filter.judge(line.as_bytes()));
+                    black_box(sampled.filter.judge(&mut memory, Line::plain(line), now));
                 }
             });
         });

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use jailkeeper::journal::{Control, JournalError, Position, Reader, Sink, Start, Trouble};
 use jailkeeper::keeper::{SourceId, Timestamp};
-use jailkeeper::record::{Matches, Origin, Record};
+use jailkeeper::record::{Fields, Matches, Origin, Record, Want};
 use nix::mount::{MsFlags, mount};
 use rustix::process::{Gid, Uid};
 
@@ -32,8 +32,9 @@ enum Seen {
 struct Entry {
     sequence: u64,
     time: Timestamp,
-    message: Vec<u8>,
+    message: String,
     wanted_by: Vec<usize>,
+    fields: Fields,
 }
 
 struct Collector(Sender<Seen>, Receiver<()>);
@@ -52,6 +53,7 @@ impl Sink for Collector {
             time: record.time,
             message: record.message.to_owned(),
             wanted_by: wanted_by.to_owned(),
+            fields: record.fields.clone(),
         }));
     }
 
@@ -78,14 +80,14 @@ struct Running {
 }
 
 impl Running {
-    fn new(origin: &Origin, wants: &[Matches], start: Start) -> Self {
+    fn new(origin: &Origin, wants: &[Want], start: Start) -> Self {
         let (open, gate) = channel();
         drop(open);
         Self::with_gate(origin, wants, start, gate)
     }
 
     /// One that waits at the gate behind each batch, until the gate is gone.
-    fn with_gate(origin: &Origin, wants: &[Matches], start: Start, gate: Receiver<()>) -> Self {
+    fn with_gate(origin: &Origin, wants: &[Want], start: Start, gate: Receiver<()>) -> Self {
         let control = Control::new().unwrap();
         let (sender, seen) = channel();
         let thread = thread::spawn({
@@ -118,7 +120,7 @@ impl Running {
     fn messages(&self, last: &str) -> Vec<String> {
         let mut messages = Vec::new();
         while messages.last().is_none_or(|message| message != last) {
-            messages.push(String::from_utf8(self.entry().message).unwrap());
+            messages.push(self.entry().message);
         }
         messages
     }
@@ -159,8 +161,12 @@ fn namespace(journald: &Journald) -> Origin {
     Origin::Namespace(journald.namespace().to_owned())
 }
 
-fn wants(texts: &[&str]) -> Vec<Matches> {
-    texts.iter().map(|text| Matches::parse(text).unwrap()).collect()
+fn want(matches: Matches) -> Want {
+    Want { matches, fields: Vec::new() }
+}
+
+fn wants(texts: &[&str]) -> Vec<Want> {
+    texts.iter().map(|text| want(Matches::parse(text).unwrap())).collect()
 }
 
 fn from_the_beginning() -> Start {
@@ -203,7 +209,7 @@ fn each_want_gets_what_it_wants_and_nothing_else_is_read() {
         [(1, "both", &[0, 1]), (2, "second", &[1]), (3, "several", &[0, 1]), (5, "last", &[2])];
     for (sequence, message, wanted_by) in expected {
         let entry = reader.entry();
-        assert_eq!(String::from_utf8_lossy(&entry.message), message);
+        assert_eq!(entry.message, message);
         assert_eq!((entry.sequence, entry.wanted_by.as_slice()), (sequence, wanted_by));
     }
     assert_eq!(reader.stop().unwrap().sequence, 5);
@@ -214,15 +220,15 @@ fn any_wants_all_beside_a_want_for_some() {
     let journald = Journald::start();
     say(&journald, "a", "one");
     say(&journald, "b", "two");
-    let wants = [Matches::any(), Matches::parse("TAG=b").unwrap()];
+    let wants = [Want::default(), want(Matches::parse("TAG=b").unwrap())];
     let reader = Running::new(&namespace(&journald), &wants, from_the_beginning());
     let mut seen = Vec::new();
-    while seen.last() != Some(&(b"two".to_vec(), vec![0, 1])) {
+    while seen.last() != Some(&("two".to_owned(), vec![0, 1])) {
         let entry = reader.entry();
         seen.push((entry.message, entry.wanted_by));
     }
-    assert!(seen.contains(&(b"one".to_vec(), vec![0])), "{seen:?}");
-    assert!(seen.contains(&(b"Journal started".to_vec(), vec![0])), "{seen:?}");
+    assert!(seen.contains(&("one".to_owned(), vec![0])), "{seen:?}");
+    assert!(seen.contains(&("Journal started".to_owned(), vec![0])), "{seen:?}");
 }
 
 #[test]
@@ -241,8 +247,13 @@ fn trusted_fields_are_those_of_the_sender() {
 #[test]
 fn a_message_arrives_as_it_was_sent_unless_it_is_too_long() {
     let journald = Journald::start();
-    let odd: [&[u8]; 4] = [b"two\nlines\n", b"a\0b", b"\xff\xfe=\x80", b""];
-    for message in odd {
+    let odd: [(&[u8], &str); 4] = [
+        (b"two\nlines\n", "two\nlines\n"),
+        (b"a\0b", "a\0b"),
+        (b"\xff\xfe=\x80", "\u{fffd}\u{fffd}=\u{fffd}"),
+        (b"", ""),
+    ];
+    for (message, _) in odd {
         journald.send(&[("MESSAGE", message), ("TAG", b"a")]);
     }
     let longest = vec![b'x'; 64 << 10];
@@ -251,13 +262,32 @@ fn a_message_arrives_as_it_was_sent_unless_it_is_too_long() {
     say(&journald, "a", "last");
 
     let reader = Running::new(&namespace(&journald), &wants(&["TAG=a"]), from_the_beginning());
-    for message in odd {
+    for (_, message) in odd {
         assert_eq!(reader.entry().message, message);
     }
-    assert_eq!(reader.entry().message, longest);
+    assert_eq!(reader.entry().message.as_bytes(), longest);
     assert!(matches!(reader.trouble(), Trouble::TooLong { sequence: 6, .. }));
     let last = reader.entry();
-    assert_eq!((last.message.as_slice(), last.sequence), (&b"last"[..], 7));
+    assert_eq!((last.message.as_str(), last.sequence), ("last", 7));
+}
+
+#[test]
+fn fields_come_along_when_they_are_asked_for() {
+    let journald = Journald::start();
+    journald.send(&[("MESSAGE", b"one"), ("TAG", b"a"), ("PRIORITY", b"3"), ("CODE", b"x\ny")]);
+    journald.send(&[("MESSAGE", b"two"), ("TAG", b"a")]);
+    let matches = Matches::parse("TAG=a").unwrap();
+    let fields = ["PRIORITY", "CODE", "NONE"].map(str::to_owned).to_vec();
+    let wants = [Want { matches, fields }];
+    let reader = Running::new(&namespace(&journald), &wants, from_the_beginning());
+    let with = |field: &str, entry: &Entry| entry.fields.get(field).map(str::to_owned);
+    let one = reader.entry();
+    assert_eq!(with("PRIORITY", &one).as_deref(), Some("3"));
+    assert_eq!(with("CODE", &one).as_deref(), Some("x\ny"));
+    assert_eq!(with("NONE", &one), None);
+    assert_eq!(with("TAG", &one), None, "nobody has asked for it");
+    let two = reader.entry();
+    assert_eq!(with("PRIORITY", &two), None, "nothing of the entry before is left");
 }
 
 #[test]
@@ -271,7 +301,7 @@ fn ten_thousand_entries_come_in_order_in_batches() {
     while read.len() < lines.len() {
         match reader.next() {
             Seen::Entry(entry) => {
-                read.push(String::from_utf8(entry.message).unwrap());
+                read.push(entry.message);
                 assert_eq!(entry.sequence, read.len() as u64);
                 since_reached += 1;
                 assert!(since_reached <= jailkeeper::journal::BATCH);
@@ -303,7 +333,7 @@ fn a_restarted_reader_goes_on_where_it_stopped() {
             let stop_at = read.len() + 700;
             while read.len() < stop_at.min(6_000) {
                 let entry = reader.entry();
-                read.push((entry.sequence, String::from_utf8(entry.message).unwrap()));
+                read.push((entry.sequence, entry.message));
             }
             reader.control.stop();
             // What it had taken before it saw the order has been handed over, and counts.
@@ -322,7 +352,7 @@ fn drain(reader: &Running) -> Vec<(u64, String)> {
     let mut entries = Vec::new();
     while let Ok(seen) = reader.seen.recv_timeout(DEADLINE) {
         match seen {
-            Seen::Entry(e) => entries.push((e.sequence, String::from_utf8(e.message).unwrap())),
+            Seen::Entry(e) => entries.push((e.sequence, e.message)),
             Seen::Trouble(trouble) => panic!("{trouble:?}"),
             Seen::Thread(_) | Seen::Reached(_) | Seen::Pong(_) => {}
         }
@@ -378,13 +408,13 @@ fn a_cursor_whose_entry_is_vacuumed_is_told_and_nothing_behind_it_is_skipped() {
     let trouble = reader.trouble();
     assert!(matches!(trouble, Trouble::CursorGone { next: Some(_) }), "{trouble:?}");
     let first = reader.entry();
-    assert_eq!((first.message.as_slice(), first.sequence), (&b"line 3"[..], 4));
+    assert_eq!((first.message.as_str(), first.sequence), ("line 3", 4));
     assert_eq!(reader.messages("line 4"), ["line 4"]);
 
     let reader = Running::new(&namespace(&journald), &wants(&["TAG=b"]), start);
     assert!(matches!(reader.trouble(), Trouble::CursorGone { next: None }));
     say(&journald, "b", "later");
-    assert_eq!(reader.entry().message, b"later");
+    assert_eq!(reader.entry().message, "later");
 }
 
 #[test]
@@ -423,7 +453,7 @@ fn a_position_serves_also_when_its_entry_is_not_wanted_any_more() {
     let start = behind(reader.stop());
     let reader = Running::new(&namespace(&journald), &wants(&["TAG=b"]), start);
     let entry = reader.entry();
-    assert_eq!((entry.message.as_slice(), entry.sequence), (&b"after"[..], 2));
+    assert_eq!((entry.message.as_str(), entry.sequence), ("after", 2));
 }
 
 #[test]
@@ -459,7 +489,7 @@ fn a_namespace_that_does_not_exist_yet_is_read_when_it_does() {
     assert!(reader.settle(1).iter().all(|seen| matches!(seen, Seen::Thread(_))));
     journald.launch();
     say(&journald, "a", "first");
-    assert_eq!(reader.entry().message, b"first");
+    assert_eq!(reader.entry().message, "first");
 
     // Somebody clears the journal away, directory and all.
     fs::remove_dir_all(journald.directory()).unwrap();
@@ -470,7 +500,7 @@ fn a_namespace_that_does_not_exist_yet_is_read_when_it_does() {
             break entry;
         }
     };
-    assert_eq!((seen.message.as_slice(), seen.sequence), (&b"second"[..], 2));
+    assert_eq!((seen.message.as_str(), seen.sequence), ("second", 2));
 }
 
 #[test]
@@ -484,7 +514,7 @@ fn a_namespace_without_any_entry_has_no_position() {
 #[test]
 fn the_journal_of_the_system_can_be_waited_for() {
     let start = Start { position: None, since: Timestamp::from_micros(i64::MAX) };
-    let reader = Running::new(&Origin::System, &[Matches::any()], start);
+    let reader = Running::new(&Origin::System, &[Want::default()], start);
     let seen = reader.settle(1);
     assert!(!seen.iter().any(|seen| matches!(seen, Seen::Entry(_))), "{seen:?}");
     reader.stop();
@@ -531,7 +561,7 @@ fn a_reader_at_rest_does_not_run() {
         assert!(Instant::now() < deadline, "the reader wakes up although nothing happens");
     }
     say(&journald, "a", "two");
-    assert_eq!(reader.entry().message, b"two");
+    assert_eq!(reader.entry().message, "two");
 }
 
 #[test]
@@ -606,7 +636,7 @@ fn a_damaged_file_is_told_and_does_not_stop_the_others() {
     let mut read: [Vec<String>; 2] = Default::default();
     let trouble = loop {
         match reader.next() {
-            Seen::Entry(e) => read[e.wanted_by[0]].push(String::from_utf8(e.message).unwrap()),
+            Seen::Entry(e) => read[e.wanted_by[0]].push(e.message),
             Seen::Trouble(trouble) => break trouble,
             _ => {}
         }
@@ -636,17 +666,17 @@ fn a_damaged_file_is_told_and_does_not_stop_the_others() {
 
 #[test]
 fn what_cannot_be_read_is_said() {
-    let open = |origin: &Origin, wants: &[Matches]| {
+    let open = |origin: &Origin, wants: &[Want]| {
         let control = Control::new().unwrap();
         Reader::open(origin, SOURCE, wants, from_the_beginning(), control).err()
     };
     let missing = Origin::Directory("/nonexistent/journal".into());
-    let error = open(&missing, &[Matches::any()]).unwrap();
+    let error = open(&missing, &[Want::default()]).unwrap();
     assert_eq!(error.to_string(), "cannot open the journal in /nonexistent/journal");
     let error = open(&Origin::System, &[]).unwrap();
     assert!(matches!(error, JournalError::NothingWanted));
     for name in ["", "a/b", "a\n", &"x".repeat(223)] {
-        let error = open(&Origin::Namespace(name.to_owned()), &[Matches::any()]).unwrap();
+        let error = open(&Origin::Namespace(name.to_owned()), &[Want::default()]).unwrap();
         assert!(matches!(&error, JournalError::NotANamespace { name: n } if n == name));
     }
 }
@@ -661,7 +691,7 @@ fn a_machine_without_identity_is_told_how_to_get_one() {
         mount(none, "/", none, private, none).unwrap();
         mount(Some("/dev/null"), "/etc/machine-id", none, MsFlags::MS_BIND, none).unwrap();
         let control = Control::new().unwrap();
-        let wants = [Matches::any()];
+        let wants = [Want::default()];
         Reader::open(&Origin::System, SOURCE, &wants, from_the_beginning(), control).err()
     });
     let error = error.join().unwrap().unwrap();
@@ -679,7 +709,7 @@ fn a_user_who_may_not_read_the_journal_is_told_so() {
         rustix::thread::set_thread_gid(Gid::from_raw(65534)).unwrap();
         rustix::thread::set_thread_uid(Uid::from_raw(65534)).unwrap();
         let control = Control::new().unwrap();
-        let wants = [Matches::any()];
+        let wants = [Want::default()];
         Reader::open(&origin, SOURCE, &wants, from_the_beginning(), control).err()
     });
     let error = error.join().unwrap().unwrap();

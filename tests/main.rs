@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod daemon;
 mod dates;
+mod dialect;
 mod host;
 mod journal;
 mod machine;

@@ -10,20 +10,26 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("record", &["keeper"]),
     ("pattern", &[]),
     ("dates", &["keeper", "pattern"]),
-    ("rules", &["keeper", "record"]),
+    ("filter", &["keeper", "record", "pattern", "dates"]),
+    ("rules", &["keeper", "record", "pattern", "dates", "filter", "dialect"]),
+    ("dialect", &[]),
     ("confdir", &["rules"]),
+    ("files", &["keeper", "record"]),
     ("journal", &["keeper", "record"]),
     ("nft", &["keeper"]),
     ("host", &[]),
     ("store", &["keeper"]),
     ("bus", &["keeper"]),
     ("systemd", &[]),
-    ("cli", &["keeper", "rules", "confdir", "bus"]),
+    (
+        "cli",
+        &["keeper", "record", "pattern", "dates", "filter", "dialect", "rules", "confdir", "bus"],
+    ),
     (
         "daemon",
         &[
-            "keeper", "record", "rules", "confdir", "journal", "nft", "host", "store", "bus",
-            "systemd",
+            "keeper", "record", "dates", "filter", "rules", "confdir", "journal", "nft", "host",
+            "store", "bus", "systemd",
         ],
     ),
 ];
@@ -32,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const PURE: &[(&str, &[&str])] = &[
     ("keeper", &["std", "core", "super", "crate", "self"]),
     ("record", &["std", "core", "super", "crate", "self"]),
+    ("dialect", &["std", "core", "super", "crate", "self", "regex", "strsim", "thiserror"]),
     (
         "pattern",
         &[
@@ -46,6 +53,7 @@ const PURE: &[(&str, &[&str])] = &[
             "thiserror",
         ],
     ),
+    ("filter", &["std", "core", "super", "crate", "self", "regex", "serde_json", "thiserror"]),
     ("dates", &["std", "core", "super", "crate", "self", "jiff", "regex_syntax", "thiserror"]),
     (
         "rules",

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::exit;
-use crate::rules::{self, BrokenJail, Diagnostic, Filter, Sample, Severity, Texts, Verdict};
+use crate::filter::{Failure, Filter, Line, Memory, Offender, Verdict};
+use crate::keeper::Timestamp;
+use crate::rules::{self, BrokenJail, Diagnostic, Sample, Severity, Texts};
 
 /// What the check found.
 #[derive(Debug, Serialize)]
@@ -64,30 +66,41 @@ pub fn check(texts: &Texts) -> Report {
 }
 
 fn run(filter: &Filter, sample: &Sample) -> Option<SampleFailure> {
-    let verdict = filter.judge(sample.message.as_bytes());
-    let (address, user) = match verdict {
-        Verdict::Failure { address, user, .. } => (Some(address), user),
+    let line = Line::plain(&sample.message);
+    let verdict = filter.judge(&mut Memory::default(), line, Timestamp::default());
+    let (address, user) = match &verdict {
+        Verdict::Failure(Failure { offender: Offender::Address(address), user, .. }) => {
+            (Some(*address), user.as_deref())
+        }
         _ => (None, None),
     };
-    let user = user.map(String::from_utf8_lossy);
-    let user_is_right = sample.user.is_none() || sample.user.as_deref() == user.as_deref();
+    let user_is_right = sample.user.is_none() || sample.user.as_deref() == user;
     if address == sample.offender && user_is_right {
         return None;
     }
+    let expected = attempt(sample.offender, sample.user.as_deref());
+    let found = match &verdict {
+        Verdict::Failure(failure) => match &failure.offender {
+            Offender::Address(_) => attempt(address, user),
+            other => format!("no address: {other}"),
+        },
+        Verdict::Helper { pattern } => {
+            format!("no failure by itself, by failregex {}", pattern + 1)
+        }
+        Verdict::Ignored { pattern } => format!("ignored by ignoreregex {}", pattern + 1),
+        Verdict::NoAddress { pattern } => format!("no address in failregex {}", pattern + 1),
+        Verdict::TooLong => "the message is too long".to_owned(),
+        Verdict::GaveUp => "a pattern needs too many steps".to_owned(),
+        Verdict::Nothing => attempt(None, None),
+    };
     Some(SampleFailure {
         filter: filter.name().to_owned(),
         mode: filter.mode().to_owned(),
         path: sample.path.clone(),
         line: sample.line,
         message: sample.message.clone(),
-        expected: attempt(sample.offender, sample.user.as_deref()),
-        found: match verdict {
-            Verdict::Failure { .. } => attempt(address, user.as_deref()),
-            Verdict::Ignored { pattern } => format!("ignored by ignoreregex {}", pattern + 1),
-            Verdict::NoAddress { pattern } => format!("no address in failregex {}", pattern + 1),
-            Verdict::TooLong => "the message is too long".to_owned(),
-            Verdict::Nothing => attempt(None, None),
-        },
+        expected,
+        found,
     })
 }
 

@@ -10,7 +10,7 @@ use crate::keeper::{
     Action, Gate, JailId, Keeper, Ports, Prefix, Protocols, Roster, Scope, Sentence, Settled,
     Timestamp,
 };
-use crate::record::Origin;
+use crate::record::{Origin, Want};
 use crate::rules::{BrokenJail, Jail, Loaded};
 
 /// All jails of one reading of the configuration.
@@ -94,7 +94,7 @@ impl Lineup {
             .iter()
             .map(|(id, post)| Watch {
                 jail: *id,
-                matches: post.jail.matches.clone(),
+                want: Want { matches: post.jail.matches.clone(), fields: Vec::new() },
                 filter: Arc::clone(&post.jail.filter),
             })
             .collect()

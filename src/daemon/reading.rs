@@ -8,10 +8,10 @@ use crossbeam_channel::{Sender, bounded};
 
 use super::inbox::{Batch, Control, Outbox};
 use super::lineup::Lineup;
+use crate::filter::{Filter, Line, Memory, Offender, Verdict};
 use crate::journal::{self, JournalError, Position, Reader, Sink, Start, Trouble};
 use crate::keeper::{Attempt, JailId, SourceId, Timestamp};
-use crate::record::{Matches, Origin, Record};
-use crate::rules::{Filter, Verdict};
+use crate::record::{Origin, Record, Want};
 
 /// The journal is the one source of records.
 pub(super) const JOURNAL: SourceId = SourceId(0);
@@ -23,7 +23,7 @@ pub(super) const JOURNAL_NAME: &str = "journal";
 #[derive(Clone)]
 pub(super) struct Watch {
     pub(super) jail: JailId,
-    pub(super) matches: Matches,
+    pub(super) want: Want,
     pub(super) filter: Arc<Filter>,
 }
 
@@ -62,7 +62,7 @@ impl Reading {
         let (opened_sender, opened) = bounded(1);
         let read = {
             let (origin, control) = (origin.clone(), control.clone());
-            let wants: Vec<Matches> = watches.iter().map(|watch| watch.matches.clone()).collect();
+            let wants: Vec<Want> = watches.iter().map(|watch| watch.want.clone()).collect();
             move || match Reader::open(&origin, JOURNAL, &wants, start, control) {
                 Ok(reader) => {
                     let _ = opened_sender.send(Ok(()));
@@ -102,6 +102,7 @@ impl Reading {
 /// Has every record judged by the filters of the jails that want it.
 struct Judge {
     watches: Vec<Watch>,
+    memories: Vec<Memory>,
     controls: Sender<Control>,
     batches: Sender<Batch>,
     attempts: Vec<Attempt>,
@@ -113,6 +114,7 @@ impl Judge {
     fn new(watches: Vec<Watch>, outbox: &Outbox) -> Self {
         Self {
             last_records: vec![None; watches.len()],
+            memories: watches.iter().map(|_| Memory::default()).collect(),
             watches,
             controls: outbox.controls.clone(),
             batches: outbox.batches.clone(),
@@ -127,22 +129,23 @@ impl Sink for Judge {
         for index in wanted_by {
             let watch = &self.watches[*index];
             self.last_records[*index] = Some(record.time);
-            match watch.filter.judge(record.message) {
-                Verdict::Failure { address, .. } => self.attempts.push(Attempt {
-                    jail: watch.jail,
-                    address,
-                    time: record.time,
-                    place: record.place,
-                }),
-                Verdict::NoAddress { .. } => {
-                    self.remarks
-                        .push((watch.jail, "a record matched that names no usable address"));
-                }
-                Verdict::TooLong => {
-                    self.remarks.push((watch.jail, "a record was too long to be judged"));
-                }
-                Verdict::Ignored { .. } | Verdict::Nothing => {}
-            }
+            let line = Line::plain(record.message);
+            let remark = match watch.filter.judge(&mut self.memories[*index], line, record.time) {
+                Verdict::Failure(failure) => match failure.offender {
+                    Offender::Address(address) => {
+                        let Watch { jail, .. } = *watch;
+                        let Record { time, place, .. } = record;
+                        self.attempts.push(Attempt { jail, address, time, place });
+                        continue;
+                    }
+                    _ => "a record matched that names no usable address",
+                },
+                Verdict::NoAddress { .. } => "a record matched that names no usable address",
+                Verdict::TooLong => "a record was too long to be judged",
+                Verdict::GaveUp => "a record took a pattern more steps than it may take",
+                Verdict::Helper { .. } | Verdict::Ignored { .. } | Verdict::Nothing => continue,
+            };
+            self.remarks.push((watch.jail, remark));
         }
     }
 

@@ -18,7 +18,7 @@ use super::handle;
 use super::sieve::Sieve;
 use super::watch::Watch;
 use crate::keeper::{Place, SourceId, Timestamp};
-use crate::record::{MESSAGE_BYTES_MAX, Matches, Origin, Record};
+use crate::record::{Fields, MESSAGE_BYTES_MAX, Matches, Origin, Record, Want};
 
 /// At most so many entries are read before the sink is told how far they reach: enough for one
 /// position to cost little, few enough to answer a ping at once.
@@ -73,6 +73,7 @@ pub struct Reader {
     source: SourceId,
     wanted: Matches,
     sieve: Sieve,
+    fields: Fields,
     since: Timestamp,
     position: Option<Position>,
     sequence: u64,
@@ -102,12 +103,13 @@ impl Reader {
     pub fn open(
         origin: &Origin,
         source: SourceId,
-        wants: &[Matches],
+        wants: &[Want],
         start: Start,
         control: Control,
     ) -> Result<Self, JournalError> {
+        let matches: Vec<Matches> = wants.iter().map(|want| want.matches.clone()).collect();
         let wanted =
-            wants.iter().cloned().reduce(Matches::or).ok_or(JournalError::NothingWanted)?;
+            matches.iter().cloned().reduce(Matches::or).ok_or(JournalError::NothingWanted)?;
         let wait = |doing| move |source| JournalError::Wait { doing, source };
         let poll = Poll::new().map_err(wait("making an epoll"))?;
         let watch = Watch::new(origin)?;
@@ -116,8 +118,9 @@ impl Reader {
             journal: handle::open(origin)?,
             origin: origin.clone(),
             source,
-            sieve: Sieve::new(wants, &wanted),
+            sieve: Sieve::new(&matches, &wanted),
             wanted,
+            fields: Fields::of(wants.iter().flat_map(|want| want.fields.iter().cloned())),
             since: start.since,
             sequence: start.position.as_ref().map_or(0, |position| position.sequence),
             position: start.position,
@@ -231,6 +234,11 @@ impl Reader {
             }
             self.sieve.judge();
         }
+        for (name, value) in self.fields.slots() {
+            let field = self.journal.get_data(name).map_err(unreadable)?;
+            *value =
+                field.and_then(|field| Some(String::from_utf8_lossy(field.value()?).into_owned()));
+        }
         // Last, since what it points to is gone with the next call.
         let Some(field) = self.journal.get_data(c"MESSAGE").map_err(unreadable)? else {
             return Ok(());
@@ -240,7 +248,9 @@ impl Reader {
             return Err(Trouble::TooLong { sequence, limit: MESSAGE_BYTES_MAX });
         }
         let place = Place { source: self.source, sequence };
-        sink.entry(Record { time, place, message }, self.sieve.wanted_by());
+        let message = &String::from_utf8_lossy(message);
+        let record = Record { time, place, message, fields: &self.fields };
+        sink.entry(record, self.sieve.wanted_by());
         Ok(())
     }
 

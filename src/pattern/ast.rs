@@ -97,6 +97,8 @@ pub(super) struct Tree {
     pub(super) names: Vec<(String, usize)>,
     /// The groups that a back-reference or a conditional asks for.
     pub(super) referenced: Vec<usize>,
+    /// Whether a `^` or `$` stands for a line's end inside of the text (`(?m)`).
+    pub(super) has_inner_ends: bool,
     /// What the linear engine cannot do, if there is something.
     pub(super) needs_backtracking: Option<&'static str>,
 }

@@ -101,9 +101,9 @@ impl Writer<'_> {
     /// that is the end of a line.
     fn line_end(&mut self, inner: bool) {
         let end = match self.text {
-            _ if inner => "(?m:$)",
-            Text::Line => "(?m:$)",
-            Text::Lines => r"(?:\n?\z)",
+            Text::Message => r"\z",
+            Text::Lines if !inner => r"(?:\n?\z)",
+            Text::Line | Text::Lines => "(?m:$)",
         };
         self.out.push_str(end);
     }

@@ -27,6 +27,9 @@ pub enum FaultKind {
     /// It needs backtracking, where only what is linear is allowed; by what.
     #[error("{0} needs backtracking")]
     Backtracking(&'static str),
+    /// `^` and `$` are to match inside of a message, where a client may have put a new line.
+    #[error("the flag m lets ^ and $ match inside of a message")]
+    InnerLines,
     /// It is too large.
     #[error("the pattern is too large")]
     TooLarge,

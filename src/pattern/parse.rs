@@ -26,8 +26,8 @@ pub(super) fn parse(text: &str, flags: Flags) -> Result<Tree, Fault> {
     if all.ignore_case {
         node = Node::Case { ignored: true, node: Box::new(node) };
     }
-    let Parser { names, referenced, needs_backtracking, .. } = parser;
-    Ok(Tree { node, names, referenced, needs_backtracking })
+    let Parser { names, referenced, has_inner_ends, needs_backtracking, .. } = parser;
+    Ok(Tree { node, names, referenced, has_inner_ends, needs_backtracking })
 }
 
 /// A regex that is being read.
@@ -40,6 +40,7 @@ pub(super) struct Parser<'t> {
     global: Flags,
     names: Vec<(String, usize)>,
     referenced: Vec<usize>,
+    has_inner_ends: bool,
     needs_backtracking: Option<&'static str>,
 }
 
@@ -54,6 +55,7 @@ impl<'t> Parser<'t> {
             global: Flags::default(),
             names: Vec::new(),
             referenced: Vec::new(),
+            has_inner_ends: false,
             needs_backtracking: None,
         }
     }
@@ -142,8 +144,8 @@ impl<'t> Parser<'t> {
         let Some(next) = self.next_char() else { return Ok(None) };
         let node = match next {
             '.' => Node::Any { newline: self.flags.dot_all },
-            '^' => Node::LineStart { inner: self.flags.multi_line },
-            '$' => Node::LineEnd { inner: self.flags.multi_line },
+            '^' => Node::LineStart { inner: self.inner_end() },
+            '$' => Node::LineEnd { inner: self.inner_end() },
             '[' => self.class(start)?,
             '\\' => self.escaped(start)?,
             '(' => return self.group(start),
@@ -162,6 +164,11 @@ impl<'t> Parser<'t> {
             other => Node::Literal(other),
         };
         Ok(Some(node))
+    }
+
+    fn inner_end(&mut self) -> bool {
+        self.has_inner_ends |= self.flags.multi_line;
+        self.flags.multi_line
     }
 
     fn escaped(&mut self, start: usize) -> Result<Node, Fault> {

@@ -21,8 +21,10 @@ const STEPS_MAX: usize = 200_000;
 /// What a regex is matched against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Text {
-    /// One line; if there is a newline in it, it is its last character.
+    /// One message; newlines in it are characters like others.
     #[default]
+    Message,
+    /// One line; if there is a newline in it, it is its last character.
     Line,
     /// Several lines, each with its newline.
     Lines,
@@ -96,6 +98,9 @@ impl Regex {
         let tree = parse(text, flags)?;
         if let (Some(what), true) = (tree.needs_backtracking, options.linear) {
             return Err(Fault::new(whole, FaultKind::Backtracking(what)));
+        }
+        if tree.has_inner_ends && options.text == Text::Message {
+            return Err(Fault::new(whole, FaultKind::InnerLines));
         }
         let written = emit::exact(&tree, options.text);
         let engine = Engine::build(&tree, &written.text, options.text);

@@ -78,7 +78,7 @@ impl Expansion {
         let mut at = 0;
         while let Some(rest) = written.get(at..).filter(|rest| !rest.is_empty()) {
             let tag = tag_at(rest).filter(|_| !is_group_name(written, at));
-            let length = tag.map_or_else(|| plain_length(rest), str::len);
+            let length = tag.map_or_else(|| self.plain_length(rest), str::len);
             self.pieces.push((self.out.len(), at..at + length));
             match tag {
                 Some(tag) => self.tag(tag, at..at + length)?,
@@ -92,6 +92,12 @@ impl Expansion {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How much of `rest` is no tag for certain. With us, `\<` is a plain `<`.
+    fn plain_length(&self, rest: &str) -> usize {
+        let escape = self.language == Language::Native && rest.starts_with('\\');
+        rest.chars().take(if escape { 2 } else { 1 }).map(char::len_utf8).sum()
     }
 
     fn tag(&mut self, tag: &str, span: Range<usize>) -> Result<(), Fault> {
@@ -209,8 +215,4 @@ fn tag_at(rest: &str) -> Option<&str> {
 /// Whether the `<` at `at` opens the name of a group, `(?P<name>`.
 fn is_group_name(written: &str, at: usize) -> bool {
     written[..at].ends_with("(?P") || written[..at].ends_with("(?")
-}
-
-fn plain_length(rest: &str) -> usize {
-    rest.chars().next().map_or(1, char::len_utf8)
 }

@@ -42,7 +42,13 @@ fn what_is_linear_stays_linear() {
 
 #[test]
 fn the_end_is_before_a_last_newline_too() {
-    assert_eq!(found(&regex("b$"), "ab\n"), Some("b"));
+    let line = Options { text: Text::Line, ..Options::default() };
+    let line = Regex::new("b$", line).expect("a regex");
+    assert_eq!(found(&line, "ab\n"), Some("b"));
+    assert_eq!(found(&regex("b$"), "ab\n"), None, "a message ends where it ends");
+    assert_eq!(found(&regex("^b"), "a\nb"), None);
+    let inner = Regex::new("(?m)^b", Options::default()).expect_err("inside of a message");
+    assert_eq!(inner.kind, FaultKind::InnerLines);
     assert_eq!(found(&regex(r"b\Z"), "ab\n"), None);
     let lines = Options { text: Text::Lines, ..Options::default() };
     let last = Regex::new("b$", lines).expect("a regex");
@@ -100,7 +106,8 @@ fn a_catastrophe_ends_soon() {
 #[test]
 fn tags_remember_what_they_stand_for() {
     let tags = |text: &str, names| {
-        compile(text, Language::Fail2ban, names, Options::default()).expect("a pattern")
+        let options = Options { text: Text::Line, ..Options::default() };
+        compile(text, Language::Fail2ban, names, options).expect("a pattern")
     };
     let host = tags("from <HOST>$", true);
     assert_eq!(group(&host, "from 192.0.2.1\n", "ip4"), Some("192.0.2.1"));

@@ -1,8 +1,10 @@
 //! What a source hands to the rules, and what the rules ask of a source. Pure data, known to both.
 
+mod fields;
 mod matches;
 mod origin;
 
+pub use fields::Fields;
 pub use matches::{Alternative, Matches, MatchesError};
 pub use origin::{Origin, is_namespace};
 
@@ -13,13 +15,24 @@ use crate::keeper::{Place, Timestamp};
 /// where it is cut, and have an address of his choice stand at the end.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
-/// One journal entry or log line.
+/// What a jail asks of the journal.
+#[derive(Clone, Debug, Default)]
+pub struct Want {
+    /// Which entries.
+    pub matches: Matches,
+    /// Which of their fields, beside the message.
+    pub fields: Vec<String>,
+}
+
+/// One journal entry.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// When it was written.
     pub time: Timestamp,
     /// Where it stands.
     pub place: Place,
-    /// The text, as it is: any bytes, without an end of line.
-    pub message: &'a [u8],
+    /// The text; what is no UTF-8 is U+FFFD in it.
+    pub message: &'a str,
+    /// The fields that were asked for.
+    pub fields: &'a Fields,
 }

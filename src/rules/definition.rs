@@ -14,8 +14,16 @@ use crate::record::Matches;
 /// The mode that every filter has: the patterns that stand outside of a mode.
 pub(super) const NORMAL: &str = "normal";
 
-const KEYS: [&str; 7] =
-    ["description", "journalmatch", "prefregex", "failregex", "ignoreregex", "mode", "sample"];
+const KEYS: [&str; 8] = [
+    "description",
+    "journalmatch",
+    "prefregex",
+    "failregex",
+    "ignoreregex",
+    "maxlines",
+    "mode",
+    "sample",
+];
 const MODE_KEYS: [&str; 2] = ["failregex", "ignoreregex"];
 const SAMPLE_KEYS: [&str; 5] = ["message", "offender", "user", "mode", "why"];
 
@@ -25,6 +33,7 @@ pub(super) struct Definition {
     pub(super) name: String,
     pub(super) matches: Option<Matches>,
     pub(super) prefix: Option<Text>,
+    pub(super) max_lines: usize,
     pub(super) failures: Vec<Text>,
     pub(super) ignores: Vec<Text>,
     pub(super) modes: BTreeMap<String, Mode>,
@@ -93,6 +102,7 @@ impl Definition {
             "prefregex" => self.prefix = Some(value::word(sink, node)?),
             "failregex" => self.failures = value::patterns(sink, node)?,
             "ignoreregex" => self.ignores = value::patterns(sink, node)?,
+            "maxlines" => self.max_lines = value::line_count(sink, node)?,
             "mode" => self.modes = modes(sink, node)?,
             "sample" => self.samples = samples(sink, node)?,
             other => return Err(sink.report(&entry.key_at, wording::unknown_key(other, &KEYS))),

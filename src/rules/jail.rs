@@ -10,11 +10,11 @@ use serde::Serialize;
 
 use super::definition::NORMAL;
 use super::diagnostic::{Sink, Wrong};
-use super::filter::Filter;
 use super::layers::Layer;
 use super::tree::{At, Entry, Node};
 use super::value::{self, Read, Text};
 use super::wording;
+use crate::filter::Filter;
 use crate::keeper::{
     Action, Gate, IgnoreList, JailId, Policy, Ports, Prefix, Protocol, Protocols, Scope, Sentence,
 };

@@ -8,13 +8,14 @@ use serde::Serialize;
 
 use super::definition::{Definition, Sample};
 use super::diagnostic::{Diagnostic, Severity, Sink, Wrong};
-use super::filter::Filter;
+use super::filter;
 use super::jail::{Draft, Jail};
 use super::layers::{Layer, Layers};
 use super::text::Texts;
 use super::tree::At;
 use super::value::{self, Read};
 use super::wording;
+use crate::filter::Filter;
 use crate::record::{Matches, Origin, is_namespace};
 
 /// What became of the configuration.
@@ -154,7 +155,7 @@ impl<'t> Loader<'t> {
         }
         if has_own || !draft.ignores.is_empty() {
             let own = (&draft.failures[..], &draft.ignores[..]);
-            return Filter::compile(&mut self.sink, definition, draft.mode_name(), own)
+            return filter::compile(&mut self.sink, definition, draft.mode_name(), own)
                 .map(Arc::new);
         }
         let name = definition.name.clone();
@@ -169,7 +170,7 @@ impl<'t> Loader<'t> {
             return Err(self.sink.report(&mode.at, problem));
         }
         let own = (&draft.failures[..], &draft.ignores[..]);
-        Filter::compile(&mut self.sink, &empty, draft.mode_name(), own).map(Arc::new)
+        filter::compile(&mut self.sink, &empty, draft.mode_name(), own).map(Arc::new)
     }
 
     /// The filter in a mode, compiled at most once.
@@ -179,7 +180,7 @@ impl<'t> Loader<'t> {
             return known.clone();
         }
         let definition = &self.definitions[name];
-        let filter = match Filter::compile(&mut self.sink, definition, mode, (&[], &[])) {
+        let filter = match filter::compile(&mut self.sink, definition, mode, (&[], &[])) {
             Ok(filter) if filter.patterns().next().is_none() => {
                 let problem = wording::no_patterns(&format!("the filter \"{name}\""));
                 Err(self.sink.report(at, problem))

@@ -12,7 +12,6 @@ mod filter;
 mod jail;
 mod layers;
 mod load;
-mod pattern;
 mod ports;
 mod render;
 mod span;
@@ -26,7 +25,6 @@ mod tests;
 
 pub use definition::Sample;
 pub use diagnostic::{Diagnostic, Severity, Spot};
-pub use filter::{Filter, Verdict};
 pub use jail::{Jail, Setting};
 pub use load::{BrokenJail, Loaded, Sampled, load, load_all};
 pub use render::render;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::diagnostic::{Sink, Wrong};
 use super::tree::{At, Kind, Node, within};
 use super::{ports, span, wording};
+use crate::filter::LINES_MAX;
 use crate::keeper::{IgnoreList, Network, Ports, Prefix, Protocol, Protocols, Sentence};
 use crate::record::Matches;
 
@@ -189,6 +190,11 @@ pub(super) fn sentence(sink: &mut Sink<'_>, node: &Node) -> Read<Sentence> {
 pub(super) fn maxretry(sink: &mut Sink<'_>, node: &Node) -> Read<NonZeroU32> {
     let number = number(sink, node, 1, 1000)?;
     Ok(u32::try_from(number).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN))
+}
+
+pub(super) fn line_count(sink: &mut Sink<'_>, node: &Node) -> Read<usize> {
+    let most = i64::try_from(LINES_MAX).unwrap_or(i64::MAX);
+    Ok(usize::try_from(number(sink, node, 1, most)?).unwrap_or(1))
 }
 
 pub(super) fn networks(sink: &mut Sink<'_>, node: &Node) -> Read<IgnoreList> {

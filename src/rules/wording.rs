@@ -118,7 +118,7 @@ pub(super) fn not_a_table(what: &str, found: &str) -> Problem {
 }
 
 /// What fail2ban's settings that we do not have are called here.
-const HABITS: [(&str, &str); 17] = [
+const HABITS: [(&str, &str); 16] = [
     ("backend", "there is one source, the journal; leave this line out"),
     (
         "logpath",
@@ -136,7 +136,6 @@ const HABITS: [(&str, &str); 17] = [
         "datepattern",
         "the journal's own time is used; leave this line out, and the date out of the patterns",
     ),
-    ("maxlines", "patterns over several lines are not supported in this release yet"),
     ("usedns", "host names are never resolved; leave this line out"),
     (
         "banaction",
@@ -270,8 +269,8 @@ pub(super) fn no_content() -> Problem {
         .hint("for example \"^worker \\\\d+: <F-CONTENT>.+</F-CONTENT>$\"")
 }
 
-pub(super) fn unknown_tag(tag: &str, known: &[&str]) -> Problem {
-    let hint = did_you_mean(closest(tag, known.iter().copied()))
+pub(super) fn unknown_tag(tag: &str, known: &[String]) -> Problem {
+    let hint = did_you_mean(closest(tag, known.iter().map(String::as_str)))
         .unwrap_or_else(|| format!("the tags are {}; a plain < is written \\<", known.join(" ")));
     error(format!("there is no tag {tag}"), "unknown tag").hint(hint)
 }
@@ -285,17 +284,21 @@ pub(super) fn tag_unbalanced(tag: &str) -> Problem {
 }
 
 pub(super) fn bad_regex(why: &str) -> Problem {
-    let problem = error(format!("this pattern does not compile: {why}"), "here");
-    if why.contains("look-around") || why.contains("backreferences") {
-        return problem
-            .hint("patterns run in linear time, so look-around and back-references are not there");
-    }
-    problem
+    error(format!("this pattern does not compile: {why}"), "here")
+}
+
+pub(super) fn backtracking(what: &str) -> Problem {
+    error(format!("this pattern has {what}"), "needs backtracking")
+        .hint("patterns here run in linear time, so that no line can stop us; write it without")
 }
 
 pub(super) fn multi_line() -> Problem {
-    error("this pattern lets ^ or $ match inside of a message", "the flag m or R")
+    error("this pattern lets ^ or $ match inside of a message", "the flag m")
         .hint("a client can put a new line into a message; leave the flag out")
+}
+
+pub(super) fn empty_pattern() -> Problem {
+    error("this pattern is empty", "here").hint("it would match everything")
 }
 
 pub(super) fn regex_too_large() -> Problem {

@@ -1,0 +1,66 @@
+//! How other threads speak to the reader.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rustix::event::{EventfdFlags, eventfd};
+
+use super::error::FilesError;
+
+/// Wakes the reader, from any thread. Clones speak to the same reader.
+#[derive(Clone, Debug)]
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    wake: OwnedFd,
+    stopped: AtomicBool,
+    asked: AtomicU64,
+}
+
+impl Control {
+    /// A control for a reader that is still to be opened.
+    pub fn new() -> Result<Self, FilesError> {
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|e| FilesError::Wait { doing: "making an eventfd", source: e.into() })?;
+        let shared = Shared { wake, stopped: AtomicBool::new(false), asked: AtomicU64::new(0) };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Asks for a sign of life, which comes as [x](super::Sink::pong).
+    ///
+    /// Numbers grow, the first is at least 1. The answer to a number answers all before it.
+    pub fn ping(&self, number: u64) {
+        self.shared.asked.fetch_max(number, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Ends the reader's run behind the batch that it is in.
+    pub fn stop(&self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.shared.stopped.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn asked(&self) -> u64 {
+        self.shared.asked.load(Ordering::SeqCst)
+    }
+
+    /// The descriptor that becomes readable with each call; the reader waits for its edges.
+    pub(super) fn fd(&self) -> RawFd {
+        self.shared.wake.as_raw_fd()
+    }
+
+    fn wake(&self) {
+        let woken = rustix::io::write(&self.shared.wake, &1_u64.to_ne_bytes());
+        // The counter is full after 2^64 calls, so that eventfd(2) has nothing to refuse.
+        debug_assert!(woken.is_ok(), "{:?}", woken.map_err(io::Error::from));
+    }
+}

@@ -1,0 +1,144 @@
+//! What rotation makes of a file's name, and where the rest of what was read from it is now.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::log::{Inode, Log};
+use super::mark::Cursor;
+use super::names::base;
+use super::position::Mark;
+
+/// At most so many files are taken for a file's past: logrotate(8) keeps a year of weeks.
+const PAST_MAX: usize = 64;
+
+/// Names that compressed files have, behind what rotation adds.
+const COMPRESSED: [&[u8]; 6] = [b".gz", b".xz", b".zst", b".bz2", b".lz4", b".Z"];
+
+/// What rotation added to a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Suffix {
+    /// `.1`, `.2` …: the greater, the older.
+    Number(u32),
+    /// `-20261121`, `.2026-11-21` …
+    Date,
+}
+
+/// What rotation added to `name`, if `old` is that: a dot and a number of at most four digits, or a
+/// dot or hyphen and a date of at least eight digits (`dateext` of logrotate(8)).
+pub(super) fn suffix(name: &[u8], old: &[u8]) -> Option<Suffix> {
+    let [separator @ (b'.' | b'-'), number @ ..] = old.strip_prefix(name)? else { return None };
+    let digits = number.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let is_number = digits == number.len() && (1..=4).contains(&digits);
+    if *separator == b'.' && is_number {
+        return std::str::from_utf8(number).ok()?.parse().ok().map(Suffix::Number);
+    }
+    let is_date = number.iter().all(|byte| byte.is_ascii_digit() || b"-_.T".contains(byte));
+    (is_date && digits >= 8).then_some(Suffix::Date)
+}
+
+/// Whether a file is by its name what rotation has made of another of `files`.
+pub(super) fn is_past_of_another<T>(path: &Path, files: &BTreeMap<PathBuf, T>) -> bool {
+    let name = base(path);
+    let plain = COMPRESSED.iter().find_map(|ending| name.strip_suffix(*ending)).unwrap_or(name);
+    let cuts = plain.iter().enumerate().filter(|(_, byte)| b".-".contains(byte));
+    cuts.into_iter().any(|(at, _)| {
+        let Some(other) = plain.get(..at).filter(|other| !other.is_empty()) else { return false };
+        suffix(other, plain).is_some()
+            && files.contains_key(&path.with_file_name(OsStr::from_bytes(other)))
+    })
+}
+
+/// A file that is by its name the past of another.
+#[derive(Debug)]
+struct Old {
+    suffix: Suffix,
+    log: Log,
+}
+
+/// The past of `path`, open, without those that are held already.
+fn past(path: &Path, held: &[Inode]) -> Vec<Old> {
+    let Some(listed) = path.parent().and_then(|directory| fs::read_dir(directory).ok()) else {
+        return Vec::new();
+    };
+    let mut named: Vec<(Suffix, PathBuf)> = listed
+        .flatten()
+        .filter_map(|entry| {
+            let old = suffix(base(path), entry.file_name().as_bytes())?;
+            Some((old, entry.path()))
+        })
+        .collect();
+    named.sort();
+    let mut past: Vec<Old> = Vec::new();
+    for (suffix, old) in named.into_iter().take(PAST_MAX) {
+        // What cannot be opened, or is compressed, has no rest for us.
+        if let Ok(log) = Log::open(&old)
+            && !held.contains(&log.inode())
+            && !past.iter().any(|other| other.log.inode() == log.inode())
+            && !log.is_compressed()
+        {
+            past.push(Old { suffix, log });
+        }
+    }
+    past
+}
+
+/// The file in which a place is, wherever its name is now: its own, or in the past of `path`.
+pub(super) fn holder_of(path: &Path, mark: &Mark, held: &[Inode]) -> Option<Log> {
+    let mut candidates: Vec<Log> = past(path, held).into_iter().map(|old| old.log).collect();
+    candidates.extend(Log::open(path).ok().filter(|log| !held.contains(&log.inode())));
+    let inode = (mark.device, mark.inode);
+    // The file itself; or one that has what it had: a copy, or the same from a backup.
+    candidates.sort_by_key(|log| log.inode() != inode);
+    let cursor = Cursor::of(mark);
+    candidates
+        .into_iter()
+        .find(|log| (cursor.offset > 0 || log.inode() == inode) && log.has(cursor))
+        .map(|log| log.placed(cursor))
+}
+
+/// The copy that was made of a file before it was emptied, if it has more than was read.
+pub(super) fn copy_of(path: &Path, cursor: Cursor, held: &[Inode]) -> Option<Log> {
+    if cursor.offset == 0 {
+        return None;
+    }
+    let found = past(path, held).into_iter().find(|old| old.log.has(cursor));
+    found.map(|old| old.log.placed(cursor))
+}
+
+/// The files that had the name after `last` and before `current`, oldest first.
+pub(super) fn missed(path: &Path, last: &Log, current: &Log, held: &[Inode]) -> Vec<Log> {
+    let mut held = held.to_owned();
+    held.retain(|inode| *inode != last.inode());
+    let past = past(path, &held);
+    let cursor = last.cursor();
+    // Between the two by their numbers, where these are known, and by their times otherwise.
+    let number_of = |log: &Log| {
+        past.iter().find(|old| old.log.inode() == log.inode()).and_then(|old| old.suffix.number())
+    };
+    let (below, above) = (number_of(last), number_of(current).unwrap_or(0));
+    let (after, before) = (last.changed(), current.changed());
+    let is_between = |old: &Old| match (below, old.suffix.number()) {
+        (Some(below), Some(number)) => above < number && number < below,
+        (None, Some(number)) => above < number && old.log.changed() > after,
+        (_, None) => old.log.changed() > after && old.log.changed() < before,
+    };
+    let is_other = |old: &Old| ![last.inode(), current.inode()].contains(&old.log.inode());
+    let is_copy = |old: &Old| cursor.offset > 0 && old.log.has(cursor);
+    let mut missed: Vec<Old> =
+        past.into_iter().filter(|old| is_other(old) && is_between(old) && !is_copy(old)).collect();
+    missed.sort_by_key(|old| (Reverse(old.suffix.number()), old.log.changed()));
+    missed.into_iter().map(|old| old.log).collect()
+}
+
+impl Suffix {
+    fn number(self) -> Option<u32> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Date => None,
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! A filter, ready for lines.
+
+use super::groups::{Groups, Names};
+use super::lines::Lines;
+use super::recipe::{Pattern, Patterns};
+use super::session::{Sessions, Steering};
+use super::verdict::{Failure, Offender, Verdict, parse_address, parse_network};
+use crate::keeper::Timestamp;
+use crate::pattern::{Captures, GaveUp, Text};
+use crate::record::MESSAGE_BYTES_MAX;
+
+/// A filter in one of its modes, compiled.
+#[derive(Debug)]
+pub struct Filter {
+    parts: Parts,
+    ids: Ids,
+}
+
+/// What a filter is made of.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) name: String,
+    pub(super) mode: String,
+    pub(super) prefix: Option<Pattern>,
+    pub(super) failures: Patterns,
+    pub(super) ignores: Patterns,
+    /// Whether what is to be ignored is looked for before anything else, as fail2ban does where
+    /// there are few ignoreregexes.
+    pub(super) ignores_first: bool,
+    pub(super) text: Text,
+    pub(super) max_lines: usize,
+    pub(super) names: Names,
+    pub(super) steering: Steering,
+}
+
+/// The groups that tell who is to blame, by the index of their names.
+#[derive(Debug)]
+struct Ids {
+    content: Option<usize>,
+    id: Option<usize>,
+    ip4: Option<usize>,
+    ip6: Option<usize>,
+    dns: Option<usize>,
+    cidr: Option<usize>,
+}
+
+/// What a filter remembers between the lines of one source.
+#[derive(Debug, Default)]
+pub struct Memory {
+    sessions: Sessions,
+    lines: Lines,
+    buffer: String,
+}
+
+/// What a prefregex makes of a text.
+#[derive(Default)]
+struct Prefixed {
+    /// What its groups have caught.
+    caught: Option<Groups>,
+    /// What the other patterns are to look at, if that is not the whole text.
+    content: Option<String>,
+}
+
+/// A line, with its date cut out.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'l> {
+    /// What stands before the date.
+    pub before: &'l str,
+    /// What stands behind it; all of a journal's message.
+    pub after: &'l str,
+}
+
+impl<'l> Line<'l> {
+    /// A line without a date.
+    #[must_use]
+    pub fn plain(text: &'l str) -> Self {
+        Self { before: "", after: text }
+    }
+}
+
+impl Filter {
+    pub(super) fn new(parts: Parts) -> Self {
+        let find = |name| parts.names.find(name);
+        let ids = Ids {
+            content: find("content"),
+            id: find("fid"),
+            ip4: find("ip4"),
+            ip6: find("ip6"),
+            dns: find("dns"),
+            cidr: find("cidr"),
+        };
+        Self { parts, ids }
+    }
+
+    /// The filter's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.parts.name
+    }
+
+    /// The mode in which it is.
+    #[must_use]
+    pub fn mode(&self) -> &str {
+        &self.parts.mode
+    }
+
+    /// The failregexes as they are written, in their order.
+    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.parts.failures.list.iter().map(|pattern| pattern.written.as_str())
+    }
+
+    /// The ignoreregexes as they are written, in their order.
+    pub fn ignores(&self) -> impl Iterator<Item = &str> {
+        self.parts.ignores.list.iter().map(|pattern| pattern.written.as_str())
+    }
+
+    /// The patterns that need backtracking: each as it is written, and why.
+    pub fn backtracking(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        let Parts { prefix, failures, ignores, .. } = &self.parts;
+        let all = prefix.iter().chain(&failures.list).chain(&ignores.list);
+        all.filter_map(|pattern| Some((&*pattern.written, pattern.regex.needs_backtracking()?)))
+    }
+
+    /// Every failregex that matches `text`, by its index: for tests of filters. [`Self::judge`]
+    /// takes the first.
+    #[must_use]
+    pub fn matching(&self, text: &str) -> Vec<usize> {
+        let mut buffer = String::new();
+        self.lay_out(Line::plain(text), &mut buffer);
+        let Ok(Some(prefixed)) = self.content(&buffer) else { return Vec::new() };
+        let text = prefixed.content.as_deref().unwrap_or(&buffer);
+        let list = &self.parts.failures.list;
+        let found = self.parts.failures.set.matches(text).into_iter();
+        found.filter(|index| matches!(list[*index].regex.captures(text), Ok(Some(_)))).collect()
+    }
+
+    /// What `line` tells, together with what `memory` knows of the lines before it. `now` is when
+    /// it is judged, by which sessions are forgotten.
+    pub fn judge(&self, memory: &mut Memory, line: Line<'_>, now: Timestamp) -> Verdict {
+        if line.before.len() + line.after.len() > MESSAGE_BYTES_MAX {
+            return Verdict::TooLong;
+        }
+        let verdict = match self.parts.text {
+            Text::Lines => self.judge_together(memory, line, now),
+            Text::Message if line.before.is_empty() => self.judge_alone(memory, line.after, now),
+            Text::Message | Text::Line => {
+                let mut buffer = std::mem::take(&mut memory.buffer);
+                buffer.clear();
+                self.lay_out(line, &mut buffer);
+                let verdict = self.judge_alone(memory, &buffer, now);
+                memory.buffer = buffer;
+                verdict
+            }
+        };
+        verdict.unwrap_or(Verdict::GaveUp)
+    }
+
+    /// Writes a line as the patterns are to see it. Where lines have ends, a new line inside of a
+    /// message is none: fail2ban writes it as `\n`.
+    fn lay_out(&self, line: Line<'_>, buffer: &mut String) {
+        buffer.push_str(line.before);
+        buffer.push_str(line.after);
+        if self.parts.text == Text::Message {
+            return;
+        }
+        if buffer.contains('\n') {
+            *buffer = buffer.trim_end_matches('\n').replace('\n', r"\n");
+        }
+        if self.parts.text == Text::Line {
+            buffer.push('\n');
+        }
+    }
+
+    /// One line, by itself.
+    fn judge_alone(
+        &self,
+        memory: &mut Memory,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<Verdict, GaveUp> {
+        if let Some(verdict) = self.ignored_first(text)? {
+            return Ok(verdict);
+        }
+        let Some(prefixed) = self.content(text)? else { return Ok(Verdict::Nothing) };
+        let Prefixed { caught, content } = prefixed;
+        let text = content.as_deref().unwrap_or(text);
+        let mut otherwise = Verdict::Nothing;
+        for (index, pattern) in self.parts.failures.candidates(text) {
+            let Some(captures) = pattern.regex.captures(text)? else { continue };
+            if let Some(pattern) = self.parts.ignores.first(text)? {
+                return Ok(Verdict::Ignored { pattern });
+            }
+            let groups = self.groups(caught.as_ref(), pattern, &captures, text);
+            match self.verdict(memory, groups, index, now) {
+                unfinished @ Verdict::NoAddress { .. } => otherwise = unfinished,
+                verdict => return Ok(verdict),
+            }
+        }
+        Ok(otherwise)
+    }
+
+    /// A line together with those before it.
+    fn judge_together(
+        &self,
+        memory: &mut Memory,
+        line: Line<'_>,
+        now: Timestamp,
+    ) -> Result<Verdict, GaveUp> {
+        let mut next = String::new();
+        self.lay_out(line, &mut next);
+        memory.lines.push(next, self.parts.max_lines);
+        let lines = memory.lines.clone();
+        let mut text = lines.text();
+        if let Some(verdict) = self.ignored_first(&text)? {
+            return Ok(verdict);
+        }
+        let Some(prefixed) = self.content(&text)? else { return Ok(Verdict::Nothing) };
+        let Prefixed { caught, content } = prefixed;
+        if let Some(content) = content {
+            memory.lines = Lines::one(content.trim_end_matches('\n'));
+            text = content;
+        }
+        let mut otherwise = Verdict::Nothing;
+        for (index, pattern) in self.parts.failures.list.iter().enumerate() {
+            let Some(captures) = pattern.regex.captures(&text)? else { continue };
+            let (used, others) = lines.divide(&text, &captures, &pattern.skips);
+            memory.lines = others;
+            if let Some(pattern) = self.parts.ignores.first(&used.text())? {
+                return Ok(Verdict::Ignored { pattern });
+            }
+            let groups = self.groups(caught.as_ref(), pattern, &captures, &text);
+            match self.verdict(memory, groups, index, now) {
+                unfinished @ Verdict::NoAddress { .. } => otherwise = unfinished,
+                verdict => return Ok(verdict),
+            }
+            text = memory.lines.text();
+        }
+        Ok(otherwise)
+    }
+
+    fn ignored_first(&self, text: &str) -> Result<Option<Verdict>, GaveUp> {
+        if !self.parts.ignores_first {
+            return Ok(None);
+        }
+        let found = self.parts.ignores.first(text)?;
+        Ok(found.map(|pattern| Verdict::Ignored { pattern }))
+    }
+
+    /// What the prefregex makes of a text; nothing when it does not match.
+    fn content(&self, text: &str) -> Result<Option<Prefixed>, GaveUp> {
+        let Some(prefix) = &self.parts.prefix else { return Ok(Some(Prefixed::default())) };
+        let Some(captures) = prefix.regex.captures(text)? else { return Ok(None) };
+        let mut groups = prefix.plan.read(&self.parts.names, &captures, text);
+        let content = self.ids.content.and_then(|name| {
+            let content = groups.text(name).filter(|text| !text.is_empty());
+            let end = if self.parts.text == Text::Message { "" } else { "\n" };
+            let content = content.map(|content| [content, end].concat());
+            groups.take(name);
+            content
+        });
+        Ok(Some(Prefixed { caught: Some(groups), content }))
+    }
+
+    fn groups(
+        &self,
+        prefix: Option<&Groups>,
+        pattern: &Pattern,
+        captures: &Captures,
+        text: &str,
+    ) -> Groups {
+        let own = pattern.plan.read(&self.parts.names, captures, text);
+        match prefix {
+            None => own,
+            Some(prefix) => {
+                let mut groups = prefix.clone();
+                groups.overlay(own);
+                groups
+            }
+        }
+    }
+
+    /// What a match tells, with what its session knows.
+    fn verdict(
+        &self,
+        memory: &mut Memory,
+        caught: Groups,
+        pattern: usize,
+        now: Timestamp,
+    ) -> Verdict {
+        let steering = &self.parts.steering;
+        let in_session = caught.has(steering.id);
+        let mut groups = caught;
+        if in_session {
+            let merged = memory.sessions.merge(steering, groups, now);
+            if merged.no_fail {
+                return Verdict::Helper { pattern };
+            }
+            groups = merged.groups;
+        }
+        let Some(offender) = self.offender(&groups) else {
+            if in_session {
+                memory.sessions.set_pending(&groups, steering);
+                return Verdict::Helper { pattern };
+            }
+            return Verdict::NoAddress { pattern };
+        };
+        let fields = self.parts.names.named(&groups);
+        let fields = fields.map(|(name, value)| (name.to_owned(), value)).collect();
+        let user = groups.value(steering.user);
+        Verdict::Failure(Failure { offender, user, pattern, fields })
+    }
+
+    /// Who is to blame.
+    fn offender(&self, groups: &Groups) -> Option<Offender> {
+        let value = |name: Option<usize>| name.and_then(|name| groups.value(name));
+        let id = value(self.ids.id);
+        let Some(address) = value(self.ids.ip4).or_else(|| value(self.ids.ip6)) else {
+            let name = value(self.ids.dns);
+            let other = |id: String| match parse_address(&id) {
+                Some(address) => Offender::Address(address),
+                None => Offender::Other(id),
+            };
+            return match (id, name) {
+                (Some(id), Some(name)) if id != name => Some(other(id)),
+                (_, Some(name)) => Some(match parse_address(&name) {
+                    Some(address) => Offender::Address(address),
+                    None => Offender::Name(name),
+                }),
+                (id, None) => id.map(other),
+            };
+        };
+        if let Some(id) = id.filter(|id| *id != address) {
+            return Some(Offender::Other(id));
+        }
+        let length = value(self.ids.cidr).filter(|cidr| !cidr.is_empty());
+        let found = match length {
+            Some(length) => length.parse().ok().and_then(|length| parse_network(&address, length)),
+            None => parse_address(&address).map(Offender::Address),
+        };
+        Some(found.unwrap_or(Offender::Other(address)))
+    }
+}
+
+impl Patterns {
+    /// The patterns that may match, in their order.
+    fn candidates<'p>(
+        &'p self,
+        text: &str,
+    ) -> impl Iterator<Item = (usize, &'p Pattern)> + use<'p> {
+        let found = (self.set.is_match(text)).then(|| self.set.matches(text));
+        let found = found.map(regex::SetMatches::into_iter);
+        found.into_iter().flatten().filter_map(|index| Some((index, self.list.get(index)?)))
+    }
+
+    /// The first pattern that matches.
+    fn first(&self, text: &str) -> Result<Option<usize>, GaveUp> {
+        for (index, pattern) in self.candidates(text) {
+            if pattern.regex.captures(text)?.is_some() {
+                return Ok(Some(index));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,225 @@
+//! A filter's patterns, as text, to a filter.
+
+use regex::{RegexSet, RegexSetBuilder};
+
+use super::groups::{Names, Plan};
+use super::judge::Filter;
+use super::lines::LINES_MAX;
+use super::session::Steering;
+use crate::pattern::{self, Fault, FaultKind, Language, Options, Regex, Text};
+
+/// So many patterns a filter may have; the largest of fail2ban's has under a hundred.
+pub const PATTERNS_MAX: usize = 500;
+
+/// So large the automaton of all patterns of a filter may be.
+const SET_BYTES_MAX: usize = 64 << 20;
+
+/// The groups that tell who is to blame, and the one that ties lines together.
+const IDS: [&str; 5] = ["fid", "ip4", "ip6", "dns", "mlfid"];
+
+/// Everything that a filter is compiled from.
+#[derive(Clone, Debug, Default)]
+pub struct Recipe {
+    /// Its name.
+    pub name: String,
+    /// The mode in which it is.
+    pub mode: String,
+    /// Whose language the patterns are written in.
+    pub language: Language,
+    /// `prefregex`: what a line must match, and which part of it the others see.
+    pub prefix: Option<String>,
+    /// `failregex`.
+    pub failures: Vec<String>,
+    /// `ignoreregex`.
+    pub ignores: Vec<String>,
+    /// `maxlines`: how many lines are matched together; 0 counts as 1.
+    pub max_lines: usize,
+    /// Whether `<HOST>` may be a host's name (`usedns`).
+    pub names: bool,
+}
+
+/// A part of a recipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `prefregex`.
+    Prefix,
+    /// One `failregex`, by its index.
+    Failure(usize),
+    /// One `ignoreregex`, by its index.
+    Ignore(usize),
+}
+
+/// Why a recipe is no filter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecipeError {
+    /// A pattern has a mistake.
+    #[error("{fault}")]
+    Pattern {
+        /// Which.
+        part: Part,
+        /// What is wrong.
+        fault: Fault,
+    },
+    /// A failregex does not tell who is to blame.
+    #[error("the pattern has no address")]
+    NoAddress {
+        /// Which.
+        part: Part,
+    },
+    /// A prefregex does not tell which part of the line the others see.
+    #[error("the prefregex has no <F-CONTENT>")]
+    NoContent,
+    /// `<F-CONTENT>` stands in another pattern than the prefregex.
+    #[error("<F-CONTENT> stands outside of the prefregex")]
+    ContentOutside {
+        /// In which.
+        part: Part,
+    },
+    /// There are more patterns than a filter may have.
+    #[error("there are more than {PATTERNS_MAX} patterns")]
+    TooMany {
+        /// The first that is too many.
+        part: Part,
+    },
+}
+
+/// A pattern, compiled.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    pub(super) written: String,
+    pub(super) regex: Regex,
+    pub(super) plan: Plan,
+    /// The groups of `<SKIPLINES>`.
+    pub(super) skips: Vec<usize>,
+}
+
+/// Several patterns, of which the first that matches counts.
+#[derive(Debug)]
+pub(super) struct Patterns {
+    pub(super) list: Vec<Pattern>,
+    /// Matches wherever they do.
+    pub(super) set: RegexSet,
+}
+
+impl Filter {
+    /// Compiles `recipe`.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in it.
+    pub fn compile(recipe: Recipe) -> Result<Self, Vec<RecipeError>> {
+        let mut names = Names::default();
+        let steering = Steering::new(&mut names);
+        let several = recipe.max_lines > 1;
+        let text = match recipe.language {
+            _ if several => Text::Lines,
+            Language::Native => Text::Message,
+            Language::Fail2ban => Text::Line,
+        };
+        let mut kitchen = Kitchen { recipe: &recipe, names, text, errors: Vec::new() };
+        let prefix = recipe.prefix.as_ref();
+        let prefix = prefix.and_then(|written| kitchen.pattern(Part::Prefix, written, false));
+        kitchen.check_prefix(prefix.as_ref());
+        let failures = kitchen.patterns(&recipe.failures, Part::Failure, several);
+        kitchen.check_ids(prefix.as_ref(), &failures);
+        let ignores = kitchen.patterns(&recipe.ignores, Part::Ignore, false);
+        let failures = kitchen.together(failures, Part::Failure);
+        let ignores = kitchen.together(ignores, Part::Ignore);
+        let Kitchen { names, errors, .. } = kitchen;
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let many_ignores = recipe.ignores.len() + 2 >= recipe.failures.len();
+        Ok(Self::new(super::judge::Parts {
+            name: recipe.name,
+            mode: recipe.mode,
+            prefix,
+            failures,
+            ignores,
+            ignores_first: recipe.language == Language::Fail2ban && !many_ignores,
+            text,
+            max_lines: recipe.max_lines.clamp(1, LINES_MAX),
+            names,
+            steering,
+        }))
+    }
+}
+
+struct Kitchen<'r> {
+    recipe: &'r Recipe,
+    names: Names,
+    text: Text,
+    errors: Vec<RecipeError>,
+}
+
+impl Kitchen<'_> {
+    fn pattern(&mut self, part: Part, written: &str, multi_line: bool) -> Option<Pattern> {
+        let language = self.recipe.language;
+        let linear = language == Language::Native;
+        let options = Options { text: self.text, multi_line, linear };
+        match pattern::compile(written, language, self.recipe.names, options) {
+            Ok(regex) => {
+                let outside = part != Part::Prefix && has(&regex, &["content"]);
+                if outside && language == Language::Native {
+                    self.errors.push(RecipeError::ContentOutside { part });
+                }
+                let skips = regex.names().filter(|(name, _)| name.starts_with("skiplines"));
+                let skips = skips.map(|(_, group)| group).collect();
+                let plan = Plan::of(&regex, &mut self.names);
+                Some(Pattern { written: written.to_owned(), regex, plan, skips })
+            }
+            Err(fault) => {
+                self.errors.push(RecipeError::Pattern { part, fault });
+                None
+            }
+        }
+    }
+
+    fn patterns(
+        &mut self,
+        written: &[String],
+        part: fn(usize) -> Part,
+        multi_line: bool,
+    ) -> Vec<Pattern> {
+        if written.len() > PATTERNS_MAX {
+            self.errors.push(RecipeError::TooMany { part: part(PATTERNS_MAX) });
+            return Vec::new();
+        }
+        let written = written.iter().enumerate();
+        written.filter_map(|(index, text)| self.pattern(part(index), text, multi_line)).collect()
+    }
+
+    fn check_prefix(&mut self, prefix: Option<&Pattern>) {
+        let native = self.recipe.language == Language::Native;
+        if native && prefix.is_some_and(|pattern| !has(&pattern.regex, &["content"])) {
+            self.errors.push(RecipeError::NoContent);
+        }
+    }
+
+    fn check_ids(&mut self, prefix: Option<&Pattern>, failures: &[Pattern]) {
+        if prefix.is_some_and(|pattern| has(&pattern.regex, &IDS)) || !self.errors.is_empty() {
+            return;
+        }
+        for (index, pattern) in failures.iter().enumerate() {
+            if !has(&pattern.regex, &IDS) {
+                self.errors.push(RecipeError::NoAddress { part: Part::Failure(index) });
+            }
+        }
+    }
+
+    fn together(&mut self, list: Vec<Pattern>, part: fn(usize) -> Part) -> Patterns {
+        let sources = list.iter().map(|pattern| pattern.regex.loose());
+        let set = RegexSetBuilder::new(sources).size_limit(SET_BYTES_MAX).build();
+        let set = set.unwrap_or_else(|_| {
+            let fault = Fault { span: 0..0, kind: FaultKind::TooLarge };
+            let part = part(list.len().saturating_sub(1));
+            self.errors.push(RecipeError::Pattern { part, fault });
+            RegexSet::empty()
+        });
+        Patterns { list, set }
+    }
+}
+
+fn has(regex: &Regex, groups: &[&str]) -> bool {
+    regex.names().any(|(name, _)| groups.contains(&name))
+}

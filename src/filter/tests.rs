@@ -1,0 +1,239 @@
+//! Lines and what filters say to them. Against fail2ban itself they are held in `tests/filters.rs`.
+
+use std::net::IpAddr;
+
+use super::groups::Names;
+use super::session::{Sessions, Steering};
+use super::{Failure, Filter, Line, Memory, Offender, Part, Recipe, RecipeError, Verdict};
+use crate::keeper::Timestamp;
+use crate::pattern::{Captures, Language};
+use crate::record::MESSAGE_BYTES_MAX;
+
+const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+fn recipe(language: Language, failures: &[&str]) -> Recipe {
+    let failures = failures.iter().map(|&text| text.to_owned()).collect();
+    Recipe { language, failures, ..Recipe::default() }
+}
+
+fn filter(recipe: Recipe) -> Filter {
+    Filter::compile(recipe).expect("a filter")
+}
+
+/// What the filter says to each line in turn, in short.
+fn run(filter: &Filter, lines: &[&str]) -> Vec<String> {
+    let mut memory = Memory::default();
+    lines.iter().map(|line| short(&filter.judge(&mut memory, Line::plain(line), NOON))).collect()
+}
+
+fn short(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Failure(Failure { offender, user: None, .. }) => offender.to_string(),
+        Verdict::Failure(Failure { offender, user: Some(user), .. }) => {
+            format!("{offender} {user}")
+        }
+        Verdict::Helper { .. } => "helper".to_owned(),
+        Verdict::Ignored { .. } => "ignored".to_owned(),
+        Verdict::Nothing => String::new(),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn verdicts() {
+    let mut recipe = recipe(
+        Language::Native,
+        &[
+            r"^a <ADDR>$",
+            r"^(?:a|b) <F-USER>\S*</F-USER> ?<ADDR>$",
+            r"^[<>] \<HOST> <ADDR>$",
+            r"^(?:<ADDR> in|out <ADDR>)$",
+        ],
+    );
+    recipe.prefix = Some("^app: <F-CONTENT>.+</F-CONTENT>$".to_owned());
+    recipe.ignores = vec!["backup".to_owned()];
+    let filter = filter(recipe);
+    let found = run(
+        &filter,
+        &[
+            "app: a 192.0.2.1",
+            "app: b root 192.0.2.2",
+            "app: < <HOST> 192.0.2.3",
+            "app: out 2001:DB8::1",
+            "app: b backup 192.0.2.1",
+            "app: a 192.0.2.999",
+            "a 192.0.2.1",
+            "app: b \u{fffd}é 192.0.2.9",
+            "app: a 192.0.2.1\n",
+            "x\napp: a 192.0.2.1",
+            "app: b x\ny 192.0.2.1",
+            "",
+        ],
+    );
+    let expected = [
+        "192.0.2.1",
+        "192.0.2.2 root",
+        "192.0.2.3",
+        "2001:db8::1",
+        "ignored",
+        "192.0.2.999",
+        "",
+        "192.0.2.9 \u{fffd}é",
+        "",
+        "",
+        "",
+        "",
+    ];
+    assert_eq!(found, expected);
+    let unusable = filter.judge(&mut Memory::default(), Line::plain("app: a 192.0.2.999"), NOON);
+    let Verdict::Failure(Failure { offender, .. }) = unusable else { panic!("{unusable:?}") };
+    assert_eq!(offender, Offender::Other("192.0.2.999".to_owned()));
+    let long = format!("app: b {} 192.0.2.1", "x".repeat(MESSAGE_BYTES_MAX));
+    assert_eq!(filter.judge(&mut Memory::default(), Line::plain(&long), NOON), Verdict::TooLong);
+}
+
+#[test]
+fn what_is_caught_and_who_is_to_blame() {
+    let judge = |pattern: &str, line: &str| {
+        let mut recipe = recipe(Language::Fail2ban, &[pattern]);
+        recipe.names = true;
+        let verdict = filter(recipe).judge(&mut Memory::default(), Line::plain(line), NOON);
+        let Verdict::Failure(failure) = verdict else { panic!("{line}: {verdict:?}") };
+        failure
+    };
+    let network = |first: [u8; 4], length| Offender::Network(IpAddr::from(first), length);
+    for (pattern, line, offender) in [
+        ("<SUBNET>", "192.0.2.77/24", network([192, 0, 2, 0], 24)),
+        ("<SUBNET>", "192.0.2.77", Offender::Address(IpAddr::from([192, 0, 2, 77]))),
+        ("<ADDR>/<CIDR>", "192.0.2.77/0", network([0, 0, 0, 0], 0)),
+        ("<ADDR>/<CIDR>", "192.0.2.77/99", Offender::Other("192.0.2.77".to_owned())),
+        ("<HOST>", "host.example.com", Offender::Name("host.example.com".to_owned())),
+        ("<DNS>", "192.0.2.1", Offender::Address(IpAddr::from([192, 0, 2, 1]))),
+        ("<F-ID>.+</F-ID>", "a b", Offender::Other("a b".to_owned())),
+        ("<F-ID/> <ADDR>", "key 192.0.2.1", Offender::Other("key".to_owned())),
+        (
+            "<F-ID>a</F-ID> <F-TUPLE_ID>b's</F-TUPLE_ID>",
+            "a b's",
+            Offender::Other(r#"('a', "b's")"#.to_owned()),
+        ),
+    ] {
+        assert_eq!(judge(pattern, line).offender, offender, "{pattern} {line}");
+    }
+    let alternate =
+        judge("(?:<F-USER>a+</F-USER>|<F-ALT_USER_1>b+</F-ALT_USER_1>) <IP4>", "bb 192.0.2.1");
+    assert_eq!(alternate.user.as_deref(), Some("bb"));
+    let fields = alternate.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let fields: Vec<_> = fields.collect();
+    assert_eq!(fields, [("user", "bb"), ("alt_user_1", "bb"), ("ip4", "192.0.2.1")]);
+}
+
+#[test]
+fn a_session_ties_lines_together() {
+    let mut recipe = recipe(
+        Language::Fail2ban,
+        &[
+            r"^connect <F-NOFAIL>from</F-NOFAIL> <ADDR>$",
+            r"^fail ?<F-USER>\w*</F-USER>$",
+            r"^<F-MLFGAINED>welcome</F-MLFGAINED> <F-USER>\w+</F-USER>$",
+            r"^<F-MLFFORGET><F-NOFAIL>bye</F-NOFAIL></F-MLFFORGET>$",
+            r"^late <ADDR>$",
+        ],
+    );
+    recipe.prefix = Some(r"^<F-MLFID>\d+</F-MLFID>: <F-CONTENT>.+</F-CONTENT>$".to_owned());
+    let filter = filter(recipe);
+    let expect = |lines: &[(&str, &str)]| {
+        let (said, expected): (Vec<&str>, Vec<&str>) = lines.iter().copied().unzip();
+        assert_eq!(run(&filter, &said), expected, "{said:?}");
+    };
+    expect(&[
+        ("1: connect from 192.0.2.1", "helper"),
+        ("2: connect from 192.0.2.2", "helper"),
+        ("1: fail root", "192.0.2.1 root"),
+        ("2: fail", "192.0.2.2 "),
+        ("1: bye", "helper"),
+        ("1: fail", "helper"),
+    ]);
+    // Whose failure it was comes later.
+    expect(&[("3: fail joe", "helper"), ("3: late 192.0.2.3", "192.0.2.3 joe")]);
+    // A success ends the matter, but not for whoever has tried several names.
+    expect(&[
+        ("4: connect from 192.0.2.4", "helper"),
+        ("4: welcome joe", "helper"),
+        ("5: connect from 192.0.2.5", "helper"),
+        ("5: fail ann", "192.0.2.5 ann"),
+        ("5: welcome joe", "192.0.2.5 joe"),
+    ]);
+}
+
+#[test]
+fn sessions_are_bounded_and_forgotten() {
+    let mut names = Names::default();
+    let steering = Steering::new(&mut names);
+    let regex = crate::pattern::compile(
+        "<F-MLFID>.*?</F-MLFID> (?:<ADDR>|<F-NOFAIL>.*</F-NOFAIL>)",
+        Language::Fail2ban,
+        false,
+        crate::pattern::Options::default(),
+    )
+    .expect("a regex");
+    let plan = super::groups::Plan::of(&regex, &mut names);
+    let mut sessions = Sessions::default();
+    let mut see = |line: &str, at: Timestamp| {
+        let captures: Captures = regex.captures(line).expect("linear").expect("a match");
+        sessions.merge(&steering, plan.read(&names, &captures, line), at);
+        sessions.len()
+    };
+    for id in 0..50_000 {
+        assert!(see(&format!("{id} 192.0.2.1"), NOON) <= 10_000);
+    }
+    let large = "x".repeat(60_000);
+    for id in 0..1_000 {
+        see(&format!("{id} {large}"), NOON);
+    }
+    assert!(see("last x", NOON) < 200, "large ones push the others out");
+}
+
+#[test]
+fn lines_are_matched_together() {
+    let mut recipe = recipe(
+        Language::Fail2ban,
+        &[r"^(?P<id>\w+): fail$<SKIPLINES>^(?P=id): from <HOST>$", r"^alone <HOST>$"],
+    );
+    recipe.max_lines = 4;
+    recipe.ignores = vec!["friend".to_owned()];
+    let filter = filter(recipe);
+    let expect = |lines: &[(&str, &str)]| {
+        let (said, expected): (Vec<&str>, Vec<&str>) = lines.iter().copied().unzip();
+        assert_eq!(run(&filter, &said), expected, "{said:?}");
+    };
+    expect(&[("a: fail", ""), ("x", ""), ("a: from 192.0.2.1", "192.0.2.1"), ("x", "")]);
+    expect(&[("a: fail", ""), ("b: fail", ""), ("a: from 192.0.2.1", "192.0.2.1")]);
+    expect(&[("a: fail", ""), ("b: from 192.0.2.1", ""), ("alone 192.0.2.2", "192.0.2.2")]);
+    expect(&[("a: fail", ""), ("x", ""), ("x", ""), ("x", ""), ("a: from 192.0.2.1", "")]);
+    // What is used is gone, what was skipped is there still.
+    expect(&[
+        ("a: fail", ""),
+        ("b: fail", ""),
+        ("a: from 192.0.2.1", "192.0.2.1"),
+        ("b: from 192.0.2.2", "192.0.2.2"),
+        ("a: from 192.0.2.1", ""),
+    ]);
+}
+
+#[test]
+fn mistakes_say_which_pattern() {
+    let compile = |recipe: Recipe| Filter::compile(recipe).expect_err("a mistake");
+    let errors = compile(recipe(Language::Native, &["<ADDR>", "x", "(?=a)<ADDR>"]));
+    let [RecipeError::Pattern { part: Part::Failure(2), .. }] = errors[..] else {
+        panic!("{errors:?}");
+    };
+    let errors = compile(recipe(Language::Native, &["<ADDR>", "x"]));
+    assert_eq!(errors, [RecipeError::NoAddress { part: Part::Failure(1) }]);
+    let errors = compile(recipe(Language::Native, &["<F-CONTENT><ADDR></F-CONTENT>"]));
+    assert_eq!(errors, [RecipeError::ContentOutside { part: Part::Failure(0) }]);
+    let prefix = Some("^a".to_owned());
+    let errors = compile(Recipe { prefix, ..recipe(Language::Native, &["<ADDR>"]) });
+    assert_eq!(errors, [RecipeError::NoContent]);
+    let many = compile(recipe(Language::Native, &["<ADDR>"; 501]));
+    assert_eq!(many, [RecipeError::TooMany { part: Part::Failure(500) }]);
+}

@@ -1,0 +1,92 @@
+//! What a filter says to a line.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// What a filter says to a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It tells of a failure.
+    Failure(Failure),
+    /// It tells of no failure by itself, but belongs to one that others tell of: it names the
+    /// address, say, or the end of a connection.
+    Helper {
+        /// Which failregex matches.
+        pattern: usize,
+    },
+    /// It is to be ignored.
+    Ignored {
+        /// The first ignoreregex that matches.
+        pattern: usize,
+    },
+    /// A failregex matches, and what stands for the address is none.
+    NoAddress {
+        /// Which.
+        pattern: usize,
+    },
+    /// The text is longer than [`MESSAGE_BYTES_MAX`](crate::record::MESSAGE_BYTES_MAX).
+    TooLong,
+    /// A regex that needs backtracking has taken too many steps.
+    GaveUp,
+    /// Nothing matches.
+    Nothing,
+}
+
+/// A failure, as lines tell of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Whose.
+    pub offender: Offender,
+    /// As whom, if that is told.
+    pub user: Option<String>,
+    /// Which failregex says so: the first that matches.
+    pub pattern: usize,
+    /// What the groups with a name have caught, of all lines of the session, in the order of their
+    /// names' first appearance in the filter.
+    pub fields: Vec<(String, String)>,
+}
+
+/// Who is to blame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Offender {
+    /// An address.
+    Address(IpAddr),
+    /// A network: its first address, and the length of its prefix (`<SUBNET>`, `<CIDR>`).
+    Network(IpAddr, u8),
+    /// A host's name, which is still to be resolved (`<DNS>`, `<HOST>` where names are allowed).
+    Name(String),
+    /// Something else that the filter counts by (`<F-ID>`), or what looks like an address and is
+    /// none. It cannot be banned.
+    Other(String),
+}
+
+impl fmt::Display for Offender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Network(address, length) => write!(f, "{address}/{length}"),
+            Self::Name(text) | Self::Other(text) => text.fmt(f),
+        }
+    }
+}
+
+/// Reads an address; one of IPv4 in IPv6's clothes is one of IPv4.
+pub(super) fn parse_address(text: &str) -> Option<IpAddr> {
+    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+/// The network of `length` bits that `text` is in; a host's length is the address itself.
+pub(super) fn parse_network(text: &str, length: u8) -> Option<Offender> {
+    let address: IpAddr = text.parse().ok()?;
+    let (first, bits) = match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32_u32.checked_sub(length.into())?).unwrap_or(0);
+            (IpAddr::from((u32::from(v4) & mask).to_be_bytes()), 32)
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128_u32.checked_sub(length.into())?).unwrap_or(0);
+            (IpAddr::from((u128::from(v6) & mask).to_be_bytes()), 128)
+        }
+    };
+    Some(if length == bits { Offender::Address(first) } else { Offender::Network(first, length) })
+}
