@@ -3,7 +3,7 @@
 //! In reading order: `token` has the tokens of date patterns, `expand` replaces them and `wrap` adds
 //! the boundaries that a pattern gets; `engine` runs it, on `program`, `reader` and `scan` if it is
 //! plain and on [`crate::pattern`] if not; `template` makes a pattern one form of date and `standard` has
-//! those that are known without one; `moment` and `zone` make the parts of a date a point in time;
+//! those that are known without one; `moment`, `zone` and `clock` make the parts of a date a point in time;
 //! [`Detector`] finds the date of each line of a source and learns which template serves.
 //!
 //! What is found and what it means is what fail2ban 1.0.2 finds and takes it for, so that its
@@ -19,6 +19,7 @@
 //! - A pattern that no line could match without an error is refused when it is read.
 
 mod class;
+mod clock;
 mod detector;
 mod engine;
 mod error;

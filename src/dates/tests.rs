@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::engine::Searcher;
 use super::expand::{Expanded, LINE_BEGIN};
 use super::program::Program;
-use super::scan::{Found as Match, Region};
+use super::scan::{Found as Match, Region, has_clock};
 use super::standard::{PATTERNS, STANDARD};
 use super::wrap::{Begin, wrap};
 use super::*;
@@ -375,9 +375,8 @@ proptest! {
     ]) {
         static ENGINES: std::sync::LazyLock<Vec<(String, Program, Searcher)>> =
             std::sync::LazyLock::new(engines);
-        let from = (from..).find(|at| line.is_char_boundary((*at).min(line.len())));
-        let from = from.unwrap_or(0).min(line.len());
-        let region = Region { text: &line, from, latest_year: 2099 };
+        let from = (from..line.len()).find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+        let region = Region { text: &line, from, latest_year: 2099, has_clock: has_clock(&line) };
         let wanted = format!("{begin:?} ");
         for (name, program, searcher) in ENGINES.iter().filter(|(name, ..)| name.starts_with(&wanted)) {
             let (ours, theirs) = (program.search(region), searcher.search(region));
