@@ -41,7 +41,7 @@ impl Job {
 
     fn json(&self) -> Value {
         let lines: Vec<Value> =
-            self.lines.iter().map(|(now, line)| json!([now.micros() as f64 / 1e6, line])).collect();
+            self.lines.iter().map(|(now, line)| json!([seconds(*now), line])).collect();
         json!({"local": self.local, "zone": self.zone, "patterns": self.patterns, "lines": lines})
     }
 }
@@ -72,6 +72,18 @@ fn ask(jobs: &[Job]) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("an answer is JSON")).collect()
 }
 
+/// A time as Python has it.
+#[expect(clippy::cast_precision_loss, reason = "Python has no more")]
+fn seconds(time: Timestamp) -> f64 {
+    time.micros() as f64 / 1e6
+}
+
+/// Whether a time is the same as one in seconds, as far as a float and a timestamp can tell.
+fn is_same(ours: Timestamp, theirs: f64) -> bool {
+    let latest = seconds(Timestamp::from_micros(i64::MAX));
+    (seconds(ours) - theirs.min(latest)).abs() < 2e-6 + theirs.abs() * 1e-15
+}
+
 /// Compares line by line: whether there is a date, what is cut out, and the time.
 fn compare(jobs: &[Job]) {
     let answers = ask(jobs);
@@ -86,13 +98,15 @@ fn compare(jobs: &[Job]) {
             let cut = ours.as_ref().map(|found| &line[found.span.clone()]);
             let time = ours.as_ref().and_then(|found| found.time);
             let their_cut = theirs.as_array().map(|theirs| {
-                let place = |at: usize| theirs[at].as_u64().expect("a place") as usize;
+                let place = |at: usize| {
+                    let place = theirs[at].as_u64().expect("a place");
+                    usize::try_from(place).expect("a place in a line")
+                };
                 line.chars().skip(place(0)).take(place(1) - place(0)).collect::<String>()
             });
             let their_time = theirs.get(2).and_then(Value::as_f64);
             let same_time = match (time, their_time) {
-                // A float has less than a microsecond for times like these.
-                (Some(ours), Some(theirs)) => (ours.micros() as f64 / 1e6 - theirs).abs() < 2e-6,
+                (Some(ours), Some(theirs)) => is_same(ours, theirs),
                 (None, None) => true,
                 _ => false,
             };
@@ -106,7 +120,8 @@ fn compare(jobs: &[Job]) {
         let order: Vec<&str> = detector.templates().map(|(name, _)| name).collect();
         let theirs: Vec<&str> =
             answer["order"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        if order != theirs && !job.patterns.contains(&"{DEFAULT}") {
+        // The name that fail2ban gives to "%Exk" depends on the order of a set.
+        if order != theirs && !job.patterns.iter().any(|pattern| pattern.contains("%Exk")) {
             wrong
                 .push(format!("{:?} order\n  ours   {order:?}\n  theirs {theirs:?}", job.patterns));
         }
@@ -188,13 +203,10 @@ fn zones_by_offset() {
 
 #[test]
 fn patterns_of_people() {
-    let mut dice = Dice::new(6);
+    let mut dice = Dice::new(6).without_odd_signs();
     let jobs: Vec<Job> = lines::PATTERNS
         .iter()
-        .map(|(patterns, forms)| {
-            let forms: Vec<&str> = forms.iter().copied().collect();
-            Job::new(patterns, dice.log(&forms, 250, MIDSUMMER))
-        })
+        .map(|(patterns, forms)| Job::new(patterns, dice.log(forms, 250, MIDSUMMER)))
         .collect();
     compare(&jobs);
 }

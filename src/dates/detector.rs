@@ -12,12 +12,14 @@ use std::time::Duration;
 use crate::keeper::Timestamp;
 
 use super::class::is_alphanumeric;
+use super::clock::Clock;
 use super::error::DatePatternError;
+use super::expand::around_date;
 use super::line::Line;
 use super::moment::Known;
 use super::scan::{self, Region};
 use super::standard::STANDARD;
-use super::template::{Template, around_date};
+use super::template::Template;
 use super::zone::Zone;
 use super::{PATTERN_LIMIT, PATTERNS_LIMIT};
 
@@ -46,10 +48,7 @@ pub struct Detector {
     /// How many templates at the beginning have been used.
     first_unused: usize,
     last: Option<Last>,
-    zone: Zone,
-    last_offset: i64,
-    /// A day since 1970, and its year.
-    today: (i64, u32),
+    clock: Clock,
 }
 
 /// A template and how it has done.
@@ -69,7 +68,7 @@ struct Slot {
 
 impl Slot {
     fn new(template: Arc<Template>) -> Self {
-        let weight = if STANDARD.prefers(&template.name) { TIED_WEIGHT } else { 1.0 };
+        let weight = if STANDARD.prefers(&template.source) { TIED_WEIGHT } else { 1.0 };
         let (last_used, distance) = (Timestamp::default(), usize::MAX);
         Self { template, weight, hits: 0, matches: 0, last_used, distance }
     }
@@ -105,7 +104,7 @@ impl Detector {
     #[must_use]
     pub fn standard(zone: Zone) -> Self {
         let slots = STANDARD.all().map(|template| Slot::new(Arc::clone(template))).collect();
-        Self { slots, first_unused: 0, last: None, zone, last_offset: 0, today: (0, 1970) }
+        Self { slots, first_unused: 0, last: None, clock: Clock::new(zone) }
     }
 
     /// A detector for the patterns of a `datepattern`, one an entry; without any, the standard one.
@@ -183,37 +182,30 @@ impl Detector {
 
     /// Finds the date of a line that is read at `now`; none when no template matches.
     pub fn find(&mut self, line: &str, now: Timestamp) -> Option<Found> {
-        let line = Line { text: line, latest_year: self.year(now).saturating_add(YEARS_AHEAD) };
+        let line = Line { text: line, latest_year: self.latest_year(now) };
         let attempt = self.where_the_last_was(line);
         let winner = match attempt.candidate {
             Some(candidate) if attempt.settled => candidate,
             other => self.among_all(line, attempt.searched, other)?,
         };
-        let template = Arc::clone(&self.slots.get(winner.slot)?.template);
         let span = winner.found.cut.clone().unwrap_or(0..0);
-        self.settle(line, &winner, now);
-        let mut known = Known {
-            zone: &self.zone,
-            now,
-            last_offset: &mut self.last_offset,
-            asks_for_half: false,
-        };
+        let template = &self.slots.get(winner.slot)?.template;
         let time = if span.is_empty() {
             None
         } else {
+            let mut known = Known { clock: &mut self.clock, now, asks_for_half: false };
             template.time(line.text, &winner.found, &mut known)
         };
+        self.settle(line, &winner, now);
         Some(Found { span, time })
     }
 
-    fn year(&mut self, now: Timestamp) -> u32 {
-        let day = now.seconds().div_euclid(86_400);
-        if day != self.today.0 {
-            let year = jiff::Timestamp::from_second(now.seconds())
-                .map_or(1970, |now| jiff::tz::Offset::UTC.to_datetime(now).year());
-            self.today = (day, u32::try_from(year).unwrap_or(1970));
-        }
-        self.today.1
+    /// The latest year that `%ExY` takes.
+    fn latest_year(&mut self, now: Timestamp) -> u32 {
+        let shown = self.clock.shown(now.seconds());
+        let today = shown.and_then(|shown| self.clock.date(shown));
+        let year = today.and_then(|today| u32::try_from(today.year()).ok());
+        year.map_or(u32::MAX, |year| year + YEARS_AHEAD)
     }
 
     /// Matches a template against the line, or against the characters between two places of it.
@@ -222,11 +214,13 @@ impl Detector {
         slot: usize,
         line: Line<'_>,
         part: Option<(usize, usize)>,
+        has_clock: bool,
     ) -> Option<Candidate> {
         let entry = self.slots.get_mut(slot)?;
         let (from, to) =
             part.map_or((0, line.text.len()), |(from, to)| (line.byte(from), line.byte(to)));
-        let region = Region { text: line.text.get(..to)?, from, latest_year: line.latest_year };
+        let text = line.text.get(..to)?;
+        let region = Region { text, from, latest_year: line.latest_year, has_clock };
         let found = entry.template.search(region)?;
         entry.matches += 1;
         let (start, end) = (line.characters(found.whole.start), line.characters(found.whole.end));
@@ -241,7 +235,7 @@ impl Detector {
         let anchored = self.slots.get(last.slot).is_some_and(|slot| slot.template.anchored);
         let in_place = !anchored && last.has_same_edges(line);
         let part = in_place.then_some((last.start, last.end));
-        let candidate = self.try_slot(last.slot, line, part);
+        let candidate = self.try_slot(last.slot, line, part, true);
         let settled = candidate.as_ref().is_some_and(|candidate| {
             let same = (candidate.start, candidate.end) == (last.start, last.end);
             anchored || same || self.slots.len() == 1
@@ -260,8 +254,9 @@ impl Detector {
     ) -> Option<Candidate> {
         let last_start = self.last.map_or(1, |last| last.start);
         let count = self.slots.len();
+        let has_clock = scan::has_clock(line.text);
         for slot in (0..count).filter(|slot| Some(*slot) != searched) {
-            let Some(candidate) = self.try_slot(slot, line, None) else { continue };
+            let Some(candidate) = self.try_slot(slot, line, None, has_clock) else { continue };
             let Some(entry) = self.slots.get(slot) else { continue };
             let next_is_unused = self.slots.get(slot + 1).is_none_or(|next| next.matches == 0);
             let wins = slot + 1 == count
@@ -292,7 +287,9 @@ impl Detector {
         if slot > 0 && self.last.is_none_or(|last| last.slot != slot) {
             slot = self.rise(slot);
         }
-        let edges = line.edges(winner.start, winner.end);
+        // Nobody asks for the edges of a date that is tied to an end of the line.
+        let anchored = self.slots.get(slot).is_some_and(|slot| slot.template.anchored);
+        let edges = if anchored { [None; 4] } else { line.edges(winner.start, winner.end) };
         self.last = Some(Last { slot, start: winner.start, end: winner.end, edges });
     }
 

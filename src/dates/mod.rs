@@ -1,9 +1,9 @@
 //! Finding and reading the dates in lines of text. Pure: now and the time zone are passed in.
 //!
-//! In reading order: `token` has the tokens of date patterns, `wrap` the boundaries that a pattern
-//! gets; `program`, `reader` and `scan` are the quick engine for plain patterns, beside that of
-//! [`crate::pattern`] for all others; `template` makes a pattern one form of date and `standard` has
-//! those that are known without one; `moment` and `zone` make the parts of a date a point in time;
+//! In reading order: `token` has the tokens of date patterns, `expand` replaces them and `wrap` adds
+//! the boundaries that a pattern gets; `engine` runs it, on `program`, `reader` and `scan` if it is
+//! plain and on [`crate::pattern`] if not; `template` makes a pattern one form of date and `standard` has
+//! those that are known without one; `moment`, `zone` and `clock` make the parts of a date a point in time;
 //! [`Detector`] finds the date of each line of a source and learns which template serves.
 //!
 //! What is found and what it means is what fail2ban 1.0.2 finds and takes it for, so that its
@@ -19,8 +19,11 @@
 //! - A pattern that no line could match without an error is refused when it is read.
 
 mod class;
+mod clock;
 mod detector;
+mod engine;
 mod error;
+mod expand;
 mod line;
 mod moment;
 mod program;

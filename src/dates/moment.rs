@@ -6,8 +6,9 @@ use jiff::tz::Offset;
 use crate::keeper::Timestamp;
 
 use super::class::{digit, is_space};
+use super::clock::Clock;
 use super::token::{Field, MONTHS};
-use super::zone::{self, Zone};
+use super::zone;
 
 const DAY: i64 = 86_400;
 
@@ -51,11 +52,9 @@ struct Said {
 }
 
 /// What is known beside the line.
-pub(super) struct Known<'z> {
-    pub(super) zone: &'z Zone,
+pub(super) struct Known<'c> {
+    pub(super) clock: &'c mut Clock,
     pub(super) now: Timestamp,
-    /// See [`Zone::time_of`].
-    pub(super) last_offset: &'z mut i64,
     /// Whether the pattern asks for AM or PM; then an hour of the half day needs it.
     pub(super) asks_for_half: bool,
 }
@@ -87,7 +86,7 @@ pub(super) fn time_of<'l>(
         (said.month?, said.day?)
     };
     let clock = clock(&said)?;
-    let offset = said.offset.or(known.zone.fixed().map(i64::from));
+    let offset = said.offset.or(known.clock.fixed().map(i64::from));
     let mut time = in_range(midnight(date(year, month, day)?) + clock - offset.unwrap_or(0) * 60)?;
     if assumes_day && now.is_before(time) {
         time = in_range(time - DAY)?;
@@ -97,7 +96,7 @@ pub(super) fn time_of<'l>(
     }
     let time = match offset {
         Some(_) => time,
-        None => known.zone.time_of(time, known.last_offset)?,
+        None => known.clock.time(time)?,
     };
     Some(Timestamp::from_seconds(time))
 }
@@ -111,10 +110,9 @@ struct Now {
 }
 
 impl Now {
-    fn of(known: &Known<'_>) -> Option<Self> {
-        let seconds = known.now.seconds();
-        let seconds = in_range(seconds + known.zone.offset_at(seconds)?)?;
-        let date = Offset::UTC.to_datetime(jiff::Timestamp::from_second(seconds).ok()?).date();
+    fn of(known: &mut Known<'_>) -> Option<Self> {
+        let seconds = in_range(known.clock.shown(known.now.seconds())?)?;
+        let date = known.clock.date(seconds)?;
         Some(Self { seconds, date })
     }
 
@@ -191,6 +189,9 @@ fn place(names: &[&str], text: &str) -> Option<i64> {
 /// What Python's `int` makes of a text: digits of any script, single underscores between them,
 /// spaces around them. None too when it is beyond every date.
 pub(super) fn integer(text: &str) -> Option<i64> {
+    if let [tens @ b'0'..=b'9', units @ b'0'..=b'9'] = text.as_bytes() {
+        return Some(i64::from(tens - b'0') * 10 + i64::from(units - b'0'));
+    }
     let text = text.trim_matches(is_space);
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),

@@ -5,6 +5,7 @@
 //! what people write. Everything else is left to the regex engine.
 
 use super::class::Class;
+use super::engine::EPOCH_GROUP;
 use super::token::{self, Token};
 use super::wrap::{Begin, Wrapped};
 
@@ -60,8 +61,10 @@ pub(super) struct Program {
     pub(super) fold: bool,
     /// Whether it can only match at the beginning of the line.
     pub(super) line_begin: bool,
-    /// A byte that is in every match.
-    pub(super) needed: Option<u8>,
+    /// Whether every match has a colon between digits.
+    pub(super) needs_clock: bool,
+    /// The group with an epoch's digits.
+    pub(super) epoch: Option<usize>,
     /// Which ASCII bytes a match can begin with.
     pub(super) first: u128,
 }
@@ -96,17 +99,18 @@ impl Program {
         if wrapped.word_end {
             compiler.steps.push(Step::WordEnd);
         }
-        Self::of(compiler.steps, fold)
+        let epoch = compiler.names.iter().position(|name| name == EPOCH_GROUP);
+        Self::of(compiler.steps, fold, epoch)
     }
 
-    fn of(steps: Vec<Step>, fold: bool) -> Option<Self> {
+    fn of(steps: Vec<Step>, fold: bool, epoch: Option<usize>) -> Option<Self> {
         if steps.len() > STEPS_LIMIT {
             return None;
         }
         let line_begin = steps.first() == Some(&Step::LineBegin);
-        let needed = needed(&steps);
+        let needs_clock = needs_clock(&steps);
         let first = super::scan::first(&steps, fold);
-        Some(Self { steps, fold, line_begin, needed, first })
+        Some(Self { steps, fold, line_begin, needs_clock, epoch, first })
     }
 }
 
@@ -132,21 +136,20 @@ fn shift(steps: &mut [Step], at: usize) {
     }
 }
 
-/// A byte that every match has: a sign that no step goes around.
-fn needed(steps: &[Step]) -> Option<u8> {
+/// Whether there is a colon between numbers that no step goes around.
+fn needs_clock(steps: &[Step]) -> bool {
     let mut around = 0;
-    let mut found = None;
-    for (at, step) in steps.iter().enumerate() {
-        match step {
-            Step::Split(_, behind) | Step::Jump(behind) => around = around.max(*behind),
-            // A sign is rarer in a line than a digit or a space.
-            Step::Char(c) if at >= around && c.is_ascii_punctuation() => {
-                found = u8::try_from(*c).ok();
-            }
-            _ => {}
+    let number = |step: &Step| matches!(step, Step::Token(token) if token.is_number());
+    steps.iter().enumerate().any(|(at, step)| {
+        if let Step::Split(_, behind) | Step::Jump(behind) = step {
+            around = around.max(*behind);
         }
-    }
-    found
+        let three = steps.get(at..at + 3).filter(|_| at >= around);
+        three.is_some_and(|three| match three {
+            [before, Step::Char(':'), behind] => number(before) && number(behind),
+            _ => false,
+        })
+    })
 }
 
 struct Compiler<'p> {
@@ -224,10 +227,13 @@ impl Compiler<'_> {
             return None; // Group 1 may be missing from the match.
         }
         let alone = self.steps.len() == start + 1;
-        match self.steps.get(start).filter(|_| alone) {
-            Some(Step::One(class)) => {
-                *self.steps.get_mut(start)? = Step::Many(*class, times.0, times.1);
-            }
+        let class = match self.steps.get(start).filter(|_| alone) {
+            Some(Step::One(class)) => Some(*class),
+            Some(Step::Char(c)) => Class::default().with(*c),
+            _ => None,
+        };
+        match class {
+            Some(class) => *self.steps.get_mut(start)? = Step::Many(class, times.0, times.1),
             _ if times == (0, 1) => {
                 self.steps.insert(start, Step::Split(start + 1, 0));
                 shift(&mut self.steps, start);

@@ -194,8 +194,8 @@ fn bit(c: char) -> u16 {
 /// Lengths in bytes, in the order in which they are to be tried.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Lengths {
-    each: [usize; LENGTHS_LIMIT],
-    count: usize,
+    each: [u8; LENGTHS_LIMIT],
+    count: u8,
 }
 
 impl Lengths {
@@ -204,14 +204,16 @@ impl Lengths {
     }
 
     fn push(&mut self, length: usize) {
-        if let Some(slot) = self.each.get_mut(self.count) {
+        // No token takes more than a few characters.
+        let length = u8::try_from(length).unwrap_or(u8::MAX);
+        if let Some(slot) = self.each.get_mut(usize::from(self.count)) {
             *slot = length;
             self.count += 1;
         }
     }
 
     fn reverse(&mut self) {
-        if let Some(lengths) = self.each.get_mut(..self.count) {
+        if let Some(lengths) = self.each.get_mut(..usize::from(self.count)) {
             lengths.reverse();
         }
     }
@@ -229,9 +231,10 @@ impl FromIterator<usize> for Lengths {
 
 impl IntoIterator for Lengths {
     type Item = usize;
-    type IntoIter = std::iter::Take<std::array::IntoIter<usize, LENGTHS_LIMIT>>;
+    type IntoIter =
+        std::iter::Map<std::iter::Take<std::array::IntoIter<u8, LENGTHS_LIMIT>>, fn(u8) -> usize>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.each.into_iter().take(self.count)
+        self.each.into_iter().take(usize::from(self.count)).map(usize::from)
     }
 }

@@ -20,6 +20,17 @@ pub(super) struct Region<'t> {
     pub(super) from: usize,
     /// `%ExY` takes no later year.
     pub(super) latest_year: u32,
+    /// Whether there may be a colon between digits in the text.
+    pub(super) has_clock: bool,
+}
+
+/// Whether there is a colon between digits, of which there may be more than those of ASCII.
+pub(super) fn has_clock(text: &str) -> bool {
+    let digit = |byte: u8| byte.is_ascii_digit() || !byte.is_ascii();
+    text.as_bytes().windows(3).any(|three| match three {
+        [before, b':', behind] => digit(*before) && digit(*behind),
+        _ => false,
+    })
 }
 
 /// What a search has found.
@@ -29,23 +40,24 @@ pub(super) struct Found {
     pub(super) whole: Range<usize>,
     /// Group 1, when it took part.
     pub(super) cut: Option<Range<usize>>,
-    /// Group 2, when it took part.
-    pub(super) second: Option<Range<usize>>,
+    /// The digits of an epoch, when there are some.
+    pub(super) epoch: Option<Range<usize>>,
     pub(super) fields: Fields,
 }
 
 /// The fields of a date and where they stand, in the order of the pattern.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fields {
-    spans: [(Option<Field>, usize, usize); TOKENS_LIMIT],
+    spans: [(Option<Field>, u32, u32); TOKENS_LIMIT],
     count: usize,
 }
 
 impl Fields {
-    /// Adds a field. More than a pattern has tokens are not kept.
+    /// Adds a field. More than a pattern has tokens are not kept, nor those beyond 4 GiB.
     pub(super) fn push(&mut self, field: Field, span: Range<usize>) {
+        let place = |at| u32::try_from(at).unwrap_or(u32::MAX);
         if let Some(slot) = self.spans.get_mut(self.count) {
-            *slot = (Some(field), span.start, span.end);
+            *slot = (Some(field), place(span.start), place(span.end));
             self.count += 1;
         }
     }
@@ -57,7 +69,9 @@ impl Fields {
     /// The fields with what `line` has for them.
     pub(super) fn values<'l>(&self, line: &'l str) -> impl Iterator<Item = (Field, &'l str)> {
         let spans = self.spans.iter().take(self.count);
-        spans.filter_map(|(field, start, end)| Some(((*field)?, line.get(*start..*end)?)))
+        spans.filter_map(|(field, start, end)| {
+            Some(((*field)?, line.get(*start as usize..*end as usize)?))
+        })
     }
 }
 
@@ -75,9 +89,11 @@ impl Program {
         if self.line_begin {
             return if region.from == 0 { run.from(0) } else { None };
         }
-        if self.needed.is_some_and(|byte| !bytes.contains(&byte)) {
+        if self.needs_clock && !region.has_clock {
             return None;
         }
+        let word_begin = self.steps.first() == Some(&Step::WordBegin);
+        let mut within_word = false;
         let mut at = region.from;
         while at <= bytes.len() {
             let here = bytes.get(at).copied();
@@ -85,7 +101,10 @@ impl Program {
             let possible = here.is_none_or(|byte| {
                 1_u128.checked_shl(u32::from(byte)).is_none_or(|bit| self.first & bit != 0)
             });
-            if possible && region.text.is_char_boundary(at) {
+            let is_word = here.is_some_and(|byte| byte.is_ascii_alphanumeric());
+            let begins = !(word_begin && within_word && is_word);
+            within_word = is_word;
+            if possible && begins && region.text.is_char_boundary(at) {
                 if let Some(found) = run.from(at) {
                     return Some(found);
                 }
@@ -110,10 +129,11 @@ struct Run<'p, 't> {
 impl Run<'_, '_> {
     fn from(&mut self, start: usize) -> Option<Found> {
         let end = self.steps(0, start)?;
-        let [cut, second, ..] = self.groups;
-        let span = |group: Option<(usize, usize)>| group.map(|(start, end)| start..end);
-        let fields = self.fields.clone();
-        Some(Found { whole: start..end, cut: span(cut), second: span(second), fields })
+        let span =
+            |group: usize| self.groups.get(group).copied().flatten().map(|(start, end)| start..end);
+        let (cut, epoch) = (span(0), self.program.epoch.and_then(span));
+        let fields = std::mem::take(&mut self.fields);
+        Some(Found { whole: start..end, cut, epoch, fields })
     }
 
     /// Where the match ends that goes on with step `step` at `at`.

@@ -3,7 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use super::error::DatePatternError;
-use super::template::{LINE_BEGIN, Template};
+use super::expand::LINE_BEGIN;
+use super::template::Template;
 
 /// The forms of date that a detector knows by itself: each that is not tied to the beginning of a
 /// line is there twice, first tied and then free.
@@ -39,9 +40,14 @@ impl Standard {
         self.tied.iter().chain(&self.plain)
     }
 
-    /// Whether this is the name of a template that a detector prefers.
-    pub(super) fn prefers(&self, name: &str) -> bool {
-        name.starts_with(LINE_BEGIN) && self.tied.iter().any(|template| template.name == name)
+    /// Whether this is the pattern of a template that a detector prefers.
+    pub(super) fn prefers(&self, source: &str) -> bool {
+        let is = |tied: &Arc<Template>| {
+            // Keywords are written in capitals and small letters alike.
+            let keyword = !source.contains('%') && tied.source.eq_ignore_ascii_case(source);
+            keyword || tied.source == source
+        };
+        source.starts_with(LINE_BEGIN) && self.tied.iter().any(is)
     }
 }
 
@@ -62,7 +68,7 @@ pub(super) const PATTERNS: &[&str] = &[
     // 01-23-2005 21:59:59.252
     r"%m-%d-%ExY %k:%M:%S(?:\.%f)?",
     // 1106517599.252 at the beginning of a line, in brackets there, or behind "audit("
-    "EPOCH",
+    "Epoch",
     // 21:59:59
     r"{^LN-BEG}%H:%M:%S",
     // <01/23/05@21:59:59>

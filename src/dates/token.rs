@@ -71,6 +71,13 @@ pub(super) struct Token {
     pub(super) takes: Takes,
 }
 
+impl Token {
+    /// Whether what it takes begins and ends with a digit; a day may begin with a space.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self.takes, Takes::Number(_)) && self.key != "d"
+    }
+}
+
 /// What a token takes, for the scanner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Takes {

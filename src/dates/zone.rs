@@ -1,13 +1,9 @@
-//! Time zones, and how a local time becomes a point in time.
+//! Time zones, by abbreviation, offset or name.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::class::digit;
 use super::error::ZoneError;
-
-/// How often the search for a local time is repeated before it is given up, as in glibc.
-const PROBES: usize = 6;
 
 /// The zone of dates that name none.
 #[derive(Clone, Debug)]
@@ -56,43 +52,9 @@ impl Zone {
         self.fixed
     }
 
-    /// Seconds east of Greenwich on this host at `time`, in unix seconds.
-    pub(super) fn offset_at(&self, time: i64) -> Option<i64> {
-        let time = Timestamp::from_second(time).ok()?;
-        Some(i64::from(self.local.to_offset(time).seconds()))
-    }
-
-    fn offset_and_summer_at(&self, time: i64) -> Option<(i64, bool)> {
-        let info = self.local.to_offset_info(Timestamp::from_second(time).ok()?);
-        Some((i64::from(info.offset().seconds()), info.dst().is_dst()))
-    }
-
-    /// The unix seconds at which the clocks of this host show `local` (seconds since 1970 as if they
-    /// were UTC), the way glibc's mktime finds it when it is not told about summer time.
-    ///
-    /// It starts from the offset it has found last, so an hour that comes twice is the first one
-    /// when the log has been in summer time until then. An hour that does not exist is the one that
-    /// the clocks would show without the change.
-    pub(super) fn time_of(&self, local: i64, last_offset: &mut i64) -> Option<i64> {
-        let mut time = local.checked_sub(*last_offset)?;
-        if self.offset_at(time)? == *last_offset {
-            return Some(time);
-        }
-        let (mut before, mut before_that) = (time, time);
-        let mut was_summer = false;
-        for _ in 0..PROBES {
-            let (offset, summer) = self.offset_and_summer_at(time)?;
-            let missing = local.checked_sub(time.checked_add(offset)?)?;
-            let oscillates = time == before_that && time != before && was_summer <= summer;
-            if missing == 0 || oscillates {
-                *last_offset = local - time;
-                return Some(time);
-            }
-            (before_that, before) = (before, time);
-            was_summer = summer;
-            time = time.checked_add(missing)?;
-        }
-        None
+    /// The zone of this host.
+    pub(super) const fn local(&self) -> &TimeZone {
+        &self.local
     }
 }
 

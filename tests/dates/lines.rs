@@ -52,7 +52,6 @@ pub(super) const PATTERNS: &[(&[&str], &[&str])] = &[
     (&["^TAI64N", "TAI64N"], &["%T", "x%T", "x %T"]),
     (&[r"^\[{EPOCH}\]"], &["[%E]", "%E"]),
     (&[r"time=\{?{LEPOCH}"], &["time=%L", "time={%E}", "time=%E"]),
-    (&[r"^([^ ]+ ){EPOCH}"], &["x %E", "12 %E"]),
     (&[r"^[^\[]*\[({DATE})"], &["host [%d/%b/%Y:%H:%M:%S %z]", "[%Y-%m-%d %H:%M:%S]", "[%E"]),
     (&[r"^[^\[]*(\[{DATE}\s*\])"], &["host [%d/%b/%Y:%H:%M:%S %z]", "[%Y-%m-%d %H:%M:%S  ] x"]),
     (&[r"^<\d+>\d+\s+{DATE}"], &["<13>1 %Y-%m-%dT%H:%M:%S.%f%z", "<7>1  %b %d %H:%M:%S"]),
@@ -141,22 +140,31 @@ const WORDS: &[&str] = &[
 ];
 const SIGNS: &[char] = &[
     '0', '1', '2', '3', '5', '9', ' ', ':', '-', '/', '.', ',', '_', 'a', 'Z', 'T', '[', ']', '<',
-    '@', 'é', '٣', '²', 'ſ', '\u{301}', '\t', '(', '%', '"', '\u{1c}', 'ı',
+    '@', 'é', '٣', 'ſ', '\t', '(', '%', '"', '\u{1c}', 'ı',
 ];
+/// Signs that are words to one engine and none to the other.
+const ODD_SIGNS: &[char] = &['²', '\u{301}', '½', 'Ⓐ'];
 
 /// A generator of numbers (xorshift64*).
-pub(super) struct Dice(u64);
+pub(super) struct Dice {
+    state: u64,
+    odd_signs: bool,
+}
 
 impl Dice {
     pub(super) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+        Self { state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, odd_signs: true }
+    }
+
+    pub(super) fn without_odd_signs(self) -> Self {
+        Self { odd_signs: false, ..self }
     }
 
     pub(super) fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % limit
+        self.state ^= self.state >> 12;
+        self.state ^= self.state << 25;
+        self.state ^= self.state >> 27;
+        (self.state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % limit
     }
 
     pub(super) fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
@@ -204,7 +212,8 @@ impl Dice {
     fn mutated(&mut self, date: &str) -> String {
         let mut chars: Vec<char> = date.chars().collect();
         let at = usize::try_from(self.below(chars.len() as u64 + 1)).expect("small");
-        let sign = *self.one_of(SIGNS);
+        let odd = self.odd_signs && self.one_in(10);
+        let sign = *self.one_of(if odd { ODD_SIGNS } else { SIGNS });
         match self.below(4) {
             0 if at < chars.len() => {
                 chars.remove(at);
