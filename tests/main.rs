@@ -6,6 +6,7 @@ mod config;
 mod daemon;
 mod dates;
 mod dialect;
+mod filters;
 mod host;
 mod journal;
 mod machine;

@@ -182,8 +182,8 @@ fn progress(path: &Path) -> Option<ProgressBar> {
 fn files_of(globs: &[String]) -> Result<Vec<PathBuf>, CliError> {
     let mut files = Vec::new();
     for pattern in globs {
-        let found = glob::glob(pattern)
-            .map_err(|error| CliError::Usage(format!("{pattern}: {error}")))?;
+        let found =
+            glob::glob(pattern).map_err(|error| CliError::Usage(format!("{pattern}: {error}")))?;
         let before = files.len();
         files.extend(found.flatten());
         if files.len() == before {

@@ -69,10 +69,8 @@ fn by_name(reference: &Reference, vendor: Option<&PathBuf>) -> Result<Target, Cl
 fn toml(path: &Path, reference: &Reference) -> Result<Target, CliError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| CliError::Failed(format!("{}: {error}", path.display())))?;
-    let texts = Texts {
-        filters: vec![SourceText { path: path.to_owned(), text }],
-        ..Texts::default()
-    };
+    let texts =
+        Texts { filters: vec![SourceText { path: path.to_owned(), text }], ..Texts::default() };
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     choose(&texts, &name, mode(reference)?)
 }

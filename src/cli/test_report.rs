@@ -83,7 +83,9 @@ impl<'f> Tally<'f> {
                 self.ignored += 1;
                 count(&mut self.ignore_hits, *pattern);
             }
-            Verdict::NoAddress { .. } => *self.odd.entry("matched without an address").or_default() += 1,
+            Verdict::NoAddress { .. } => {
+                *self.odd.entry("matched without an address").or_default() += 1
+            }
             Verdict::TooLong => *self.odd.entry("too long to be judged").or_default() += 1,
             Verdict::GaveUp => *self.odd.entry("took too many steps").or_default() += 1,
             Verdict::Nothing => self.miss(judged, &text, out)?,
@@ -94,7 +96,12 @@ impl<'f> Tally<'f> {
         Ok(())
     }
 
-    fn miss(&mut self, judged: &Judged<'_>, text: &str, out: &mut impl io::Write) -> io::Result<()> {
+    fn miss(
+        &mut self,
+        judged: &Judged<'_>,
+        text: &str,
+        out: &mut impl io::Write,
+    ) -> io::Result<()> {
         self.missed_in_all += 1;
         if self.args.missed {
             writeln!(out, "{}: missed: {text}", judged.number)?;
@@ -127,7 +134,8 @@ impl<'f> Tally<'f> {
     fn verdict(&self, judged: &Judged<'_>, line: Line<'_>) -> String {
         match &judged.verdict {
             Verdict::Failure(failure) => {
-                let own = format!("failregex {} tells of {}", failure.pattern + 1, failure.offender);
+                let own =
+                    format!("failregex {} tells of {}", failure.pattern + 1, failure.offender);
                 return own;
             }
             Verdict::Helper { pattern } => {
@@ -228,12 +236,7 @@ fn count(hits: &mut [u64], pattern: usize) {
     }
 }
 
-fn table(
-    out: &mut impl io::Write,
-    title: &str,
-    patterns: &[&str],
-    hits: &[u64],
-) -> io::Result<()> {
+fn table(out: &mut impl io::Write, title: &str, patterns: &[&str], hits: &[u64]) -> io::Result<()> {
     let all: u64 = hits.iter().sum();
     if patterns.is_empty() {
         return Ok(());

@@ -29,8 +29,12 @@ const UNUSED: Duration = Duration::from_mins(5);
 /// How many times heavier a hit of a template counts that is tied to the beginning of the line.
 const TIED_WEIGHT: f64 = 100.0;
 
-/// `%ExY` takes years up to so many after now.
+/// `%ExY` takes years up to the end of the decade in which it is so many years after now.
 const YEARS_AHEAD: u32 = 3;
+
+/// However long ago now is said to be, `%ExY` takes the years up to this one: old logs are read with
+/// a now in the past.
+const YEAR_AT_LEAST: u32 = 2029;
 
 /// A date that has been found in a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,7 +209,7 @@ impl Detector {
         let shown = self.clock.shown(now.seconds());
         let today = shown.and_then(|shown| self.clock.date(shown));
         let year = today.and_then(|today| u32::try_from(today.year()).ok());
-        year.map_or(u32::MAX, |year| year + YEARS_AHEAD)
+        year.map_or(u32::MAX, |year| (year + YEARS_AHEAD).max(YEAR_AT_LEAST) / 10 * 10 + 9)
     }
 
     /// Matches a template against the line, or against the characters between two places of it.

@@ -12,8 +12,8 @@
 //! - `ISO8601` is a keyword, as fail2ban's manual has it; there it is that text itself.
 //! - `{DEFAULT}` behind other patterns adds the standard templates, as the manual has it; there it
 //!   adds nothing.
-//! - `%ExY` takes the years from 2000 to three years after now, not those of whole decades as they
-//!   were when the program was started.
+//! - `%ExY` takes the years of the decades from 2000 to three years after now, and not after the
+//!   start of the program.
 //! - Where fail2ban gives a line up with an error (a day without a month, an abbreviation that is
 //!   in no table), the line has a date that means nothing.
 //! - A pattern that no line could match without an error is refused when it is read.

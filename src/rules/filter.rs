@@ -62,7 +62,8 @@ fn report<'d>(
         RecipeError::Date(error) => {
             let problem = wording::bad_date_pattern(&error.to_string());
             let place = definition.dates.get(error.index()).or(definition.dates.first());
-            return place.map_or_else(|| Wrong(error.to_string()), |at| sink.report(&at.at, problem));
+            return place
+                .map_or_else(|| Wrong(error.to_string()), |at| sink.report(&at.at, problem));
         }
         RecipeError::TooMany { part } => (*part, wording::too_many("patterns", PATTERNS_MAX)),
     };

@@ -28,9 +28,7 @@ pub use definition::Sample;
 pub use diagnostic::{Diagnostic, Severity, Spot};
 pub use fail2ban::{Translated, in_files, translate};
 pub use jail::{Jail, Setting};
-pub use load::{
-    BrokenJail, Chosen, Loaded, NotChosen, Sampled, load, load_all, load_filter,
-};
+pub use load::{BrokenJail, Chosen, Loaded, NotChosen, Sampled, load, load_all, load_filter};
 pub use render::render;
 pub use span::parse_sentence;
 pub use text::{SourceText, Texts, Unreadable};

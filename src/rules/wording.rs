@@ -303,7 +303,8 @@ pub(super) fn in_effective_pattern(why: &str, excerpt: &str) -> Problem {
     if excerpt.is_empty() {
         return problem;
     }
-    problem.hint(format!("the mistake is at \"{}\", with everything put in", excerpt.escape_debug()))
+    problem
+        .hint(format!("the mistake is at \"{}\", with everything put in", excerpt.escape_debug()))
 }
 
 pub(super) fn bad_line_count(most: usize) -> Problem {

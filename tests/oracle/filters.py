@@ -1,5 +1,5 @@
 """What fail2ban itself says to its own sample logs: one JSON object for each filter in each of its
-variants, with a verdict for each line.
+variants, with a verdict for each line; and for each filter one more over the logs of all the others.
 
 Usage: filters.py PACKAGE_ROOT NOW, with TZ set. PACKAGE_ROOT is where Debian's package is unpacked,
 NOW the time in seconds that both are to take for now.
@@ -40,6 +40,14 @@ def options_in(log):
 def modes_of(name):
     with open(os.path.join(CONFIG, "filter.d", name + ".conf"), encoding="utf-8") as file:
         return re.findall(r"(?m)^mdre-(?!.*-other)([\w-]+)\s*=", file.read())
+
+
+def names():
+    """The filters that can be used by themselves."""
+    for file in sorted(os.listdir(os.path.join(CONFIG, "filter.d"))):
+        name, ending = os.path.splitext(file)
+        if ending == ".conf" and not name.endswith("common") and name != "botsearch-common":
+            yield name
 
 
 def variants(name, log):
@@ -111,24 +119,33 @@ def judge(made, line, as_journal):
     return verdict
 
 
-def run(name, options, log):
-    made, given = filter_of(reader_of(name, options))
+def run(name, options, lines):
+    made, _ = filter_of(reader_of(name, options))
     as_journal = options.get("logtype") == "journal"
     prefix = options.get("test.prefix-line", "") if as_journal else ""
-    lines = [prefix + line.rstrip("\r\n") for line in log if not line.startswith("#")]
+    lines = [prefix + line for line in lines]
     verdicts = [judge(made, line, as_journal) for line in lines]
-    return {"filter": name, "options": options, "journal": as_journal, "given": given,
-            "lines": lines, "verdicts": verdicts}
+    print(json.dumps({"filter": name, "options": options, "journal": as_journal,
+                      "lines": lines, "verdicts": verdicts}))
+
+
+def lines_of(log):
+    return [line.rstrip("\r\n") for line in log if not line.startswith("#") and line.strip()]
 
 
 def main():
+    logs = {}
     for name in sorted(os.listdir(LOGS)):
-        if not os.path.exists(os.path.join(CONFIG, "filter.d", name + ".conf")):
-            continue
-        with open(os.path.join(LOGS, name), encoding="utf-8", errors="replace") as file:
-            log = file.readlines()
-        for options in variants(name, log):
-            print(json.dumps(run(name, options, log)))
+        path = os.path.join(LOGS, name)
+        if os.path.isfile(path):
+            with open(path, encoding="utf-8", errors="replace") as file:
+                logs[name] = file.readlines()
+    everything = [line for log in logs.values() for line in lines_of(log)]
+    for name in names():
+        for log in (log for log in logs if log == name or log == name + "-journal"):
+            for options in variants(name, logs[log]):
+                run(name, options, lines_of(logs[log]))
+        run(name, {}, everything)
 
 
 main()
