@@ -6,15 +6,15 @@
 
 use super::class::Class;
 use super::engine::EPOCH_GROUP;
-use super::token::{self, Token};
+use super::token::{self, Field, Token};
 use super::wrap::{Begin, Wrapped};
 
 /// So many steps a program may have; scanning goes as deep.
 const STEPS_LIMIT: usize = 256;
 /// So many groups a program may have beside its tokens.
 pub(super) const GROUPS_LIMIT: usize = 6;
-/// So many tokens a program may have.
-pub(super) const TOKENS_LIMIT: usize = 16;
+/// So many tokens a program may have: one for each field.
+pub(super) const TOKENS_LIMIT: usize = 19;
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +27,8 @@ pub(super) enum Step {
     One(Class),
     /// Between `min` and `max` characters of the class, as many as possible first.
     Many(Class, u32, u32),
-    /// What a token takes.
-    Token(&'static Token),
+    /// What a token takes, for this field.
+    Token(&'static Token, Field),
     /// The group begins.
     Open(usize),
     /// The group ends.
@@ -139,7 +139,7 @@ fn shift(steps: &mut [Step], at: usize) {
 /// Whether there is a colon between numbers that no step goes around.
 fn needs_clock(steps: &[Step]) -> bool {
     let mut around = 0;
-    let number = |step: &Step| matches!(step, Step::Token(token) if token.is_number());
+    let number = |step: &Step| matches!(step, Step::Token(token, _) if token.is_number());
     steps.iter().enumerate().any(|(at, step)| {
         if let Step::Split(_, behind) | Step::Jump(behind) = step {
             around = around.max(*behind);
@@ -309,7 +309,8 @@ impl Compiler<'_> {
             }
         }
         self.tokens += 1;
-        self.steps.push(Step::Token(token));
+        let field = Field::of_group(token.groups).unwrap_or(Field::Ignored);
+        self.steps.push(Step::Token(token, field));
         let known = super::scan::is_known(token, self.fold);
         (known && self.tokens <= TOKENS_LIMIT && !self.names.is_empty()).then_some(())
     }
@@ -329,7 +330,7 @@ impl Compiler<'_> {
                 let (name, rest) = self.rest.split_once('>')?;
                 self.rest = rest;
                 // A group that fills a field, or that would be the first, is the regex engine's.
-                let own = token::Field::of_group(name).is_none() && !self.names.is_empty();
+                let own = Field::of_group(name).is_none() && !self.names.is_empty();
                 own.then(|| name.to_owned())?
             } else if self.take("(") && !self.rest.starts_with('?') {
                 String::new()

@@ -165,8 +165,9 @@ impl Reader<'_> {
                 abbreviations.push(end - at);
             }
         }
-        abbreviations.reverse();
-        self.capitals(at, "Z").into_iter().chain(abbreviations).collect()
+        let longest_first =
+            abbreviations.as_slice().iter().rev().map(|length| usize::from(*length));
+        self.capitals(at, "Z").into_iter().chain(longest_first).collect()
     }
 }
 
@@ -212,10 +213,8 @@ impl Lengths {
         }
     }
 
-    fn reverse(&mut self) {
-        if let Some(lengths) = self.each.get_mut(..usize::from(self.count)) {
-            lengths.reverse();
-        }
+    pub(super) fn as_slice(&self) -> &[u8] {
+        self.each.get(..usize::from(self.count)).unwrap_or_default()
     }
 }
 
@@ -226,15 +225,5 @@ impl FromIterator<usize> for Lengths {
             all.push(length);
         }
         all
-    }
-}
-
-impl IntoIterator for Lengths {
-    type Item = usize;
-    type IntoIter =
-        std::iter::Map<std::iter::Take<std::array::IntoIter<u8, LENGTHS_LIMIT>>, fn(u8) -> usize>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.each.into_iter().take(usize::from(self.count)).map(usize::from)
     }
 }

@@ -48,29 +48,45 @@ pub(super) struct Found {
 /// The fields of a date and where they stand, in the order of the pattern.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fields {
-    spans: [(Option<Field>, u32, u32); TOKENS_LIMIT],
+    places: [Place; TOKENS_LIMIT],
     count: usize,
 }
 
+/// Where a field stands; small, since they are moved about.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    start: u32,
+    length: u16,
+    field: Field,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { start: 0, length: 0, field: Field::Ignored }
+    }
+}
+
 impl Fields {
-    /// Adds a field. More than a pattern has tokens are not kept, nor those beyond 4 GiB.
+    /// Adds a field. One that is too far from the beginning of the line, or too long to be part of
+    /// a date, becomes one that cannot be read.
     pub(super) fn push(&mut self, field: Field, span: Range<usize>) {
-        let place = |at| u32::try_from(at).unwrap_or(u32::MAX);
-        if let Some(slot) = self.spans.get_mut(self.count) {
-            *slot = (Some(field), place(span.start), place(span.end));
+        if field == Field::Ignored {
+            return;
+        }
+        if let Some(place) = self.places.get_mut(self.count) {
+            let start = u32::try_from(span.start).unwrap_or(u32::MAX);
+            let length = u16::try_from(span.len()).unwrap_or(u16::MAX);
+            *place = Place { start, length, field };
             self.count += 1;
         }
     }
 
-    fn pop(&mut self) {
-        self.count = self.count.saturating_sub(1);
-    }
-
     /// The fields with what `line` has for them.
     pub(super) fn values<'l>(&self, line: &'l str) -> impl Iterator<Item = (Field, &'l str)> {
-        let spans = self.spans.iter().take(self.count);
-        spans.filter_map(|(field, start, end)| {
-            Some(((*field)?, line.get(*start as usize..*end as usize)?))
+        self.places.iter().take(self.count).map(|place| {
+            let start = place.start as usize;
+            let text = line.get(start..start + usize::from(place.length));
+            (place.field, text.unwrap_or_default())
         })
     }
 }
@@ -128,6 +144,7 @@ struct Run<'p, 't> {
 
 impl Run<'_, '_> {
     fn from(&mut self, start: usize) -> Option<Found> {
+        self.fields.count = 0;
         let end = self.steps(0, start)?;
         let span =
             |group: usize| self.groups.get(group).copied().flatten().map(|(start, end)| start..end);
@@ -149,16 +166,40 @@ impl Run<'_, '_> {
                 Step::One(class) => at = self.reader.one(at, |here| class.takes(here))?,
                 Step::Jump(target) => step = *target,
                 Step::Split(first, second) => {
+                    let kept = self.fields.count;
                     if let Some(end) = self.steps(*first, at) {
                         return Some(end);
                     }
+                    self.fields.count = kept;
                     step = *second;
                 }
                 Step::Again(group) => at = self.again(*group, at)?,
                 Step::Many(class, min, max) => {
                     return self.many(step, at, (*min, *max), |here| class.takes(here));
                 }
-                Step::Token(token) => return self.token(step, at, token),
+                Step::Token(token, field) => {
+                    let lengths = self.reader.lengths(at, token);
+                    let (last, others) = lengths.as_slice().split_last()?;
+                    // Only the last way to go on needs no way back.
+                    for length in others {
+                        let end = at + usize::from(*length);
+                        let kept = self.fields.count;
+                        self.fields.push(*field, at..end);
+                        if let Some(found) = self.steps(step, end) {
+                            return Some(found);
+                        }
+                        self.fields.count = kept;
+                    }
+                    let end = at + usize::from(*last);
+                    self.fields.push(*field, at..end);
+                    at = end;
+                }
+                // Group 1 takes part in every match, so it needs no way back either.
+                Step::Open(0) => *self.groups.first_mut()? = Some((at, at)),
+                Step::Close(0) => {
+                    let cut = self.groups.first_mut()?.as_mut()?;
+                    cut.1 = at;
+                }
                 Step::Open(group) | Step::Close(group) => {
                     return self.edge(step, at, *group, matches!(now, Step::Open(_)));
                 }
@@ -184,10 +225,12 @@ impl Run<'_, '_> {
         while let Some(next) = self.reader.one(end, &takes).filter(|_| count < max) {
             (end, count) = (next, count + 1);
         }
+        let kept = self.fields.count;
         while count >= min {
             if let Some(found) = self.steps(step, end) {
                 return Some(found);
             }
+            self.fields.count = kept;
             if count == 0 || self.budget == 0 {
                 return None;
             }
@@ -206,18 +249,6 @@ impl Run<'_, '_> {
             *self.groups.get_mut(group)? = old;
         }
         found
-    }
-
-    fn token(&mut self, step: usize, at: usize, token: &'static Token) -> Option<usize> {
-        let field = Field::of_group(token.groups).unwrap_or(Field::Ignored);
-        for length in self.reader.lengths(at, token) {
-            self.fields.push(field, at..at + length);
-            if let Some(found) = self.steps(step, at + length) {
-                return Some(found);
-            }
-            self.fields.pop();
-        }
-        None
     }
 
     fn holds(&self, assertion: &Step, at: usize) -> bool {
@@ -268,7 +299,7 @@ fn may_begin(steps: &[Step], step: usize, (c, fold): (char, bool), seen: &mut [b
         Step::Many(class, min, _) => class.takes(c) || *min == 0 && on(step + 1),
         Step::Split(first, second) => on(*first) || on(*second),
         Step::Jump(target) => on(*target),
-        Step::Token(token) => match token.takes {
+        Step::Token(token, _) => match token.takes {
             Takes::Names(_) | Takes::Zone => c.is_ascii_alphabetic(),
             Takes::Offset => c.is_ascii_alphabetic() || matches!(c, '+' | '-'),
             _ => c.is_ascii_digit() || c == ' ',
