@@ -247,7 +247,8 @@ const LINES: usize = 50_000;
 /// Writes numbered lines and rotates, never more than some lines ahead of the reader.
 fn write_and_rotate(log: &Path, way: Way, taken: &AtomicUsize) {
     let mut writer = open(log);
-    let mut before = 0;
+    // Without a position nobody knows what of the past is new.
+    let mut before = 1;
     for number in 0..LINES {
         let line = format!("{number} Failed password for root from 192.0.2.{}\n", number % 250);
         // Now and then a line comes in two parts.
@@ -263,7 +264,7 @@ fn write_and_rotate(log: &Path, way: Way, taken: &AtomicUsize) {
         while taken.load(Ordering::SeqCst) < due && Instant::now() < deadline {
             thread::sleep(Duration::from_micros(50));
         }
-        before = (number + 1).saturating_sub(3 * LINES / ROTATIONS);
+        before = (number + 1).saturating_sub(3 * LINES / ROTATIONS).max(1);
         make_room(log, 8);
         match way {
             Way::Rename => {
@@ -363,7 +364,7 @@ fn a_process_that_dies_again_and_again_loses_and_repeats_nothing() {
             let (log, taken) = (log.clone(), Arc::clone(&taken));
             move || write_and_rotate(&log, way, &taken)
         });
-        let mut deaths = 0;
+        let mut deaths = 1;
         while saved.lock().unwrap().lines.len() < LINES {
             let texts: Vec<String> = saved.lock().unwrap().positions.values().cloned().collect();
             let positions = texts.iter().map(|text| text.parse().unwrap()).collect();

@@ -27,6 +27,17 @@ pub(super) enum Suffix {
     Number(Reverse<u32>),
 }
 
+impl Suffix {
+    /// Whether both are numbers or both are dates of one form.
+    fn is_kin(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Date(one), Self::Date(other)) => one.len() == other.len(),
+            (Self::Number(_), Self::Number(_)) => true,
+            _ => false,
+        }
+    }
+}
+
 /// What rotation added to `name`, if `old` is that: a dot and a number of at most four digits, or a
 /// dot or hyphen and a date of at least eight digits (`dateext` of logrotate(8)).
 pub(super) fn suffix(name: &[u8], old: &[u8]) -> Option<Suffix> {
@@ -131,15 +142,22 @@ pub(super) fn missed(path: &Path, last: &Log, current: Option<&Log>, held: &[Ino
     };
     let (first, end) = (suffix_of(last), current.and_then(suffix_of));
     let time = last.changed();
-    let is_between = |old: &Old| {
-        let is_before = end.as_ref().is_none_or(|end| old.suffix < *end);
-        is_before && first.as_ref().map_or(old.log.changed() > time, |first| *first < old.suffix)
+    // By their names; by their times, where these are of different kinds or unknown.
+    let is_later = |old: &Old| match &first {
+        Some(first) if first.is_kin(&old.suffix) => *first < old.suffix,
+        _ => old.log.changed() > time,
+    };
+    let is_earlier = |old: &Old| match &end {
+        Some(end) if end.is_kin(&old.suffix) => old.suffix < *end,
+        _ => true,
     };
     let ends = [Some(last.inode()), current.map(Log::inode)];
     let is_other = |old: &Old| !ends.contains(&Some(old.log.inode()));
     let is_copy = |old: &Old| cursor.offset > 0 && old.log.has(cursor);
-    let mut missed: Vec<Old> =
-        past.into_iter().filter(|old| is_other(old) && is_between(old) && !is_copy(old)).collect();
+    let mut missed: Vec<Old> = past
+        .into_iter()
+        .filter(|old| is_other(old) && is_later(old) && is_earlier(old) && !is_copy(old))
+        .collect();
     missed.sort_by(|one, other| one.suffix.cmp(&other.suffix));
     missed.into_iter().map(|old| old.log).collect()
 }
