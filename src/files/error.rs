@@ -66,6 +66,12 @@ pub enum Trouble {
         /// What it is.
         kind: &'static str,
     },
+    /// There is something else in the place of a directory.
+    #[error("{} is not a directory, so there is no log file in it", path.display())]
+    NotADirectory {
+        /// Where.
+        path: PathBuf,
+    },
     /// A file or directory cannot be opened or read.
     #[error("cannot read {}; it is tried again when it changes", path.display())]
     Unreadable {

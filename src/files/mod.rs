@@ -50,3 +50,6 @@ pub use position::Position;
 pub use reader::{Line, Reader, Sink};
 pub use split::LINE_BYTES_MAX;
 pub use want::{From, Want};
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,6 @@ use glob::{MatchOptions, Pattern};
 
 use super::error::Trouble;
 use super::log::Inode;
-use super::rotation;
 
 /// At most so many names are followed at a time. Each takes two descriptors: what has the name, and
 /// what had it before.
@@ -102,8 +101,8 @@ struct Step<'a> {
     /// What is still to be found in it, last part first.
     rest: Vec<Name>,
     links: u8,
-    /// The first link on the way.
-    link: Option<PathBuf>,
+    /// The last link on the way, and how much there was to find behind it.
+    link: Option<(PathBuf, usize)>,
 }
 
 impl Search {
@@ -148,12 +147,6 @@ pub(super) fn find(searches: &[Search]) -> Found {
         while let Some(step) = steps.pop() {
             found.take(step, &mut steps);
         }
-    }
-    // What is a file's own past is read as such, with the place that was reached in it.
-    let is_past = |path: &&PathBuf| rotation::is_past_of_another(path, &found.files);
-    let past: Vec<PathBuf> = found.files.keys().filter(is_past).cloned().collect();
-    for path in past {
-        found.files.remove(&path);
     }
     found
 }
@@ -221,8 +214,11 @@ impl Found {
                 step.directory = path;
                 steps.push(step);
             }
-            Ok(kind) if !step.rest.is_empty() => {
-                self.troubles.push(Trouble::NotAFile { path, kind: kind_of(kind) });
+            // A glob may match what is no directory.
+            Ok(_) if !step.rest.is_empty() => {
+                if matches!(name, Name::Exact(_)) {
+                    self.troubles.push(Trouble::NotADirectory { path });
+                }
             }
             Ok(kind) if kind.is_file() => {
                 let (_, wanted) = self.files.entry(path).or_insert((inode, Wanted::default()));
@@ -234,7 +230,8 @@ impl Found {
 
     fn cannot(&mut self, step: &Step<'_>, path: &Path, error: io::Error) {
         match (error.kind(), &step.link) {
-            (io::ErrorKind::NotFound, Some(link)) => {
+            // Missing is a part of what the link says, not one behind it.
+            (io::ErrorKind::NotFound, Some((link, behind))) if step.rest.len() >= *behind => {
                 self.troubles.push(Trouble::Dangling { path: link.clone() });
             }
             _ => self.troubles.extend(trouble(path, error)),
@@ -245,7 +242,7 @@ impl Found {
     fn follow<'a>(&mut self, mut step: Step<'a>, link: PathBuf, steps: &mut Vec<Step<'a>>) {
         step.links += 1;
         if step.links > LINKS_MAX {
-            self.troubles.push(Trouble::Dangling { path: step.link.unwrap_or(link) });
+            self.troubles.push(Trouble::Dangling { path: link });
             return;
         }
         match fs::read_link(&link) {
@@ -260,8 +257,8 @@ impl Found {
                     _ => None,
                 });
                 let ways: Vec<Name> = ways.collect();
+                step.link = Some((link, step.rest.len()));
                 step.rest.extend(ways.into_iter().rev());
-                step.link.get_or_insert(link);
                 steps.push(step);
             }
             Err(e) => self.cannot(&step, &link, e),
@@ -295,10 +292,8 @@ fn kind_of(kind: FileType) -> &'static str {
         "a pipe"
     } else if kind.is_socket() {
         "a socket"
-    } else if kind.is_char_device() || kind.is_block_device() {
-        "a device"
     } else {
-        "a file"
+        "a device"
     }
 }
 

@@ -1,6 +1,6 @@
 //! The reader: follows names and files, hands over lines, and sleeps.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use super::error::{FilesError, Trouble};
 use super::log::{Inode, Log, TURN_BYTES};
 use super::names::{self, FILES_MAX, Found, Search, Wanted};
 use super::position::Position;
+use super::rotation;
 use super::trail::{Trail, Turned};
 use super::want::{From, Want};
 use super::watch::Watch;
@@ -243,6 +244,13 @@ impl Reader {
         if first {
             self.resume(&found, &mut troubles);
         }
+        // What is a file's own past is read as such, with the place that was reached in it.
+        let names: HashSet<PathBuf> =
+            found.files.keys().chain(self.by_path.keys()).cloned().collect();
+        found.files.retain(|path, (_, wanted)| {
+            let is_packed = !wanted.by_name && rotation::is_packed(path);
+            !is_packed && !rotation::is_past_of_another(path, &names)
+        });
         let known: Vec<usize> = self.trails.keys().copied().collect();
         for (path, there) in found.files {
             troubles.extend(self.see(path, there, first));
@@ -254,11 +262,13 @@ impl Reader {
         for number in numbers {
             self.watch_logs(number, sink);
         }
-        let now: BTreeSet<String> = troubles.iter().map(Trouble::to_string).collect();
-        let before = std::mem::replace(&mut self.told, now);
-        troubles.retain(|trouble| !before.contains(&trouble.to_string()));
+        let before = std::mem::take(&mut self.told);
         for trouble in troubles {
-            sink.trouble(trouble);
+            let text = trouble.to_string();
+            let known = before.contains(&text);
+            if self.told.insert(text) && !known {
+                sink.trouble(trouble);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! What rotation makes of a file's name, and where the rest of what was read from it is now.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -18,13 +18,24 @@ const PAST_MAX: usize = 64;
 /// Names that compressed files have, behind what rotation adds.
 const COMPRESSED: [&[u8]; 6] = [b".gz", b".xz", b".zst", b".bz2", b".lz4", b".Z"];
 
-/// What rotation added to a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What rotation added to a name. What is less is older.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Suffix {
-    /// `.1`, `.2` …: the greater, the older.
-    Number(u32),
     /// `-20261121`, `.2026-11-21` …
-    Date,
+    Date(Vec<u8>),
+    /// `.1`, `.2` …: the greater, the older.
+    Number(Reverse<u32>),
+}
+
+impl Suffix {
+    /// Whether both are numbers or both are dates of one form.
+    fn is_kin(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Date(one), Self::Date(other)) => one.len() == other.len(),
+            (Self::Number(_), Self::Number(_)) => true,
+            _ => false,
+        }
+    }
 }
 
 /// What rotation added to `name`, if `old` is that: a dot and a number of at most four digits, or a
@@ -34,22 +45,31 @@ pub(super) fn suffix(name: &[u8], old: &[u8]) -> Option<Suffix> {
     let digits = number.iter().filter(|byte| byte.is_ascii_digit()).count();
     let is_number = digits == number.len() && (1..=4).contains(&digits);
     if *separator == b'.' && is_number {
-        return std::str::from_utf8(number).ok()?.parse().ok().map(Suffix::Number);
+        return std::str::from_utf8(number)
+            .ok()?
+            .parse()
+            .ok()
+            .map(|number| Suffix::Number(Reverse(number)));
     }
     let is_date = number.iter().all(|byte| byte.is_ascii_digit() || b"-_.T".contains(byte));
-    (is_date && digits >= 8).then_some(Suffix::Date)
+    (is_date && digits >= 8).then(|| Suffix::Date(number.to_owned()))
 }
 
 /// Whether a file is by its name what rotation has made of another of `files`.
-pub(super) fn is_past_of_another<T>(path: &Path, files: &BTreeMap<PathBuf, T>) -> bool {
+pub(super) fn is_past_of_another(path: &Path, files: &HashSet<PathBuf>) -> bool {
     let name = base(path);
     let plain = COMPRESSED.iter().find_map(|ending| name.strip_suffix(*ending)).unwrap_or(name);
     let cuts = plain.iter().enumerate().filter(|(_, byte)| b".-".contains(byte));
     cuts.into_iter().any(|(at, _)| {
         let Some(other) = plain.get(..at).filter(|other| !other.is_empty()) else { return false };
         suffix(other, plain).is_some()
-            && files.contains_key(&path.with_file_name(OsStr::from_bytes(other)))
+            && files.contains(&path.with_file_name(OsStr::from_bytes(other)))
     })
+}
+
+/// Whether a file is by its name compressed.
+pub(super) fn is_packed(path: &Path) -> bool {
+    COMPRESSED.iter().any(|ending| base(path).ends_with(ending))
 }
 
 /// A file that is by its name the past of another.
@@ -71,7 +91,8 @@ fn past(path: &Path, held: &[Inode]) -> Vec<Old> {
             Some((old, entry.path()))
         })
         .collect();
-    named.sort();
+    // The youngest first.
+    named.sort_by(|one, other| other.cmp(one));
     let mut past: Vec<Old> = Vec::new();
     for (suffix, old) in named.into_iter().take(PAST_MAX) {
         // What cannot be opened, or is compressed, has no rest for us.
@@ -109,36 +130,34 @@ pub(super) fn copy_of(path: &Path, cursor: Cursor, held: &[Inode]) -> Option<Log
     found.map(|old| old.log.placed(cursor))
 }
 
-/// The files that had the name after `last` and before `current`, oldest first.
-pub(super) fn missed(path: &Path, last: &Log, current: &Log, held: &[Inode]) -> Vec<Log> {
+/// The files that had the name after `last` and before `current`, oldest first; without `current`,
+/// before now.
+pub(super) fn missed(path: &Path, last: &Log, current: Option<&Log>, held: &[Inode]) -> Vec<Log> {
     let mut held = held.to_owned();
     held.retain(|inode| *inode != last.inode());
     let past = past(path, &held);
     let cursor = last.cursor();
-    // Between the two by their numbers, where these are known, and by their times otherwise.
-    let number_of = |log: &Log| {
-        past.iter().find(|old| old.log.inode() == log.inode()).and_then(|old| old.suffix.number())
+    let suffix_of = |log: &Log| {
+        past.iter().find(|old| old.log.inode() == log.inode()).map(|old| old.suffix.clone())
     };
-    let (below, above) = (number_of(last), number_of(current).unwrap_or(0));
-    let (after, before) = (last.changed(), current.changed());
-    let is_between = |old: &Old| match (below, old.suffix.number()) {
-        (Some(below), Some(number)) => above < number && number < below,
-        (None, Some(number)) => above < number && old.log.changed() > after,
-        (_, None) => old.log.changed() > after && old.log.changed() < before,
+    let (first, end) = (suffix_of(last), current.and_then(suffix_of));
+    let time = last.changed();
+    // By their names; by their times, where these are of different kinds or unknown.
+    let is_later = |old: &Old| match &first {
+        Some(first) if first.is_kin(&old.suffix) => *first < old.suffix,
+        _ => old.log.changed() > time,
     };
-    let is_other = |old: &Old| ![last.inode(), current.inode()].contains(&old.log.inode());
+    let is_earlier = |old: &Old| match &end {
+        Some(end) if end.is_kin(&old.suffix) => old.suffix < *end,
+        _ => true,
+    };
+    let ends = [Some(last.inode()), current.map(Log::inode)];
+    let is_other = |old: &Old| !ends.contains(&Some(old.log.inode()));
     let is_copy = |old: &Old| cursor.offset > 0 && old.log.has(cursor);
-    let mut missed: Vec<Old> =
-        past.into_iter().filter(|old| is_other(old) && is_between(old) && !is_copy(old)).collect();
-    missed.sort_by_key(|old| (Reverse(old.suffix.number()), old.log.changed()));
+    let mut missed: Vec<Old> = past
+        .into_iter()
+        .filter(|old| is_other(old) && is_later(old) && is_earlier(old) && !is_copy(old))
+        .collect();
+    missed.sort_by(|one, other| one.suffix.cmp(&other.suffix));
     missed.into_iter().map(|old| old.log).collect()
-}
-
-impl Suffix {
-    fn number(self) -> Option<u32> {
-        match self {
-            Self::Number(number) => Some(number),
-            Self::Date => None,
-        }
-    }
 }

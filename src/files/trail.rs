@@ -115,6 +115,9 @@ impl Trail {
             is_lost |= log.is_none() && !finished;
             self.logs.extend(log.map(|log| log.finished(finished)));
         }
+        if let Some(last) = self.logs.back() {
+            self.logs.extend(rotation::missed(&self.path, last, None, &self.held()));
+        }
         is_lost.then(|| Trouble::PositionGone { path: self.path.clone() })
     }
 
@@ -144,7 +147,7 @@ impl Trail {
             return names::trouble(&self.path, e);
         }
         if let Some(last) = self.logs.back() {
-            let missed = rotation::missed(&self.path, last, &log, &self.held());
+            let missed = rotation::missed(&self.path, last, Some(&log), &self.held());
             self.logs.extend(missed);
         }
         self.told.clear();

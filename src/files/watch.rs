@@ -12,7 +12,7 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
 use super::error::{FilesError, Trouble};
-use super::names::Names;
+use super::names::{Name, Names};
 
 /// At most so many changes are taken before something is read; the others wait in the kernel.
 const CHANGES_MAX: usize = 4096;
@@ -68,6 +68,7 @@ impl Watch {
     ) -> bool {
         let mut watched: HashMap<i32, Names> = HashMap::new();
         let mut is_new = false;
+        let mut denied = Vec::new();
         for (path, names) in directories {
             match self.add_directory(&path, !names.is_empty()) {
                 Ok(id) => {
@@ -76,9 +77,20 @@ impl Watch {
                 }
                 // The next look sees it.
                 Err(Errno::NOENT | Errno::NOTDIR) => is_new = true,
-                Err(Errno::ACCESS) => troubles.push(Trouble::Denied { path }),
+                Err(Errno::ACCESS) => denied.push(path),
                 Err(e) => troubles.push(Trouble::Unwatched { path, source: e.into() }),
             }
+        }
+        for path in denied {
+            // The directory above tells when the rights change.
+            if let (Some(above), Some(name)) = (path.parent(), path.file_name())
+                && let Ok(id) = self.add_directory(above, true)
+            {
+                let name = Name::Exact(name.to_owned());
+                is_new |= self.directories.get(&id).is_none_or(|old| !old.contains(&name));
+                watched.entry(id).or_default().insert(name);
+            }
+            troubles.push(Trouble::Denied { path });
         }
         for stale in self.directories.keys().filter(|id| !watched.contains_key(id)) {
             self.remove(*stale);
