@@ -27,7 +27,11 @@ const JAILS: &[(&str, &str)] = &[
          [journal]\nfilter = plain\nbackend = systemd[journalflags=1]\n\
          journalmatch = _COMM=a 'X=b c' +\n   Y=\"d \\\" e\"\n\
          [none]\nfilter =\nfailregex = x <HOST>\n[given]\nfilter = plain[failregex=\"g <HOST>\",maxlines=3]\n\
-         failregex = j <HOST>\nmaxlines = 4\ndatepattern = {NONE}\nusedns = yes\n",
+         failregex = j <HOST>\nmaxlines = 4\ndatepattern = {NONE}\nusedns = yes\n\
+         [deep]\nfilter = plain\na0 = %(a1)s\na1 = %(a2)s\na2 = %(a3)s\na3 = %(a4)s\n\
+         a4 = %(a5)s\na5 = %(a6)s\na6 = %(a7)s\na7 = %(a8)s\na8 = x\nlogpath = %(a0)s\n\
+         [tags]\nfilter = tags[datepattern=brackets]\ndatepattern = jail\nusedns = no\n\
+         prefregex = ^jail <F-CONTENT>.*</F-CONTENT>$\n",
     ),
     ("jail.d/b.conf", "[plain]\nport = 2\n"),
     ("jail.d/a.conf", "[plain]\nport = %(known/port)s,3\r\n[late]\nfilter = plain\n"),
@@ -54,6 +58,12 @@ const JAILS: &[(&str, &str)] = &[
     ("filter.d/plain.local", "[Definition]\nfailregex = %(known/failregex)s\n  local <HOST>\n"),
     ("filter.d/plain.d/x.conf", "[Init]\nX = again %(known/x)s\n"),
     ("filter.d/common.conf", "[DEFAULT]\n__prefix = ^%(_daemon)s:\n_daemon = \\S+\n"),
+    (
+        "filter.d/tags.conf",
+        "[Definition]\nfailregex = <<a>> <x<a>> <HOST> <b> <br\n  > <c d> <>\na = b\nb = <xb>\nxb = [<e>]\n\
+         e = <Definition/f>\nf = <Init/g>\n[Init]\ng = <known/h> <h>\nh = end\nusedns = raw\n\
+         prefregex = ^init\n",
+    ),
     ("filter.d/late.conf", "[Definition]\nlogtype = short\nfailregex = <logtype> <HOST>\n"),
     (
         "action.d/first.conf",
@@ -73,7 +83,7 @@ fn what_is_seldom_used_means_what_it_means_to_fail2ban() {
     let directory = written(&files(JAILS));
     let compared = compare(directory.path());
     assert_eq!(compared.unreadable, [""; 0]);
-    assert!(compared.jails == 8 && compared.actions >= 10);
+    assert!(compared.jails == 10 && compared.actions >= 10);
 }
 
 /// So many configurations are made by chance.
