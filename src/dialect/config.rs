@@ -176,7 +176,7 @@ struct Interpolation<'i> {
 
 impl Interpolation<'_> {
     fn expand(&mut self, raw: &Text, depth: usize) -> Result<(), Trouble> {
-        if depth > DEPTH_MAX {
+        if depth > DEPTH_MAX && raw.as_str().contains('%') {
             let fault = Fault::new(
                 "options refer to each other in a circle, or more than ten deep",
                 "follow the %(name)s from this option on, and break the circle",

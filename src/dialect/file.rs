@@ -94,7 +94,7 @@ impl Parser<'_> {
         let value = content.trim_matches(is_space);
         if value.is_empty() {
             if let (None, Some(open)) = (comment, &mut self.option) {
-                open.value.push("\n", Some(Place { file: self.file, at }));
+                open.value.push("\n", None);
             }
             return;
         }
@@ -103,7 +103,7 @@ impl Parser<'_> {
         let indent = line.get(..blank).unwrap_or_default().chars().count();
         let place = Place { file: self.file, at: at + blank };
         if let Some(open) = self.option.as_mut().filter(|open| indent > open.indent) {
-            open.value.push("\n", Some(place));
+            open.value.push("\n", None);
             open.value.push(value, Some(place));
             return;
         }

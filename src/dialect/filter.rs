@@ -2,6 +2,7 @@
 
 use super::definition::Definition;
 use super::dict::Dict;
+use super::lint;
 use super::mistake::{Fault, Outcome, Trouble, did_you_mean, nearest_hint};
 use super::reference::Reference;
 use super::text::{Span, Text};
@@ -72,7 +73,9 @@ impl Tree {
         let opened = Filter::open(&mut session, &reference.name, given, &jail.backend);
         let read = opened.and_then(|mut filter| {
             filter.definition.read(&mut session.work, &FILTER_OPTIONS, &own, false)?;
-            filter.settings(&mut session, &own)
+            let settings = filter.settings(&mut session, &own)?;
+            lint::rules(&mut session, &settings, None);
+            Ok(settings)
         });
         let settings = match read {
             Ok(settings) => Some(settings),

@@ -9,7 +9,7 @@ use super::file::Entry;
 use super::filter::{FILTER_OPTIONS, Filter, FilterSettings, settings_of};
 use super::lint;
 use super::mistake::{Fault, Outcome, Trouble};
-use super::reference::{NotAReference, Reference, parts, split};
+use super::reference::{NotAReference, Parts, Reference, many, parts};
 use super::text::{Span, Text};
 use super::tree::{Session, Tree, with_builtins};
 use super::value::{Value, is_yes};
@@ -270,7 +270,9 @@ impl JailReader<'_, '_> {
             };
             let entry = self.entry(name);
             lint::value(self.session, (name, kind), &value, entry.as_ref());
-            seen.insert(name, as_seen(kind, &value));
+            if let Some(value) = as_seen(kind, &value) {
+                seen.insert(name, value);
+            }
             raw.insert(name, value);
         }
         Ok((raw, seen))
@@ -285,19 +287,14 @@ impl JailReader<'_, '_> {
         let entry = self.entry("action");
         let span = entry.as_ref().and_then(Entry::value_span);
         self.session.work.spend(list.len(), span.clone())?;
-        let ranges = split(list.as_str()).map_err(|wrong| misread(list, wrong));
-        let mut found = Vec::new();
-        let mut trouble = None;
-        for range in ranges.map_err(|wrong| wrong.or_at(span.as_ref()))? {
-            let text = list.part(range.clone());
-            match self.action(&text, options) {
+        let all = many(list.as_str()).map_err(|wrong| misread(list, wrong).or_at(span.as_ref()))?;
+        let (mut found, mut trouble) = (Vec::new(), None);
+        for parts in all {
+            match self.action(list, &parts, options) {
                 Ok(action) => found.push(action),
                 Err(wrong) => {
-                    let wrong = wrong.or_at(span.as_ref());
-                    // A list that is misread at one place is misread behind it too.
-                    if let Some(earlier) = trouble.replace(wrong) {
+                    if let Some(earlier) = trouble.replace(wrong.or_at(span.as_ref())) {
                         self.session.sink.error(earlier);
-                        break;
                     }
                 }
             }
@@ -305,21 +302,25 @@ impl JailReader<'_, '_> {
         trouble.map_or(Ok(found), Err)
     }
 
-    fn action(&mut self, text: &Text, options: &Dict<Text>) -> Result<ActionSettings, Trouble> {
-        let parts = parts(text.as_str()).map_err(|wrong| misread(text, wrong))?;
+    fn action(
+        &mut self,
+        list: &Text,
+        parts: &Parts,
+        options: &Dict<Text>,
+    ) -> Result<ActionSettings, Trouble> {
         let mut given = Dict::default();
-        for (name, value) in parts.values(text) {
+        for (name, value) in parts.values(list) {
             given.insert(&name, value);
         }
-        let reference = reference(text, &parts, &given);
-        let at = text.span(parts.name.clone());
+        let reference = reference(list, parts, &given);
+        let at = list.span(parts.name.clone());
         let asked = Asked { reference, given };
         asked.read(self.session, self.name, options).map_err(|wrong| wrong.or_at(at.as_ref()))
     }
 }
 
 /// A reference with its options as they are after interpolation.
-fn reference(text: &Text, parts: &super::reference::Parts, given: &Dict<Text>) -> Reference {
+fn reference(text: &Text, parts: &Parts, given: &Dict<Text>) -> Reference {
     let name = text.as_str().get(parts.name.clone()).unwrap_or_default().to_owned();
     let option = |(name, value): (&str, &Text)| (name.to_owned(), value.as_str().to_owned());
     Reference { name, options: given.iter().map(option).collect() }
@@ -334,18 +335,16 @@ fn misread(text: &Text, wrong: NotAReference) -> Trouble {
     Fault::new(wrong.why, wrong.hint).at(span)
 }
 
-/// A value as filters and actions see it: Python has made a number or a truth of it by then.
-fn as_seen(kind: Kind, value: &Text) -> Text {
+/// A value as filters and actions see it: Python has made a number or a truth of it by then. What is
+/// to be a number and is none counts as not set.
+fn as_seen(kind: Kind, value: &Text) -> Option<Text> {
     let python = match kind {
         Kind::Boolean if is_yes(value.as_str()) => "True".to_owned(),
         Kind::Boolean => "False".to_owned(),
-        Kind::Whole => match value.as_str().parse::<i64>() {
-            Ok(number) => number.to_string(),
-            Err(_) => return value.clone(),
-        },
-        Kind::Word | Kind::Time => return value.clone(),
+        Kind::Whole => value.as_str().parse::<i64>().ok()?.to_string(),
+        Kind::Word | Kind::Time => return Some(value.clone()),
     };
-    if python == value.as_str() { value.clone() } else { Text::plain(&python) }
+    Some(if python == value.as_str() { value.clone() } else { Text::plain(&python) })
 }
 
 /// The files in `logpath`, one a line. A last word behind a blank says where to begin.

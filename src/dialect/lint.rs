@@ -106,6 +106,9 @@ fn known(name: &str) -> bool {
 }
 
 fn unused(session: &mut Session<'_>, used: &BTreeSet<String>, (name, entry): (&str, &Entry)) {
+    if session.sink.is_full() {
+        return;
+    }
     let jails = JAIL_OPTIONS.iter().map(|(known, _)| *known);
     let names = jails.chain(FILTER_OPTIONS).chain(VARIABLES).chain(used.iter().map(String::as_str));
     let hint = nearest_hint(did_you_mean(name, names), "take it out, or look up how it is spelled");

@@ -7,6 +7,9 @@ use super::text::Span;
 /// So many mistakes are kept; nobody reads more, and a hostile file must not fill the memory.
 const MISTAKES_MAX: usize = 200;
 
+/// So long may a sentence about a mistake be, in bytes.
+const SENTENCE_BYTES_MAX: usize = 300;
+
 /// So much of a text is quoted in a mistake, in characters.
 const QUOTED_MAX: usize = 60;
 
@@ -52,7 +55,7 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn new(title: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { title: title.into(), hint: hint.into() }
+        Self { title: shortened(title.into()), hint: shortened(hint.into()) }
     }
 
     pub(super) fn at(self, span: Option<Span>) -> Trouble {
@@ -97,6 +100,9 @@ pub(super) struct Sink {
 
 impl Sink {
     pub(super) fn note(&mut self, severity: Severity, trouble: Trouble) {
+        if self.is_full() {
+            return;
+        }
         let span = trouble.span.unwrap_or(Span { file: 0, range: 0..0 });
         let within = |whole: &Span| {
             whole.file == span.file
@@ -110,9 +116,14 @@ impl Sink {
         let same = |known: &&mut Noted| known.span == span && known.title == title;
         if let Some(known) = self.noted.iter_mut().find(same) {
             known.severity = known.severity.min(severity);
-        } else if self.noted.len() < MISTAKES_MAX {
+        } else {
             self.noted.push(Noted { span, severity, title, hint });
         }
+    }
+
+    /// Whether nothing more is kept.
+    pub(super) fn is_full(&self) -> bool {
+        self.noted.len() >= MISTAKES_MAX
     }
 
     /// Whether errors are warnings for now: what is wrong with a jail that is switched off stops
@@ -132,7 +143,9 @@ impl Sink {
     /// Says no more about a stretch: one complaint is enough, and what comes later may only follow
     /// from it.
     pub(super) fn settle(&mut self, span: Option<Span>) {
-        self.settled.extend(span);
+        if !self.is_full() {
+            self.settled.extend(span);
+        }
     }
 
     /// All of them, with the names of their files.
@@ -149,6 +162,14 @@ impl Sink {
     }
 }
 
+fn shortened(mut sentence: String) -> String {
+    if sentence.len() > SENTENCE_BYTES_MAX {
+        sentence.truncate(sentence.floor_char_boundary(SENTENCE_BYTES_MAX));
+        sentence.push('…');
+    }
+    sentence
+}
+
 /// A piece of somebody's text as a mistake quotes it: one line, not too long.
 pub(super) fn quoted(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
@@ -161,7 +182,15 @@ pub(super) fn quoted(text: &str) -> String {
 /// The name among `known` that is most like `name`, as a question to put before a hint.
 pub(super) fn did_you_mean<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
     const ALIKE: f64 = 0.75;
+    /// Longer names, and more of them, are nobody's slip of the pen.
+    const NAME_BYTES_MAX: usize = 64;
+    const KNOWN_MAX: usize = 2000;
+    if name.len() > NAME_BYTES_MAX {
+        return None;
+    }
     known
+        .filter(|candidate| candidate.len() <= NAME_BYTES_MAX)
+        .take(KNOWN_MAX)
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))

@@ -24,6 +24,9 @@ mod value;
 mod words;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 pub use action::ActionSettings;
 pub use filter::{FilterSettings, JailOptions, JournalMatch};
 pub use jail::{JailSettings, Jails, LogPath, UnreadableJail};

@@ -44,17 +44,7 @@ impl Reference {
     /// When the name is missing, a bracket is not closed, or an option is not written as
     /// `name=value`, `name="value"` or `name='value'` with a comma behind it.
     pub fn parse(text: &str) -> Result<Self, NotAReference> {
-        let parts = parts(text)?;
-        let part = |range: Range<usize>| text.get(range).unwrap_or_default().to_owned();
-        let mut options: Vec<(String, String)> = Vec::new();
-        for (name, value) in parts.options {
-            let (name, value) = (part(name), part(value));
-            match options.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, old)) => *old = value,
-                None => options.push((name, value)),
-            }
-        }
-        Ok(Self { name: part(parts.name), options })
+        Ok(parts(text)?.reference(text))
     }
 
     /// Reads the references in a list, as `action` has it: separated by blanks or lines, neither of
@@ -64,12 +54,7 @@ impl Reference {
     ///
     /// As for one reference; the position is that in the whole list.
     pub fn parse_many(text: &str) -> Result<Vec<Self>, NotAReference> {
-        let one = |range: Range<usize>| {
-            let start = range.start;
-            Self::parse(text.get(range).unwrap_or_default())
-                .map_err(|wrong| NotAReference { at: wrong.at + start, ..wrong })
-        };
-        split(text)?.into_iter().map(one).collect()
+        Ok(many(text)?.iter().map(|parts| parts.reference(text)).collect())
     }
 
     /// The value of an option.
@@ -82,16 +67,37 @@ impl Reference {
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) name: Range<usize>,
-    pub(super) options: Vec<(Range<usize>, Range<usize>)>,
+    options: Vec<Pair>,
 }
 
+/// An option's name and its value.
+type Pair = (Range<usize>, Range<usize>);
+
 impl Parts {
+    fn reference(&self, text: &str) -> Reference {
+        let part = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default().to_owned();
+        let mut options: Vec<(String, String)> = Vec::new();
+        for (name, value) in &self.options {
+            let (name, value) = (part(name), part(value));
+            match options.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, old)) => *old = value,
+                None => options.push((name, value)),
+            }
+        }
+        Reference { name: part(&self.name), options }
+    }
+
+    /// The same in a longer text, in which they start `by` bytes later.
+    fn shifted(self, by: usize) -> Self {
+        let shift = |range: Range<usize>| range.start + by..range.end + by;
+        let both = |(name, value): Pair| (shift(name), shift(value));
+        Self { name: shift(self.name), options: self.options.into_iter().map(both).collect() }
+    }
+
     /// The options as texts that know where they were written.
     pub(super) fn values(&self, text: &Text) -> Vec<(String, Text)> {
         let name = |range: &Range<usize>| text.as_str().get(range.clone()).unwrap_or_default();
-        let value = |(key, value): &(Range<usize>, Range<usize>)| {
-            (name(key).to_owned(), text.part(value.clone()))
-        };
+        let value = |(key, value): &Pair| (name(key).to_owned(), text.part(value.clone()));
         self.options.iter().map(value).collect()
     }
 }
@@ -143,8 +149,6 @@ fn no_reference(text: &str) -> NotAReference {
     NotAReference { at, why: why.to_owned(), hint }
 }
 
-type Pair = (Range<usize>, Range<usize>);
-
 fn options(inside: &str, offset: usize) -> Result<Vec<Pair>, NotAReference> {
     let mut pairs = Vec::new();
     for found in OPTION.iter().flat_map(|option| option.captures_iter(inside)) {
@@ -175,8 +179,29 @@ fn options(inside: &str, offset: usize) -> Result<Vec<Pair>, NotAReference> {
     Ok(pairs)
 }
 
+/// Takes a list of references apart.
+pub(super) fn many(text: &str) -> Result<Vec<Parts>, NotAReference> {
+    let one = |range: Range<usize>| {
+        let start = range.start;
+        let read = parts(text.get(range.clone()).unwrap_or_default());
+        let wrong = match read {
+            Ok(parts) => return Ok(parts.shifted(start)),
+            Err(wrong) => wrong,
+        };
+        // What is wrong within brackets may end the reference early. Then it is behind that end.
+        let rest = text.get(start..).unwrap_or_default();
+        let longer = rest.get(..rest.rfind(']').map_or(0, |close| close + 1)).unwrap_or_default();
+        let wrong = match parts(longer) {
+            Err(behind) if longer.len() > range.len() => behind,
+            _ => wrong,
+        };
+        Err(NotAReference { at: wrong.at + start, ..wrong })
+    };
+    split(text)?.into_iter().map(one).collect()
+}
+
 /// Where the references of a list stand in it, without the blanks around them.
-pub(super) fn split(text: &str) -> Result<Vec<Range<usize>>, NotAReference> {
+fn split(text: &str) -> Result<Vec<Range<usize>>, NotAReference> {
     let too_many = |at| {
         let why =
             format!("the list is longer than {REFERENCES_MAX} names or {LIST_BYTES_MAX} bytes");

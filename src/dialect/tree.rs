@@ -18,7 +18,7 @@ pub const FILE_BYTES_MAX: usize = 1 << 20;
 /// So deep may files include each other.
 const INCLUDE_DEPTH_MAX: usize = 20;
 
-/// So many files may be included on the way to one configuration, counted each time.
+/// So many includes are followed on the way to one configuration, each as often as it comes.
 const INCLUDES_MAX: usize = 1000;
 
 /// The configuration directory as it is on the disk: every text under its path relative to the root,
@@ -231,6 +231,9 @@ impl Walk<'_, '_> {
             return;
         }
         for name in self.names(file, option, entry) {
+            if self.visits > INCLUDES_MAX {
+                return;
+            }
             self.include(&name, above);
         }
     }
@@ -239,8 +242,8 @@ impl Walk<'_, '_> {
     fn names(&mut self, file: &File, option: &str, entry: &Entry) -> Vec<Text> {
         let mut alone = Config::default();
         alone.merge(file);
-        let got = alone.get(&mut self.session.work, "INCLUDES", option, &Vars::default());
-        match got {
+        let work = &mut self.session.work;
+        match alone.get(work, "INCLUDES", option, &Vars::default()) {
             Ok(value) => value.map(|value| value.lines()).unwrap_or_default(),
             Err(trouble) => {
                 self.session.sink.error(trouble.or_at(entry.value_span().as_ref()));
@@ -254,6 +257,14 @@ impl Walk<'_, '_> {
         let span = name.span(0..name.len());
         if name.len() == 0 {
             return;
+        }
+        self.visits += 1;
+        if above.len() >= INCLUDE_DEPTH_MAX || self.visits > INCLUDES_MAX {
+            let fault = Fault::new(
+                "files include each other too often, or more than twenty deep",
+                "follow the includes from here on, and break the circle",
+            );
+            return self.session.sink.error(fault.at(span));
         }
         let from = above.last().map_or("", |index| tree.path(*index));
         let Some(path) = tree.included(from, name.as_str()) else {
@@ -275,19 +286,10 @@ impl Walk<'_, '_> {
         }
         // A file is not read again below itself; it counts as below itself only once it was included.
         let (_, includers) = above.split_last().unwrap_or((&0, &[]));
-        let seen = includers.to_vec();
-        if found.is_some_and(|index| seen.contains(&index)) {
+        if found.is_some_and(|index| includers.contains(&index)) {
             return;
         }
         for index in [found, beside].into_iter().flatten() {
-            self.visits += 1;
-            if above.len() >= INCLUDE_DEPTH_MAX || self.visits > INCLUDES_MAX {
-                let fault = Fault::new(
-                    "files include each other too often, or more than twenty deep",
-                    "follow the includes from here on, and break the circle",
-                );
-                return self.session.sink.error(fault.at(span));
-            }
             self.visit(index, above);
         }
     }

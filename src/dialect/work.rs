@@ -6,8 +6,10 @@ use super::text::Span;
 /// So long may a value be after interpolation, in bytes.
 const VALUE_BYTES_MAX: usize = 1 << 20;
 
-/// So much may be read and written while one question is answered, in bytes and replacements. All of
-/// Debian's jails together need a sixteenth of it.
+/// What each step costs besides the bytes that it reads and writes.
+const STEP: usize = 256;
+
+/// So much may be read and written while one question is answered, in bytes.
 const WORK_MAX: usize = 1 << 28;
 
 /// What is left of the work that may be done.
@@ -23,13 +25,13 @@ impl Work {
 
     /// Takes the work for so many bytes.
     pub(super) fn spend(&mut self, bytes: usize, span: Option<Span>) -> Result<(), Trouble> {
-        if let Some(left) = self.left.checked_sub(bytes.saturating_add(1)) {
+        if let Some(left) = self.left.checked_sub(bytes.saturating_add(STEP)) {
             self.left = left;
             return Ok(());
         }
         self.left = 0;
         let fault = Fault::new(
-            "the configuration's options refer to each other too often",
+            "the configuration is too much work to read",
             "look for options that name one another many times over",
         );
         Err(fault.at(span))

@@ -1,6 +1,6 @@
-"""What fail2ban's own readers make of a configuration directory, as JSON.
+"""What fail2ban's own readers make of configuration directories, as JSON.
 
-usage: dialect.py DIRECTORY, with fail2ban's package on PYTHONPATH
+usage: dialect.py DIRECTORY..., with fail2ban's package on PYTHONPATH
 """
 
 import glob
@@ -44,8 +44,8 @@ def rules(stream):
 
 def modes(directory, share, name):
     reader = FilterReader(name, "", {}, share_config=share, basedir=directory)
-    reader.read()
     try:
+        reader.read()
         names = reader.options("Definition")
     except Exception:
         return [None]
@@ -87,28 +87,41 @@ def action(jail, found):
 
 
 def jails(directory):
-    reader = JailsReader(force_enable=True, share_config={}, basedir=directory)
+    reader = JailsReader(share_config={}, basedir=directory)
     reader.read()
-    reader.getOptions()
     cases = []
-    for jail in reader.jails:
-        case = {"jail": jail.getName()}
-        if "config-error" in jail.options:
-            case["wrong"] = jail.options["config-error"]
-        else:
-            raw = ConfigReader.getOptions(jail, jail.getName(), JailReader._configOpts,
-                                          convert=False)
-            case["options"] = {k: str(v) for k, v in raw.items() if v is not None}
-            stream = []
-            if jail._JailReader__filter:
-                stream.extend(jail._JailReader__filter.convert())
-            FilterReader._fillStream(stream, jail.options, jail.getName())
-            case["rules"] = rules(stream)
-            case["actions"] = [action(jail, a) for a in jail._JailReader__actions]
+    for name in [name for name in reader.sections() if name != "INCLUDES"]:
+        case = {"jail": name}
+        jail = JailReader(name, force_enable=True, share_config=reader.share_config,
+                          use_config=reader._cfg)
+        try:
+            read(jail, case)
+        except Exception as wrong:
+            case = {"jail": name, "wrong": repr(wrong)}
         cases.append(case)
     return cases
 
 
+def read(jail, case):
+    if not jail.getOptions():
+        case["wrong"] = jail.options["config-error"]
+        return
+    raw = ConfigReader.getOptions(jail, jail.getName(), JailReader._configOpts, convert=False)
+    case["options"] = {k: str(v) for k, v in raw.items() if v is not None}
+    stream = []
+    if jail._JailReader__filter:
+        stream.extend(jail._JailReader__filter.convert())
+    FilterReader._fillStream(stream, jail.options, jail.getName())
+    case["rules"] = rules(stream)
+    case["actions"] = [action(jail, a) for a in jail._JailReader__actions]
+
+
+def everything(directory):
+    try:
+        return {"filters": filters(directory), "jails": jails(directory)}
+    except Exception as wrong:
+        return {"wrong": repr(wrong)}
+
+
 logging.disable(logging.CRITICAL)
-directory = sys.argv[1]
-json.dump({"filters": filters(directory), "jails": jails(directory)}, sys.stdout)
+json.dump([everything(directory) for directory in sys.argv[1:]], sys.stdout)
