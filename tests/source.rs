@@ -53,7 +53,10 @@ const PURE: &[(&str, &[&str])] = &[
             "thiserror",
         ],
     ),
-    ("filter", &["std", "core", "super", "crate", "self", "regex", "serde_json", "thiserror"]),
+    (
+        "filter",
+        &["std", "core", "super", "crate", "self", "regex", "serde", "serde_json", "thiserror"],
+    ),
     ("dates", &["std", "core", "super", "crate", "self", "jiff", "regex_syntax", "thiserror"]),
     (
         "rules",

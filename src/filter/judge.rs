@@ -4,10 +4,11 @@ use super::groups::{Groups, Names};
 use super::lines::Lines;
 use super::recipe::{Pattern, Patterns};
 use super::session::{Sessions, Steering};
-use super::verdict::{Failure, Offender, Verdict, parse_address, parse_network};
+use super::structured::{Structured, Told};
+use super::verdict::{Failure, Offender, Verdict, parse_address, parse_network, parse_peer};
 use crate::keeper::Timestamp;
 use crate::pattern::{Captures, GaveUp, Text};
-use crate::record::MESSAGE_BYTES_MAX;
+use crate::record::{Fields, MESSAGE_BYTES_MAX};
 
 /// A filter in one of its modes, compiled.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub(super) struct Parts {
     pub(super) max_lines: usize,
     pub(super) names: Names,
     pub(super) steering: Steering,
+    pub(super) structured: Structured,
 }
 
 /// The groups that tell who is to blame, by the index of their names.
@@ -68,13 +70,28 @@ pub struct Line<'l> {
     pub before: &'l str,
     /// What stands behind it; all of a journal's message.
     pub after: &'l str,
+    /// The journal's fields that the filter asks for; a log file's line has none.
+    pub fields: Option<&'l Fields>,
+}
+
+/// What is known of a line beside its text.
+#[derive(Clone, Copy)]
+struct Beside<'l> {
+    told: &'l Told<'l>,
+    now: Timestamp,
 }
 
 impl<'l> Line<'l> {
     /// A line without a date.
     #[must_use]
     pub fn plain(text: &'l str) -> Self {
-        Self { before: "", after: text }
+        Self { before: "", after: text, fields: None }
+    }
+
+    /// A journal entry's message, and its fields.
+    #[must_use]
+    pub fn entry(message: &'l str, fields: &'l Fields) -> Self {
+        Self { before: "", after: message, fields: Some(fields) }
     }
 }
 
@@ -121,6 +138,37 @@ impl Filter {
         all.filter_map(|pattern| Some((&*pattern.written, pattern.regex.needs_backtracking()?)))
     }
 
+    /// The journal fields that it asks for, each once.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.parts.structured.names()
+    }
+
+    /// Whether it recognises nothing in a log file, whose lines have no journal fields.
+    #[must_use]
+    pub fn needs_journal(&self) -> bool {
+        self.parts.structured.needs_journal()
+    }
+
+    /// Whether it looks into JSON. Then it is to be given its lines whole: without its date a line
+    /// may be JSON no longer.
+    #[must_use]
+    pub fn reads_json(&self) -> bool {
+        self.parts.structured.reads_json()
+    }
+
+    /// Whether a field tells when a failure was ([`Failure::time`]), and not the line's date.
+    #[must_use]
+    pub fn tells_time(&self) -> bool {
+        self.parts.structured.tells_time()
+    }
+
+    /// Whether it recognises nothing: there is neither a failregex nor a field that tells the
+    /// offender.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parts.failures.list.is_empty() && !self.parts.structured.tells_offender()
+    }
+
     /// Every failregex that matches `text`, by its index: for tests of filters. [`Self::judge`]
     /// takes the first.
     #[must_use]
@@ -137,22 +185,45 @@ impl Filter {
     /// What `line` tells, together with what `memory` knows of the lines before it. `now` is when
     /// it is judged, by which sessions are forgotten.
     pub fn judge(&self, memory: &mut Memory, line: Line<'_>, now: Timestamp) -> Verdict {
+        let structured = &self.parts.structured;
+        if !structured.admits(line.fields) {
+            return Verdict::Nothing;
+        }
         if line.before.len() + line.after.len() > MESSAGE_BYTES_MAX {
             return Verdict::TooLong;
         }
-        let verdict = match self.parts.text {
-            Text::Lines => self.judge_together(memory, line, now),
-            Text::Message if line.before.is_empty() => self.judge_alone(memory, line.after, now),
+        let joined = (!line.before.is_empty() && structured.reads_json())
+            .then(|| [line.before, line.after].concat());
+        let whole = joined.as_deref().unwrap_or(line.after);
+        let Some(told) = structured.read(whole, line.fields) else { return Verdict::Nothing };
+        let line = told.message.as_deref().map_or(line, Line::plain);
+        let verdict = self.judge_text(memory, line, Beside { told: &told, now });
+        let mut verdict = verdict.unwrap_or(Verdict::GaveUp);
+        if let Verdict::Failure(failure) = &mut verdict {
+            failure.time = told.time;
+        }
+        verdict
+    }
+
+    /// The text of a line.
+    fn judge_text(
+        &self,
+        memory: &mut Memory,
+        line: Line<'_>,
+        beside: Beside<'_>,
+    ) -> Result<Verdict, GaveUp> {
+        match self.parts.text {
+            Text::Lines => self.judge_together(memory, line, beside),
+            Text::Message if line.before.is_empty() => self.judge_alone(memory, line.after, beside),
             Text::Message | Text::Line => {
                 let mut buffer = std::mem::take(&mut memory.buffer);
                 buffer.clear();
                 self.lay_out(line, &mut buffer);
-                let verdict = self.judge_alone(memory, &buffer, now);
+                let verdict = self.judge_alone(memory, &buffer, beside);
                 memory.buffer = buffer;
                 verdict
             }
-        };
-        verdict.unwrap_or(Verdict::GaveUp)
+        }
     }
 
     /// Writes a line as the patterns are to see it. Where lines have ends, a new line inside of a
@@ -176,7 +247,7 @@ impl Filter {
         &self,
         memory: &mut Memory,
         text: &str,
-        now: Timestamp,
+        beside: Beside<'_>,
     ) -> Result<Verdict, GaveUp> {
         if let Some(verdict) = self.ignored_first(text)? {
             return Ok(verdict);
@@ -184,6 +255,13 @@ impl Filter {
         let Some(prefixed) = self.content(text)? else { return Ok(Verdict::Nothing) };
         let Prefixed { caught, content } = prefixed;
         let text = content.as_deref().unwrap_or(text);
+        if self.parts.failures.list.is_empty() && self.parts.structured.tells_offender() {
+            if let Some(pattern) = self.parts.ignores.first(text)? {
+                return Ok(Verdict::Ignored { pattern });
+            }
+            let groups = caught.unwrap_or_else(|| self.parts.names.nothing());
+            return Ok(self.verdict(memory, groups, None, beside));
+        }
         let mut otherwise = Verdict::Nothing;
         for (index, pattern) in self.parts.failures.candidates(text) {
             let Some(captures) = pattern.regex.captures(text)? else { continue };
@@ -191,7 +269,7 @@ impl Filter {
                 return Ok(Verdict::Ignored { pattern });
             }
             let groups = self.groups(caught.as_ref(), pattern, &captures, text);
-            match self.verdict(memory, groups, index, now) {
+            match self.verdict(memory, groups, Some(index), beside) {
                 unfinished @ Verdict::NoAddress { .. } => otherwise = unfinished,
                 verdict => return Ok(verdict),
             }
@@ -204,7 +282,7 @@ impl Filter {
         &self,
         memory: &mut Memory,
         line: Line<'_>,
-        now: Timestamp,
+        beside: Beside<'_>,
     ) -> Result<Verdict, GaveUp> {
         let mut next = String::new();
         self.lay_out(line, &mut next);
@@ -229,7 +307,7 @@ impl Filter {
                 return Ok(Verdict::Ignored { pattern });
             }
             let groups = self.groups(caught.as_ref(), pattern, &captures, &text);
-            match self.verdict(memory, groups, index, now) {
+            match self.verdict(memory, groups, Some(index), beside) {
                 unfinished @ Verdict::NoAddress { .. } => otherwise = unfinished,
                 verdict => return Ok(verdict),
             }
@@ -279,19 +357,40 @@ impl Filter {
         }
     }
 
-    /// What a match tells, with what its session knows.
+    /// Adds what the fields tell to what the patterns have caught, which counts before it.
+    fn complete(&self, groups: &mut Groups, told: &Told<'_>) {
+        let Ids { id, ip4, ip6, dns, .. } = self.ids;
+        let caught = [id, ip4, ip6, dns].into_iter().flatten().any(|name| groups.has(name));
+        if let (Some(text), false) = (&told.offender, caught) {
+            let (name, text) = match parse_peer(text) {
+                Some(address) if address.is_ipv4() => (ip4, address.to_string()),
+                Some(address) => (ip6, address.to_string()),
+                None => (id, text.to_string()),
+            };
+            if let Some(name) = name {
+                groups.set(name, text);
+            }
+        }
+        let user = self.parts.steering.user;
+        if let (Some(text), false) = (&told.user, groups.is_set(user)) {
+            groups.set(user, text.to_string());
+        }
+    }
+
+    /// What a failure tells, with what its session knows.
     fn verdict(
         &self,
         memory: &mut Memory,
         caught: Groups,
-        pattern: usize,
-        now: Timestamp,
+        pattern: Option<usize>,
+        beside: Beside<'_>,
     ) -> Verdict {
         let steering = &self.parts.steering;
-        let in_session = caught.has(steering.id);
         let mut groups = caught;
+        self.complete(&mut groups, beside.told);
+        let in_session = groups.has(steering.id);
         if in_session {
-            let merged = memory.sessions.merge(steering, groups, now);
+            let merged = memory.sessions.merge(steering, groups, beside.now);
             if merged.no_fail {
                 return Verdict::Helper { pattern };
             }
@@ -307,7 +406,7 @@ impl Filter {
         let fields = self.parts.names.named(&groups);
         let fields = fields.map(|(name, value)| (name.to_owned(), value)).collect();
         let user = groups.value(steering.user);
-        Verdict::Failure(Failure { offender, user, pattern, fields })
+        Verdict::Failure(Failure { offender, user, pattern, time: None, fields })
     }
 
     /// Who is to blame.

@@ -2,19 +2,26 @@
 //!
 //! In reading order: a [`Recipe`] holds a filter's patterns as text; [`Filter`] is what is compiled
 //! of them, and judges lines; `groups` holds what the patterns catch, `session` ties lines together
-//! by an id, `lines` by standing close; [`Verdict`] is what comes out.
+//! by an id, `lines` by standing close; [`Verdict`] is what comes out. Of logs that have fields,
+//! `structured` knows what holds and what is told: `condition` compares values, `json` finds them.
 
+mod condition;
 mod groups;
+mod json;
 mod judge;
 mod lines;
 mod recipe;
 mod session;
+mod structured;
 mod verdict;
 
 #[cfg(test)]
 mod tests;
 
+pub use condition::{Condition, Operand, OperandFault};
+pub use json::KeyFault;
 pub use judge::{Filter, Line, Memory};
 pub use lines::LINES_MAX;
 pub use recipe::{PATTERNS_MAX, Part, Recipe, RecipeError};
-pub use verdict::{Failure, Offender, Verdict};
+pub use structured::Extract;
+pub use verdict::{Failure, Offender, Stated, Verdict};

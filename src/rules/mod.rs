@@ -15,6 +15,7 @@ mod load;
 mod ports;
 mod render;
 mod span;
+mod structured;
 mod text;
 mod tree;
 mod value;
