@@ -1,11 +1,12 @@
 //! A filter, ready for lines.
 
+use super::blame::Ids;
 use super::groups::{Groups, Names};
 use super::lines::Lines;
 use super::recipe::{Pattern, Patterns};
 use super::session::{Sessions, Steering};
 use super::structured::{Structured, Told};
-use super::verdict::{Failure, Offender, Verdict, parse_address, parse_network, parse_peer};
+use super::verdict::{Failure, Verdict};
 use crate::keeper::Timestamp;
 use crate::pattern::{Captures, GaveUp, Text};
 use crate::record::{Fields, MESSAGE_BYTES_MAX};
@@ -33,17 +34,6 @@ pub(super) struct Parts {
     pub(super) names: Names,
     pub(super) steering: Steering,
     pub(super) structured: Structured,
-}
-
-/// The groups that tell who is to blame, by the index of their names.
-#[derive(Debug)]
-struct Ids {
-    content: Option<usize>,
-    id: Option<usize>,
-    ip4: Option<usize>,
-    ip6: Option<usize>,
-    dns: Option<usize>,
-    cidr: Option<usize>,
 }
 
 /// What a filter remembers between the lines of one source.
@@ -97,15 +87,7 @@ impl<'l> Line<'l> {
 
 impl Filter {
     pub(super) fn new(parts: Parts) -> Self {
-        let find = |name| parts.names.find(name);
-        let ids = Ids {
-            content: find("content"),
-            id: find("fid"),
-            ip4: find("ip4"),
-            ip6: find("ip6"),
-            dns: find("dns"),
-            cidr: find("cidr"),
-        };
+        let ids = Ids::of(&parts.names);
         Self { parts, ids }
     }
 
@@ -357,26 +339,6 @@ impl Filter {
         }
     }
 
-    /// Adds what the fields tell to what the patterns have caught, which counts before it.
-    fn complete(&self, groups: &mut Groups, told: &Told<'_>) {
-        let Ids { id, ip4, ip6, dns, .. } = self.ids;
-        let caught = [id, ip4, ip6, dns].into_iter().flatten().any(|name| groups.has(name));
-        if let (Some(text), false) = (&told.offender, caught) {
-            let (name, text) = match parse_peer(text) {
-                Some(address) if address.is_ipv4() => (ip4, address.to_string()),
-                Some(address) => (ip6, address.to_string()),
-                None => (id, text.to_string()),
-            };
-            if let Some(name) = name {
-                groups.set(name, text);
-            }
-        }
-        let user = self.parts.steering.user;
-        if let (Some(text), false) = (&told.user, groups.is_set(user)) {
-            groups.set(user, text.to_string());
-        }
-    }
-
     /// What a failure tells, with what its session knows.
     fn verdict(
         &self,
@@ -387,7 +349,7 @@ impl Filter {
     ) -> Verdict {
         let steering = &self.parts.steering;
         let mut groups = caught;
-        self.complete(&mut groups, beside.told);
+        self.ids.complete(&mut groups, beside.told, steering.user);
         let in_session = groups.has(steering.id);
         if in_session {
             let merged = memory.sessions.merge(steering, groups, beside.now);
@@ -396,7 +358,7 @@ impl Filter {
             }
             groups = merged.groups;
         }
-        let Some(offender) = self.offender(&groups) else {
+        let Some(offender) = self.ids.offender(&groups) else {
             if in_session {
                 memory.sessions.set_pending(&groups, steering);
                 return Verdict::Helper { pattern };
@@ -407,36 +369,6 @@ impl Filter {
         let fields = fields.map(|(name, value)| (name.to_owned(), value)).collect();
         let user = groups.value(steering.user);
         Verdict::Failure(Failure { offender, user, pattern, time: None, fields })
-    }
-
-    /// Who is to blame.
-    fn offender(&self, groups: &Groups) -> Option<Offender> {
-        let value = |name: Option<usize>| name.and_then(|name| groups.value(name));
-        let id = value(self.ids.id);
-        let Some(address) = value(self.ids.ip4).or_else(|| value(self.ids.ip6)) else {
-            let name = value(self.ids.dns);
-            let other = |id: String| match parse_address(&id) {
-                Some(address) => Offender::Address(address),
-                None => Offender::Other(id),
-            };
-            return match (id, name) {
-                (Some(id), Some(name)) if id != name => Some(other(id)),
-                (_, Some(name)) => Some(match parse_address(&name) {
-                    Some(address) => Offender::Address(address),
-                    None => Offender::Name(name),
-                }),
-                (id, None) => id.map(other),
-            };
-        };
-        if let Some(id) = id.filter(|id| *id != address) {
-            return Some(Offender::Other(id));
-        }
-        let length = value(self.ids.cidr).filter(|cidr| !cidr.is_empty());
-        let found = match length {
-            Some(length) => length.parse().ok().and_then(|length| parse_network(&address, length)),
-            None => parse_address(&address).map(Offender::Address),
-        };
-        Some(found.unwrap_or(Offender::Other(address)))
     }
 }
 

@@ -1,10 +1,12 @@
 //! Filters: from a line to an attempt. Pure.
 //!
 //! In reading order: a [`Recipe`] holds a filter's patterns as text; [`Filter`] is what is compiled
-//! of them, and judges lines; `groups` holds what the patterns catch, `session` ties lines together
-//! by an id, `lines` by standing close; [`Verdict`] is what comes out. Of logs that have fields,
-//! `structured` knows what holds and what is told: `condition` compares values, `json` finds them.
+//! of them, and judges lines; `groups` holds what the patterns catch, `blame` knows whom that means,
+//! `session` ties lines together by an id, `lines` by standing close; [`Verdict`] is what comes out.
+//! Of logs that have fields, `structured` knows what must hold and what is told: `condition` compares
+//! values, `json` finds them.
 
+mod blame;
 mod condition;
 mod groups;
 mod json;

@@ -18,10 +18,10 @@ pub(super) fn compile(
     inline: (&[Text], &[Text]),
 ) -> Result<Filter, Wrong> {
     let nothing = Mode::default();
-    let more = definition.modes.get(mode).unwrap_or(&nothing);
-    let failures = [&definition.failures, &more.failures[..], inline.0].concat();
-    let ignores = [&definition.ignores, &more.ignores[..], inline.1].concat();
-    let structured = definition.structured.overlaid(&more.structured);
+    let added = definition.modes.get(mode).unwrap_or(&nothing);
+    let failures = [&definition.failures, &added.failures[..], inline.0].concat();
+    let ignores = [&definition.ignores, &added.ignores[..], inline.1].concat();
+    let structured = definition.structured.overlaid(&added.structured);
     let written = |texts: &[Text]| texts.iter().map(|text| text.text.clone()).collect();
     let recipe = Recipe {
         name: definition.name.clone(),
