@@ -378,7 +378,7 @@ pub(super) fn remembers() -> Problem {
 }
 
 pub(super) fn negated_among_others() -> Problem {
-    error("a list is fulfilled by one of its values, and nearly everything is not this one", "here")
+    error("in a list, what excludes one value admits all others", "here")
         .hint("to exclude several, write one regex: \"!~^(?:info|debug)$\"")
 }
 
