@@ -170,3 +170,69 @@ fn no_directories_are_no_mistake() {
     let loaded = rules::load(&texts);
     assert!(loaded.jails.is_empty() && loaded.diagnostics.is_empty());
 }
+
+#[test]
+fn the_filters_in_the_manual_do_what_their_samples_say() {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("man/jailkeeper.toml.5");
+    let manual = fs::read_to_string(manual).expect("the manual is readable");
+    let blocks = manual.split(".Bd -literal -offset indent\n").skip(1);
+    let blocks = blocks.filter_map(|block| block.split(".Ed\n").next());
+    let filters: Vec<&str> = blocks.filter(|block| block.contains("[[sample]]")).collect();
+    assert_eq!(filters.len(), 2);
+    for filter in filters {
+        let etc = nothing();
+        fs::create_dir(etc.path().join("filters.d")).unwrap();
+        // What roff writes for a backslash and for a quote (groff_char(7)).
+        let filter = filter.replace(r"\e", r"\").replace(r"\(aq", "'");
+        fs::write(etc.path().join("filters.d/example.toml"), &filter).unwrap();
+        let none = nothing();
+        let texts = Directories::with(Some(none.path().to_owned()), Some(etc.path().to_owned()));
+        let report = check(&confdir::read(&texts));
+        assert_eq!(report.exit_code(), 0, "{filter}\n{}", report.render(false));
+        assert!(report.samples > 0, "{filter}");
+    }
+}
+
+#[test]
+fn samples_with_fields_are_checked() {
+    let etc = nothing();
+    fs::create_dir(etc.path().join("filters.d")).unwrap();
+    let filter = r#"
+journalmatch = "_SYSTEMD_UNIT=api.service"
+match = { PRIORITY = "<=4", "/status" = [401, 403] }
+extract = { offender = "/peer", user = "/user" }
+
+[[sample]]
+message = '{"status":403,"peer":"[2001:db8::1]:4711","user":"joe"}'
+fields = { PRIORITY = "4" }
+offender = "2001:db8::1"
+user = "joe"
+
+[[sample]]
+message = '{"status":200,"peer":"192.0.2.1:4711"}'
+fields = { PRIORITY = "4" }
+offender = "none"
+
+[[sample]]
+message = '{"status":403,"peer":"192.0.2.1"}'
+fields = { PRIORITY = "5" }
+offender = "192.0.2.1"
+
+[[sample]]
+message = '{"status":403}'
+fields = { PRIORITY = "3" }
+offender = "192.0.2.1"
+
+[[sample]]
+message = '{"status":403,"peer":"api.example.com"}'
+fields = { PRIORITY = "3" }
+offender = "192.0.2.1"
+"#;
+    fs::write(etc.path().join("filters.d/api.toml"), filter).unwrap();
+    let none = nothing();
+    let texts = Directories::with(Some(none.path().to_owned()), Some(etc.path().to_owned()));
+    let report = check(&confdir::read(&texts));
+    assert_eq!((report.samples, report.exit_code()), (5, 1), "{}", report.render(false));
+    let found: Vec<&str> = report.failures.iter().map(|failure| failure.found.as_str()).collect();
+    assert_eq!(found, ["no failure", "no address", "no address: api.example.com"]);
+}

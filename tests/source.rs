@@ -55,7 +55,18 @@ const PURE: &[(&str, &[&str])] = &[
     ),
     (
         "filter",
-        &["std", "core", "super", "crate", "self", "jiff", "regex", "serde_json", "thiserror"],
+        &[
+            "std",
+            "core",
+            "super",
+            "crate",
+            "self",
+            "jiff",
+            "regex",
+            "serde",
+            "serde_json",
+            "thiserror",
+        ],
     ),
     ("dates", &["std", "core", "super", "crate", "self", "jiff", "regex_syntax", "thiserror"]),
     (

@@ -66,7 +66,7 @@ pub fn check(texts: &Texts) -> Report {
 }
 
 fn run(filter: &Filter, sample: &Sample) -> Option<SampleFailure> {
-    let line = Line::plain(&sample.message);
+    let line = Line::entry(&sample.message, &sample.fields);
     let verdict = filter.judge(&mut Memory::default(), line, Timestamp::default());
     let (address, user) = match &verdict {
         Verdict::Failure(Failure { offender: Offender::Address(address), user, .. }) => {
@@ -84,11 +84,9 @@ fn run(filter: &Filter, sample: &Sample) -> Option<SampleFailure> {
             Offender::Address(_) => attempt(address, user),
             other => format!("no address: {other}"),
         },
-        Verdict::Helper { pattern } => {
-            format!("no failure by itself, by failregex {}", pattern + 1)
-        }
+        Verdict::Helper { pattern } => format!("no failure by itself{}", by(*pattern)),
         Verdict::Ignored { pattern } => format!("ignored by ignoreregex {}", pattern + 1),
-        Verdict::NoAddress { pattern } => format!("no address in failregex {}", pattern + 1),
+        Verdict::NoAddress { pattern } => format!("no address{}", by(*pattern)),
         Verdict::TooLong => "the message is too long".to_owned(),
         Verdict::GaveUp => "a pattern needs too many steps".to_owned(),
         Verdict::Nothing => attempt(None, None),
@@ -102,6 +100,10 @@ fn run(filter: &Filter, sample: &Sample) -> Option<SampleFailure> {
         expected,
         found,
     })
+}
+
+fn by(pattern: Option<usize>) -> String {
+    pattern.map(|pattern| format!(", by failregex {}", pattern + 1)).unwrap_or_default()
 }
 
 fn attempt(address: Option<IpAddr>, user: Option<&str>) -> String {

@@ -62,9 +62,8 @@ impl CliError {
                 "the configuration has errors, and the old rules stay in force\n{}",
                 words::clean_lines(diagnostics)
             ),
-            Self::Usage(reason) => words::clean_lines(reason),
             Self::Mistakes(diagnostics) => format!("the filter has mistakes\n{diagnostics}"),
-            Self::Failed(reason) => words::clean_lines(reason),
+            Self::Usage(reason) | Self::Failed(reason) => words::clean_lines(reason),
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return None,
             Self::Output(error) => format!("cannot write the output: {error}"),
         })

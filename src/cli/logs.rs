@@ -46,6 +46,7 @@ pub struct LogArgs {
 }
 
 /// One thing that was read.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Entry<'e> {
     /// A line of a log.
     Line(&'e str),

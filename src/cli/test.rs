@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::filter::{Dating, Failure, Filter, Line, Memory, Verdict};
+use crate::filter::{Examined, Examiner, Failure, Filter, Line, Verdict};
 use crate::keeper::Timestamp;
 
 use super::error::CliError;
@@ -95,7 +96,7 @@ pub(super) fn run(args: &TestArgs, json: bool) -> Result<u8, CliError> {
     let Target { title, filter, matches } =
         target::find(&args.filter, args.vendor.as_ref(), as_journal)?;
     let source = if args.logs.is_empty() && (asks_for_journal || matches.is_some()) {
-        let fields = filter.line_fields().map(str::to_owned).collect();
+        let fields = filter.fields().map(str::to_owned).collect();
         args.reading.journal(matches, fields, Timestamp::default())?
     } else if args.logs.is_empty() {
         return Err(CliError::Usage("name a log, - for the standard input, or --journal".into()));
@@ -104,7 +105,7 @@ pub(super) fn run(args: &TestArgs, json: bool) -> Result<u8, CliError> {
     } else {
         Source::Logs(&args.logs)
     };
-    let mut tester = Tester::new(&filter, args);
+    let mut tester = Tester::new(Arc::clone(&filter), args);
     let mut tally = Tally::new(title, &filter, args);
     let mut out = io::BufWriter::new(anstream::stdout().lock());
     let mut written = Ok(());
@@ -116,28 +117,24 @@ pub(super) fn run(args: &TestArgs, json: bool) -> Result<u8, CliError> {
     })?;
     written?;
     if !json {
-        tally.finish(tester.dating.templates(), &mut out)?;
+        tally.finish(tester.examiner.templates(), &mut out)?;
     }
     out.flush()?;
     Ok(exit::DONE)
 }
 
 /// Judges lines one after the other.
-struct Tester<'f> {
-    filter: &'f Filter,
-    memory: Memory,
-    dating: Dating,
+struct Tester {
+    examiner: Examiner,
     number: u64,
     now: Timestamp,
     as_journal: bool,
 }
 
-impl<'f> Tester<'f> {
-    fn new(filter: &'f Filter, args: &TestArgs) -> Self {
+impl Tester {
+    fn new(filter: Arc<Filter>, args: &TestArgs) -> Self {
         Self {
-            filter,
-            memory: Memory::default(),
-            dating: filter.dating(args.reading.zone()),
+            examiner: Examiner::new(filter, args.reading.zone()),
             number: 0,
             now: args.reading.now(),
             as_journal: args.as_journal,
@@ -165,33 +162,24 @@ impl<'f> Tester<'f> {
                 judged.text = text;
             }
             Entry::Line(text) if self.as_journal => {
-                judged.text = text;
-                judged.time = Some(self.now);
-                self.judge_line(&mut judged, Some(Line::plain(text)));
+                let verdict = self.examiner.message(text, self.now);
+                let (line, time) = (Some(Line::plain(text)), Some(self.now));
+                judged = Judged { text, line, time, has_date: true, verdict, ..judged };
             }
             Entry::Line(text) => {
-                let dated = self.dating.date(text, self.now);
-                judged.text = text;
-                judged.time = dated.time;
-                judged.has_date = !dated.date.is_empty();
-                let line = self.filter.in_file(dated.line);
-                self.judge_line(&mut judged, line);
+                let Examined { line, verdict, time, has_date } = self.examiner.line(text, self.now);
+                judged = Judged { text, line, time, has_date, verdict, ..judged };
             }
             Entry::Record(record) => {
-                let text = self.filter.in_journal(record.message, record.fields);
-                let mut judged = Judged { text: &text, time: Some(record.time), ..judged };
-                self.judge_line(&mut judged, Some(Line::plain(&text)));
+                let verdict = self.examiner.entry(&record);
+                let text = self.examiner.filter().in_journal(record.message, record.fields);
+                let line = Some(Line::entry(&text, record.fields));
+                let time = Some(record.time);
+                let judged = Judged { text: &text, line, time, has_date: true, verdict, ..judged };
                 return take(&judged);
             }
         }
         take(&judged)
-    }
-
-    fn judge_line<'l>(&mut self, judged: &mut Judged<'l>, line: Option<Line<'l>>) {
-        judged.line = line;
-        if let Some(line) = line {
-            judged.verdict = self.filter.judge(&mut self.memory, line, self.now);
-        }
     }
 }
 
@@ -208,16 +196,16 @@ fn write_row(out: &mut impl io::Write, judged: &Judged<'_>) -> io::Result<()> {
         fields: BTreeMap::new(),
     };
     match &judged.verdict {
-        Verdict::Failure(Failure { offender, user, pattern, fields }) => {
+        Verdict::Failure(Failure { offender, user, pattern, fields, .. }) => {
             row.verdict = "failure";
             row.id = Some(offender.to_string());
             row.user = user.as_deref();
-            row.regex = Some(*pattern);
+            row.regex = *pattern;
             row.fields = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
         }
         Verdict::Helper { pattern } => {
             row.verdict = "helper";
-            row.regex = Some(*pattern);
+            row.regex = *pattern;
         }
         Verdict::Ignored { .. } => row.verdict = "ignored",
         Verdict::NoAddress { .. } | Verdict::TooLong | Verdict::GaveUp | Verdict::Nothing => {}

@@ -81,13 +81,11 @@ impl<'f> Tally<'f> {
             }
             Verdict::Ignored { pattern } => {
                 self.ignored += 1;
-                count(&mut self.ignore_hits, *pattern);
+                count(&mut self.ignore_hits, Some(*pattern));
             }
-            Verdict::NoAddress { .. } => {
-                *self.odd.entry("matched without an address").or_default() += 1
-            }
-            Verdict::TooLong => *self.odd.entry("too long to be judged").or_default() += 1,
-            Verdict::GaveUp => *self.odd.entry("took too many steps").or_default() += 1,
+            Verdict::NoAddress { .. } => self.odd("matched without an address"),
+            Verdict::TooLong => self.odd("too long to be judged"),
+            Verdict::GaveUp => self.odd("took too many steps"),
             Verdict::Nothing => self.miss(judged, &text, out)?,
         }
         if self.args.explain {
@@ -134,18 +132,16 @@ impl<'f> Tally<'f> {
     fn verdict(&self, judged: &Judged<'_>, line: Line<'_>) -> String {
         match &judged.verdict {
             Verdict::Failure(failure) => {
-                let own =
-                    format!("failregex {} tells of {}", failure.pattern + 1, failure.offender);
-                return own;
+                return format!("{} tells of {}", by(failure.pattern), failure.offender);
             }
             Verdict::Helper { pattern } => {
-                return format!("failregex {} matches, and is no failure by itself", pattern + 1);
+                return format!("{} matches, and is no failure by itself", by(*pattern));
             }
             Verdict::Ignored { pattern } => {
                 return format!("ignoreregex {} matches", pattern + 1);
             }
             Verdict::NoAddress { pattern } => {
-                return format!("failregex {} matches, and there is no address", pattern + 1);
+                return format!("{} matches, and there is no address", by(*pattern));
             }
             Verdict::GaveUp => return "a pattern takes too many steps for it".to_owned(),
             Verdict::TooLong | Verdict::Nothing => {}
@@ -230,8 +226,12 @@ impl<'f> Tally<'f> {
     }
 }
 
-fn count(hits: &mut [u64], pattern: usize) {
-    if let Some(hits) = hits.get_mut(pattern) {
+fn by(pattern: Option<usize>) -> String {
+    pattern.map_or("[match]".to_owned(), |pattern| format!("failregex {}", pattern + 1))
+}
+
+fn count(hits: &mut [u64], pattern: Option<usize>) {
+    if let Some(hits) = pattern.and_then(|pattern| hits.get_mut(pattern)) {
         *hits += 1;
     }
 }

@@ -20,6 +20,8 @@ pub struct Dating {
 /// A line, and when it was written.
 #[derive(Clone, Copy, Debug)]
 pub struct Dated<'l> {
+    /// The whole line.
+    pub text: &'l str,
     /// The line without its date.
     pub line: Line<'l>,
     /// The date as it is written in the line; empty when there is none.
@@ -43,25 +45,24 @@ impl Dating {
     /// that is young; with a pattern that matches nothing (`{NONE}`), otherwise as old as now.
     pub fn date<'l>(&mut self, text: &'l str, now: Timestamp) -> Dated<'l> {
         let last = self.last.filter(|last| *last > now.minus(LAST_COUNTS));
-        let whole = Dated { line: Line::plain(text), date: "", time: last };
+        let whole = Dated { text, line: Line::plain(text), date: "", time: last };
         let Some(found) = self.detector.find(text, now) else { return whole };
         let part = |range| text.get(range).unwrap_or_default();
         let date = part(found.span.clone());
-        let line =
-            Line { before: part(0..found.span.start), after: part(found.span.end..text.len()) };
+        let (before, after) = (part(0..found.span.start), part(found.span.end..text.len()));
+        let line = Line { before, after, fields: None };
         match found.time {
             Some(time) => {
                 self.last = Some(time);
-                Dated { line, date, time: Some(time) }
+                Dated { text, line, date, time: Some(time) }
             }
-            None if date.is_empty() => Dated { line, date, time: Some(last.unwrap_or(now)) },
+            None if date.is_empty() => Dated { text, line, date, time: Some(last.unwrap_or(now)) },
             None if last.is_some() => whole,
-            None => Dated { line, date, time: None },
+            None => Dated { text, line, date, time: None },
         }
     }
 
-    /// The forms of dates, and how many lines had each.
-    pub fn templates(&self) -> impl Iterator<Item = (&str, u64)> {
+    pub(super) fn templates(&self) -> impl Iterator<Item = (&str, u64)> {
         self.detector.templates()
     }
 }

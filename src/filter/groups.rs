@@ -208,6 +208,13 @@ impl Groups {
         set
     }
 
+    /// Gives a group a value.
+    pub(super) fn set(&mut self, name: usize, text: String) {
+        if let Some(slot) = self.slots.get_mut(name) {
+            *slot = Slot::Text(text);
+        }
+    }
+
     /// Copies the value of one group to another.
     pub(super) fn copy(&mut self, from: usize, to: usize) {
         let value = self.slots.get(from).cloned();

@@ -1,5 +1,6 @@
 //! What syslog writes before a message in a file: the host, the program, its process.
 
+use super::dating::Dated;
 use super::judge::{Filter, Line};
 use crate::pattern::Language;
 
@@ -7,7 +8,11 @@ impl Filter {
     /// What the filter looks at in a line of a log file; nothing when the line is not for it. A
     /// filter for the journal thereby serves files that syslog writes, too.
     #[must_use]
-    pub fn in_file<'l>(&self, line: Line<'l>) -> Option<Line<'l>> {
+    pub fn in_file<'l>(&self, dated: &Dated<'l>) -> Option<Line<'l>> {
+        let line = dated.line;
+        if self.reads_json() {
+            return Some(Line::plain(dated.text));
+        }
         if self.parts.language == Language::Fail2ban {
             return Some(line);
         }

@@ -1,6 +1,7 @@
 //! A journal entry as a line of text, as fail2ban's filters expect it.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use super::judge::Filter;
 use crate::pattern::Language;
@@ -18,7 +19,7 @@ const FIELDS: [&str; 6] = [
 
 impl Filter {
     /// The journal fields without which [`Filter::in_journal`] cannot do.
-    pub fn line_fields(&self) -> impl Iterator<Item = &'static str> {
+    pub(super) fn line_fields(&self) -> impl Iterator<Item = &'static str> + use<> {
         let none = self.parts.language == Language::Native;
         FIELDS.into_iter().filter(move |_| !none)
     }
@@ -45,7 +46,7 @@ impl Filter {
                 && let Ok(micros) = micros.parse::<u64>()
             {
                 let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
-                line.push_str(&format!(": [{seconds:>5}.{micros:06}] {message}"));
+                let _ = write!(line, ": [{seconds:>5}.{micros:06}] {message}");
                 return line.into();
             }
             line.push_str(": ");

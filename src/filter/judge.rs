@@ -1,13 +1,15 @@
 //! A filter, ready for lines.
 
+use super::blame::Ids;
 use super::groups::{Groups, Names};
 use super::lines::Lines;
 use super::recipe::{Pattern, Patterns};
 use super::session::{Sessions, Steering};
-use super::verdict::{Failure, Offender, Verdict, parse_address, parse_network};
+use super::structured::{Structured, Told};
+use super::verdict::{Failure, Verdict};
 use crate::keeper::Timestamp;
 use crate::pattern::{Captures, GaveUp, Language, Text};
-use crate::record::MESSAGE_BYTES_MAX;
+use crate::record::{Fields, MESSAGE_BYTES_MAX};
 
 /// A filter in one of its modes, compiled.
 #[derive(Debug)]
@@ -34,17 +36,7 @@ pub(super) struct Parts {
     pub(super) max_lines: usize,
     pub(super) names: Names,
     pub(super) steering: Steering,
-}
-
-/// The groups that tell who is to blame, by the index of their names.
-#[derive(Debug)]
-struct Ids {
-    content: Option<usize>,
-    id: Option<usize>,
-    ip4: Option<usize>,
-    ip6: Option<usize>,
-    dns: Option<usize>,
-    cidr: Option<usize>,
+    pub(super) structured: Structured,
 }
 
 /// What a filter remembers between the lines of one source.
@@ -71,27 +63,34 @@ pub struct Line<'l> {
     pub before: &'l str,
     /// What stands behind it; all of a journal's message.
     pub after: &'l str,
+    /// The journal's fields that the filter asks for; a log file's line has none.
+    pub fields: Option<&'l Fields>,
+}
+
+/// What is known of a line beside its text.
+#[derive(Clone, Copy)]
+struct Beside<'l> {
+    told: &'l Told<'l>,
+    now: Timestamp,
 }
 
 impl<'l> Line<'l> {
     /// A line without a date.
     #[must_use]
     pub fn plain(text: &'l str) -> Self {
-        Self { before: "", after: text }
+        Self { before: "", after: text, fields: None }
+    }
+
+    /// A journal entry's message, and its fields.
+    #[must_use]
+    pub fn entry(message: &'l str, fields: &'l Fields) -> Self {
+        Self { before: "", after: message, fields: Some(fields) }
     }
 }
 
 impl Filter {
     pub(super) fn new(parts: Parts) -> Self {
-        let find = |name| parts.names.find(name);
-        let ids = Ids {
-            content: find("content"),
-            id: find("fid"),
-            ip4: find("ip4"),
-            ip6: find("ip6"),
-            dns: find("dns"),
-            cidr: find("cidr"),
-        };
+        let ids = Ids::of(&parts.names);
         Self { parts, ids }
     }
 
@@ -124,6 +123,37 @@ impl Filter {
         all.filter_map(|pattern| Some((&*pattern.written, pattern.regex.needs_backtracking()?)))
     }
 
+    /// The journal fields that it asks for.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.parts.structured.names().chain(self.line_fields().map(|name| -> &str { name }))
+    }
+
+    /// Whether it recognises nothing in a log file, whose lines have no journal fields.
+    #[must_use]
+    pub fn needs_journal(&self) -> bool {
+        self.parts.structured.needs_journal()
+    }
+
+    /// Whether it looks into JSON. Then it is to be given its lines whole: without its date a line
+    /// may be JSON no longer.
+    #[must_use]
+    pub fn reads_json(&self) -> bool {
+        self.parts.structured.reads_json()
+    }
+
+    /// Whether a field tells when a failure was ([`Failure::time`]), and not the line's date.
+    #[must_use]
+    pub fn tells_time(&self) -> bool {
+        self.parts.structured.tells_time()
+    }
+
+    /// Whether it recognises nothing: there is neither a failregex nor a field that tells the
+    /// offender.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parts.failures.list.is_empty() && !self.parts.structured.tells_offender()
+    }
+
     /// Every failregex that matches `text`, by its index: for tests of filters. [`Self::judge`]
     /// takes the first.
     #[must_use]
@@ -140,22 +170,45 @@ impl Filter {
     /// What `line` tells, together with what `memory` knows of the lines before it. `now` is when
     /// it is judged, by which sessions are forgotten.
     pub fn judge(&self, memory: &mut Memory, line: Line<'_>, now: Timestamp) -> Verdict {
+        let structured = &self.parts.structured;
+        if !structured.admits(line.fields) {
+            return Verdict::Nothing;
+        }
         if line.before.len() + line.after.len() > MESSAGE_BYTES_MAX {
             return Verdict::TooLong;
         }
-        let verdict = match self.parts.text {
-            Text::Lines => self.judge_together(memory, line, now),
-            Text::Message if line.before.is_empty() => self.judge_alone(memory, line.after, now),
+        let joined = (!line.before.is_empty() && structured.reads_json())
+            .then(|| [line.before, line.after].concat());
+        let whole = joined.as_deref().unwrap_or(line.after);
+        let Some(told) = structured.read(whole, line.fields) else { return Verdict::Nothing };
+        let line = told.message.as_deref().map_or(line, Line::plain);
+        let verdict = self.judge_text(memory, line, Beside { told: &told, now });
+        let mut verdict = verdict.unwrap_or(Verdict::GaveUp);
+        if let Verdict::Failure(failure) = &mut verdict {
+            failure.time = told.time;
+        }
+        verdict
+    }
+
+    /// The text of a line.
+    fn judge_text(
+        &self,
+        memory: &mut Memory,
+        line: Line<'_>,
+        beside: Beside<'_>,
+    ) -> Result<Verdict, GaveUp> {
+        match self.parts.text {
+            Text::Lines => self.judge_together(memory, line, beside),
+            Text::Message if line.before.is_empty() => self.judge_alone(memory, line.after, beside),
             Text::Message | Text::Line => {
                 let mut buffer = std::mem::take(&mut memory.buffer);
                 buffer.clear();
                 self.lay_out(line, &mut buffer);
-                let verdict = self.judge_alone(memory, &buffer, now);
+                let verdict = self.judge_alone(memory, &buffer, beside);
                 memory.buffer = buffer;
                 verdict
             }
-        };
-        verdict.unwrap_or(Verdict::GaveUp)
+        }
     }
 
     /// Writes a line as the patterns are to see it. Where lines have ends, a new line inside of a
@@ -179,7 +232,7 @@ impl Filter {
         &self,
         memory: &mut Memory,
         text: &str,
-        now: Timestamp,
+        beside: Beside<'_>,
     ) -> Result<Verdict, GaveUp> {
         if let Some(verdict) = self.ignored_first(text)? {
             return Ok(verdict);
@@ -187,6 +240,13 @@ impl Filter {
         let Some(prefixed) = self.content(text)? else { return Ok(Verdict::Nothing) };
         let Prefixed { caught, content } = prefixed;
         let text = content.as_deref().unwrap_or(text);
+        if self.parts.failures.list.is_empty() && self.parts.structured.tells_offender() {
+            if let Some(pattern) = self.parts.ignores.first(text)? {
+                return Ok(Verdict::Ignored { pattern });
+            }
+            let groups = caught.unwrap_or_else(|| self.parts.names.nothing());
+            return Ok(self.verdict(memory, groups, None, beside));
+        }
         let mut otherwise = Verdict::Nothing;
         for (index, pattern) in self.parts.failures.candidates(text) {
             let Some(captures) = pattern.regex.captures(text)? else { continue };
@@ -194,7 +254,7 @@ impl Filter {
                 return Ok(Verdict::Ignored { pattern });
             }
             let groups = self.groups(caught.as_ref(), pattern, &captures, text);
-            match self.verdict(memory, groups, index, now) {
+            match self.verdict(memory, groups, Some(index), beside) {
                 unfinished @ Verdict::NoAddress { .. } => otherwise = unfinished,
                 verdict => return Ok(verdict),
             }
@@ -207,7 +267,7 @@ impl Filter {
         &self,
         memory: &mut Memory,
         line: Line<'_>,
-        now: Timestamp,
+        beside: Beside<'_>,
     ) -> Result<Verdict, GaveUp> {
         let mut next = String::new();
         self.lay_out(line, &mut next);
@@ -232,7 +292,7 @@ impl Filter {
                 return Ok(Verdict::Ignored { pattern });
             }
             let groups = self.groups(caught.as_ref(), pattern, &captures, &text);
-            match self.verdict(memory, groups, index, now) {
+            match self.verdict(memory, groups, Some(index), beside) {
                 unfinished @ Verdict::NoAddress { .. } => otherwise = unfinished,
                 verdict => return Ok(verdict),
             }
@@ -282,25 +342,26 @@ impl Filter {
         }
     }
 
-    /// What a match tells, with what its session knows.
+    /// What a failure tells, with what its session knows.
     fn verdict(
         &self,
         memory: &mut Memory,
         caught: Groups,
-        pattern: usize,
-        now: Timestamp,
+        pattern: Option<usize>,
+        beside: Beside<'_>,
     ) -> Verdict {
         let steering = &self.parts.steering;
-        let in_session = caught.has(steering.id);
         let mut groups = caught;
+        self.ids.complete(&mut groups, beside.told, steering.user);
+        let in_session = groups.has(steering.id);
         if in_session {
-            let merged = memory.sessions.merge(steering, groups, now);
+            let merged = memory.sessions.merge(steering, groups, beside.now);
             if merged.no_fail {
                 return Verdict::Helper { pattern };
             }
             groups = merged.groups;
         }
-        let Some(offender) = self.offender(&groups) else {
+        let Some(offender) = self.ids.offender(&groups) else {
             if in_session {
                 memory.sessions.set_pending(&groups, steering);
                 return Verdict::Helper { pattern };
@@ -310,37 +371,7 @@ impl Filter {
         let fields = self.parts.names.named(&groups);
         let fields = fields.map(|(name, value)| (name.to_owned(), value)).collect();
         let user = groups.value(steering.user);
-        Verdict::Failure(Failure { offender, user, pattern, fields })
-    }
-
-    /// Who is to blame.
-    fn offender(&self, groups: &Groups) -> Option<Offender> {
-        let value = |name: Option<usize>| name.and_then(|name| groups.value(name));
-        let id = value(self.ids.id);
-        let Some(address) = value(self.ids.ip4).or_else(|| value(self.ids.ip6)) else {
-            let name = value(self.ids.dns);
-            let other = |id: String| match parse_address(&id) {
-                Some(address) => Offender::Address(address),
-                None => Offender::Other(id),
-            };
-            return match (id, name) {
-                (Some(id), Some(name)) if id != name => Some(other(id)),
-                (_, Some(name)) => Some(match parse_address(&name) {
-                    Some(address) => Offender::Address(address),
-                    None => Offender::Name(name),
-                }),
-                (id, None) => id.map(other),
-            };
-        };
-        if let Some(id) = id.filter(|id| *id != address) {
-            return Some(Offender::Other(id));
-        }
-        let length = value(self.ids.cidr).filter(|cidr| !cidr.is_empty());
-        let found = match length {
-            Some(length) => length.parse().ok().and_then(|length| parse_network(&address, length)),
-            None => parse_address(&address).map(Offender::Address),
-        };
-        Some(found.unwrap_or(Offender::Other(address)))
+        Verdict::Failure(Failure { offender, user, pattern, time: None, fields })
     }
 }
 

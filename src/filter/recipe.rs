@@ -3,14 +3,18 @@
 use jiff::tz::TimeZone;
 use regex::{RegexSet, RegexSetBuilder};
 
+use super::condition::{Condition, OperandFault};
 use super::groups::{Names, Plan};
+use super::json::KeyFault;
 use super::judge::Filter;
 use super::lines::LINES_MAX;
 use super::session::Steering;
+use super::structured::{Extract, Structured};
 use crate::dates::{DatePatternError, Detector, Zone};
 use crate::pattern::{self, Fault, FaultKind, Language, Options, Regex, Text};
 
-/// So many patterns a filter may have; the largest of fail2ban's has under a hundred.
+/// So many patterns of a kind a filter may have, so many conditions, and so many values and fields in
+/// each list of them. The largest filter of fail2ban's has under a hundred patterns.
 pub const PATTERNS_MAX: usize = 500;
 
 /// So large the automaton of all patterns of a filter may be.
@@ -34,6 +38,10 @@ pub struct Recipe {
     pub failures: Vec<String>,
     /// `ignoreregex`.
     pub ignores: Vec<String>,
+    /// `[match]`: what must hold of a line's fields. All of it.
+    pub conditions: Vec<Condition>,
+    /// `[extract]`: what its fields tell.
+    pub extract: Extract,
     /// `maxlines`: how many lines are matched together; 0 counts as 1.
     pub max_lines: usize,
     /// Of the lines of a log file, only those that these programs have written through syslog are
@@ -55,6 +63,20 @@ pub enum Part {
     Failure(usize),
     /// One `ignoreregex`, by its index.
     Ignore(usize),
+    /// The key of a condition, by its index.
+    Key(usize),
+    /// What a condition, by its index, compares with: the value with this index.
+    Operand(usize, usize),
+    /// One key of `extract.offender`, by its index.
+    Offender(usize),
+    /// One key of `extract.user`, by its index.
+    User(usize),
+    /// One key of `extract.message`, by its index.
+    Message(usize),
+    /// One key of `extract.time`, by its index.
+    Time(usize),
+    /// One `datepattern`, by its index.
+    Date(usize),
 }
 
 /// Why a recipe is no filter.
@@ -84,14 +106,49 @@ pub enum RecipeError {
         part: Part,
     },
     /// A date pattern has a mistake.
-    #[error("{0}")]
-    Date(DatePatternError),
-    /// There are more patterns than a filter may have.
-    #[error("there are more than {PATTERNS_MAX} patterns")]
+    #[error("{error}")]
+    Date {
+        /// Which.
+        part: Part,
+        /// What is wrong.
+        error: DatePatternError,
+    },
+    /// There is more of a kind than a filter may have.
+    #[error("there are more than {PATTERNS_MAX} of a kind")]
     TooMany {
         /// The first that is too many.
         part: Part,
     },
+    /// A key is neither a journal field nor a JSON pointer.
+    #[error("{fault}")]
+    Key {
+        /// Which.
+        part: Part,
+        /// What is wrong.
+        fault: KeyFault,
+    },
+    /// What a condition compares with has a mistake.
+    #[error("{fault}")]
+    Operand {
+        /// Which.
+        part: Part,
+        /// What is wrong.
+        fault: OperandFault,
+    },
+    /// The time is taken from a journal field. An entry of the journal has a time of its own, and a
+    /// line of a log file has no fields.
+    #[error("the time cannot be taken from a journal field")]
+    TimeOfField {
+        /// Which.
+        part: Part,
+    },
+    /// There are conditions, and neither a failregex nor a field that tells the offender.
+    #[error("nothing tells the offender")]
+    NoOffender,
+    /// A field tells the offender, and there is neither a condition nor a failregex: every line
+    /// would be a failure.
+    #[error("nothing tells which lines are failures")]
+    NoCondition,
 }
 
 /// A pattern, compiled.
@@ -121,13 +178,16 @@ impl Filter {
     pub fn compile(recipe: Recipe) -> Result<Self, Vec<RecipeError>> {
         let mut names = Names::default();
         let steering = Steering::new(&mut names);
-        let several = recipe.max_lines > 1;
+        // A single line's fields are all that there is without patterns.
+        let several = recipe.max_lines > 1 && !recipe.failures.is_empty();
         let text = match recipe.language {
             _ if several => Text::Lines,
             Language::Native => Text::Message,
             Language::Fail2ban => Text::Line,
         };
-        let mut kitchen = Kitchen { recipe: &recipe, names, text, errors: Vec::new() };
+        let mut errors = Vec::new();
+        let structured = Structured::compile(&recipe, &mut errors);
+        let mut kitchen = Kitchen { recipe: &recipe, names, text, structured, errors };
         let prefix = recipe.prefix.as_ref();
         let prefix = prefix.and_then(|written| kitchen.pattern(Part::Prefix, written, false));
         kitchen.check_prefix(prefix.as_ref());
@@ -136,10 +196,9 @@ impl Filter {
         let ignores = kitchen.patterns(&recipe.ignores, Part::Ignore, false);
         let failures = kitchen.together(failures, Part::Failure);
         let ignores = kitchen.together(ignores, Part::Ignore);
-        let Kitchen { names, mut errors, .. } = kitchen;
-        if let Err(error) = Detector::new(&recipe.dates, Zone::of(TimeZone::UTC)) {
-            errors.push(RecipeError::Date(error));
-        }
+        kitchen.check_whole();
+        kitchen.check_dates();
+        let Kitchen { names, structured, errors, .. } = kitchen;
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -158,6 +217,7 @@ impl Filter {
             max_lines: recipe.max_lines.clamp(1, LINES_MAX),
             names,
             steering,
+            structured,
         }))
     }
 }
@@ -166,6 +226,7 @@ struct Kitchen<'r> {
     recipe: &'r Recipe,
     names: Names,
     text: Text,
+    structured: Structured,
     errors: Vec<RecipeError>,
 }
 
@@ -214,6 +275,12 @@ impl Kitchen<'_> {
     }
 
     fn check_ids(&mut self, prefix: Option<&Pattern>, failures: &[Pattern]) {
+        if self.structured.tells_offender() {
+            for id in IDS {
+                self.names.enter(id);
+            }
+            return;
+        }
         if prefix.is_some_and(|pattern| has(&pattern.regex, &IDS)) || !self.errors.is_empty() {
             return;
         }
@@ -221,6 +288,24 @@ impl Kitchen<'_> {
             if !has(&pattern.regex, &IDS) {
                 self.errors.push(RecipeError::NoAddress { part: Part::Failure(index) });
             }
+        }
+    }
+
+    /// Whether the parts tell enough together.
+    fn check_whole(&mut self) {
+        if !self.recipe.failures.is_empty() || !self.errors.is_empty() {
+            return;
+        }
+        match (self.recipe.conditions.is_empty(), self.structured.tells_offender()) {
+            (false, false) => self.errors.push(RecipeError::NoOffender),
+            (true, true) => self.errors.push(RecipeError::NoCondition),
+            _ => {}
+        }
+    }
+
+    fn check_dates(&mut self) {
+        if let Err(error) = Detector::new(&self.recipe.dates, Zone::of(TimeZone::UTC)) {
+            self.errors.push(RecipeError::Date { part: Part::Date(error.index()), error });
         }
     }
 

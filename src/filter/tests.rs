@@ -1,5 +1,7 @@
 //! Lines and what filters say to them. Against fail2ban itself they are held in `tests/filters.rs`.
 
+mod structured;
+
 use std::net::IpAddr;
 
 use super::groups::Names;

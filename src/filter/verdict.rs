@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::keeper::Timestamp;
+
 /// What a filter says to a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -11,18 +13,18 @@ pub enum Verdict {
     /// It tells of no failure by itself, but belongs to one that others tell of: it names the
     /// address, say, or the end of a connection.
     Helper {
-        /// Which failregex matches.
-        pattern: usize,
+        /// Which failregex matches; none where the filter has none.
+        pattern: Option<usize>,
     },
     /// It is to be ignored.
     Ignored {
         /// The first ignoreregex that matches.
         pattern: usize,
     },
-    /// A failregex matches, and what stands for the address is none.
+    /// A failure's address is missing.
     NoAddress {
-        /// Which.
-        pattern: usize,
+        /// Which failregex matches; none where the filter has none.
+        pattern: Option<usize>,
     },
     /// The text is longer than [`MESSAGE_BYTES_MAX`](crate::record::MESSAGE_BYTES_MAX).
     TooLong,
@@ -39,11 +41,22 @@ pub struct Failure {
     pub offender: Offender,
     /// As whom, if that is told.
     pub user: Option<String>,
-    /// Which failregex says so: the first that matches.
-    pub pattern: usize,
+    /// Which failregex says so: the first that matches; none where the filter has none.
+    pub pattern: Option<usize>,
+    /// When, if a field says so (`extract.time`).
+    pub time: Option<Stated>,
     /// What the groups with a name have caught, of all lines of the session, in the order of their
     /// names' first appearance in the filter.
     pub fields: Vec<(String, String)>,
+}
+
+/// When something was, as a field of a line states it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stated {
+    /// By a number.
+    At(Timestamp),
+    /// By a text, which is a date in whatever form.
+    Text(String),
 }
 
 /// Who is to blame.
@@ -73,6 +86,24 @@ impl fmt::Display for Offender {
 /// Reads an address; one of IPv4 in IPv6's clothes is one of IPv4.
 pub(super) fn parse_address(text: &str) -> Option<IpAddr> {
     text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+/// Reads an address as services write that of a peer: alone, in brackets, with a zone, with a port.
+pub(super) fn parse_peer(text: &str) -> Option<IpAddr> {
+    let is_port = |text: &str| text.parse::<u16>().is_ok();
+    let address = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, "")) => address,
+        Some((address, port)) => {
+            port.strip_prefix(':').filter(|port| is_port(port)).map(|_| address)?
+        }
+        // An address of IPv6 has two colons at least, so that this is one of IPv4 with a port.
+        None => match text.split_once(':') {
+            Some((address, port)) if is_port(port) => return parse_address(address),
+            _ => text,
+        },
+    };
+    // RFC 4007 section 11: the zone is no part of who it is.
+    parse_address(address.split_once('%').map_or(address, |(address, _)| address))
 }
 
 /// The network of `length` bits that `text` is in; a host's length is the address itself.

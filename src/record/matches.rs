@@ -144,7 +144,9 @@ impl Matches {
     }
 }
 
-fn is_field_name(text: &str) -> bool {
+/// Whether a journal field can have this name (`journal_field_valid` in systemd's sources).
+#[must_use]
+pub fn is_field_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 64
         && !text.starts_with(|c: char| c.is_ascii_digit())

@@ -5,7 +5,7 @@ mod matches;
 mod origin;
 
 pub use fields::Fields;
-pub use matches::{Alternative, Matches, MatchesError};
+pub use matches::{Alternative, Matches, MatchesError, is_field_name};
 pub use origin::{Origin, is_namespace};
 
 use crate::keeper::{Place, Timestamp};

@@ -6,15 +6,16 @@ use std::path::PathBuf;
 
 use super::diagnostic::{Sink, Wrong};
 use super::layers::Layer;
+use super::structured::{self, Structured};
 use super::tree::{Entry, Kind, Node};
 use super::value::{self, Read, Text, all};
 use super::wording;
-use crate::record::Matches;
+use crate::record::{Fields, Matches};
 
 /// The mode that every filter has: the patterns that stand outside of a mode.
 pub(super) const NORMAL: &str = "normal";
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "description",
     "journalmatch",
     "prefregex",
@@ -23,11 +24,13 @@ const KEYS: [&str; 10] = [
     "identifier",
     "datepattern",
     "maxlines",
+    "match",
+    "extract",
     "mode",
     "sample",
 ];
-const MODE_KEYS: [&str; 2] = ["failregex", "ignoreregex"];
-const SAMPLE_KEYS: [&str; 5] = ["message", "offender", "user", "mode", "why"];
+const MODE_KEYS: [&str; 4] = ["failregex", "ignoreregex", "match", "extract"];
+const SAMPLE_KEYS: [&str; 6] = ["message", "fields", "offender", "user", "mode", "why"];
 
 /// A filter's text, understood but not compiled.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +43,7 @@ pub(super) struct Definition {
     pub(super) dates: Vec<Text>,
     pub(super) failures: Vec<Text>,
     pub(super) ignores: Vec<Text>,
+    pub(super) structured: Structured,
     pub(super) modes: BTreeMap<String, Mode>,
     pub(super) samples: Vec<Sample>,
     pub(super) broken: Option<Wrong>,
@@ -50,6 +54,7 @@ pub(super) struct Definition {
 pub(super) struct Mode {
     pub(super) failures: Vec<Text>,
     pub(super) ignores: Vec<Text>,
+    pub(super) structured: Structured,
 }
 
 /// A message, and what the filter is to say to it (`[[sample]]`).
@@ -57,6 +62,8 @@ pub(super) struct Mode {
 pub struct Sample {
     /// The message.
     pub message: String,
+    /// The journal's fields beside it.
+    pub fields: Fields,
     /// Whom it tells of; none when it tells of no failure.
     pub offender: Option<IpAddr>,
     /// As whom, if the sample says so.
@@ -112,6 +119,8 @@ impl Definition {
             }
             "datepattern" => self.dates = value::texts(sink, node)?,
             "maxlines" => self.max_lines = value::line_count(sink, node)?,
+            "match" => self.structured.conditions = structured::conditions(sink, node)?,
+            "extract" => self.structured.extract = structured::extract(sink, node)?,
             "mode" => self.modes = modes(sink, node)?,
             "sample" => self.samples = samples(sink, node)?,
             other => return Err(sink.report(&entry.key_at, wording::unknown_key(other, &KEYS))),
@@ -134,9 +143,12 @@ fn mode(sink: &mut Sink<'_>, node: &Node) -> Read<Mode> {
     };
     let mut mode = Mode::default();
     all(entries.iter().map(|entry| {
+        let node = &entry.value;
         match entry.key.as_str() {
-            "failregex" => mode.failures = value::patterns(sink, &entry.value)?,
-            "ignoreregex" => mode.ignores = value::patterns(sink, &entry.value)?,
+            "failregex" => mode.failures = value::patterns(sink, node)?,
+            "ignoreregex" => mode.ignores = value::patterns(sink, node)?,
+            "match" => mode.structured.conditions = structured::conditions(sink, node)?,
+            "extract" => mode.structured.extract = structured::extract(sink, node)?,
             other => {
                 return Err(sink.report(&entry.key_at, wording::unknown_key(other, &MODE_KEYS)));
             }
@@ -158,10 +170,12 @@ fn sample(sink: &mut Sink<'_>, node: &Node) -> Read<Sample> {
         return Err(sink.report(&node.at, wording::not_a_table("[[sample]]", node.kind.name())));
     };
     let (mut message, mut offender, mut user, mut mode, mut why) = (None, None, None, None, None);
+    let mut fields = Fields::default();
     all(entries.iter().map(|entry| {
         let node = &entry.value;
         match entry.key.as_str() {
             "message" => message = Some(value::prose(sink, node)?),
+            "fields" => fields = structured::sample_fields(sink, node)?,
             "offender" => offender = Some(offender_of(sink, node)?),
             "user" => user = Some(value::prose(sink, node)?),
             "mode" => mode = Some(value::prose(sink, node)?),
@@ -177,6 +191,7 @@ fn sample(sink: &mut Sink<'_>, node: &Node) -> Read<Sample> {
     };
     Ok(Sample {
         message,
+        fields,
         offender,
         user,
         mode: mode.unwrap_or_else(|| NORMAL.to_owned()),

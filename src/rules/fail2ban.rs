@@ -5,7 +5,7 @@ use std::path::Path;
 use super::diagnostic::{Diagnostic, Severity};
 use super::{diagnostic, wording};
 use crate::dialect::{self, FilterSettings, JailOptions, Mistake, Reference, Tree, Value};
-use crate::filter::{Filter, LINES_MAX, Part, Recipe, RecipeError};
+use crate::filter::{Extract, Filter, LINES_MAX, Part, Recipe, RecipeError};
 use crate::pattern::Language;
 use crate::record::Matches;
 
@@ -86,6 +86,8 @@ fn recipe(
         prefix: settings.prefregex.as_ref().map(|value| value.text.clone()),
         failures: texts(&settings.failregex),
         ignores: texts(&settings.ignoreregex),
+        conditions: Vec::new(),
+        extract: Extract::default(),
         max_lines,
         programs: Vec::new(),
         dates: dates.map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
@@ -98,6 +100,8 @@ fn value_of(settings: &FilterSettings, part: Part) -> Option<&Value> {
         Part::Prefix => settings.prefregex.as_ref(),
         Part::Failure(index) => settings.failregex.get(index),
         Part::Ignore(index) => settings.ignoreregex.get(index),
+        // fail2ban's filters know nothing of fields.
+        _ => settings.datepattern.as_ref(),
     }
 }
 
@@ -122,12 +126,16 @@ fn fault<'s>(
         RecipeError::ContentOutside { part } => {
             (place(*part), wording::tag_misplaced("<F-CONTENT>"))
         }
-        RecipeError::Date(error) => {
+        RecipeError::Date { error, .. } => {
             (settings.datepattern.as_ref(), wording::bad_date_pattern(&error.to_string()))
         }
         RecipeError::TooMany { part } => {
             (place(*part), wording::too_many("patterns", crate::filter::PATTERNS_MAX))
         }
+        RecipeError::Key { part, .. }
+        | RecipeError::Operand { part, .. }
+        | RecipeError::TimeOfField { part } => (place(*part), wording::no_condition()),
+        RecipeError::NoOffender | RecipeError::NoCondition => (None, wording::no_condition()),
     };
     at_value(tree, root, value, problem)
 }

@@ -1,11 +1,13 @@
 //! A filter as its file defines it, compiled; mistakes in patterns, told with their places.
 
-use super::definition::Definition;
+use std::ops::Range;
+
+use super::definition::{Definition, Mode};
 use super::diagnostic::{Sink, Wrong};
 use super::tree::within;
 use super::value::Text;
 use super::wording::{self, Problem};
-use crate::filter::{Filter, PATTERNS_MAX, Part, Recipe, RecipeError};
+use crate::filter::{Filter, KeyFault, OperandFault, PATTERNS_MAX, Part, Recipe, RecipeError};
 use crate::pattern::{Fault, FaultKind, Language, tag_names};
 
 /// Compiles `definition` in `mode`, with a jail's own patterns behind the filter's.
@@ -15,10 +17,11 @@ pub(super) fn compile(
     mode: &str,
     inline: (&[Text], &[Text]),
 ) -> Result<Filter, Wrong> {
-    let (more_failures, more_ignores) =
-        definition.modes.get(mode).map_or((&[][..], &[][..]), |m| (&m.failures, &m.ignores));
-    let failures = [&definition.failures, more_failures, inline.0].concat();
-    let ignores = [&definition.ignores, more_ignores, inline.1].concat();
+    let nothing = Mode::default();
+    let added = definition.modes.get(mode).unwrap_or(&nothing);
+    let failures = [&definition.failures, &added.failures[..], inline.0].concat();
+    let ignores = [&definition.ignores, &added.ignores[..], inline.1].concat();
+    let structured = definition.structured.overlaid(&added.structured);
     let written = |texts: &[Text]| texts.iter().map(|text| text.text.clone()).collect();
     let recipe = Recipe {
         name: definition.name.clone(),
@@ -27,6 +30,8 @@ pub(super) fn compile(
         prefix: definition.prefix.as_ref().map(|prefix| prefix.text.clone()),
         failures: written(&failures),
         ignores: written(&ignores),
+        conditions: structured.conditions(),
+        extract: structured.extract(),
         max_lines: definition.max_lines.max(1),
         programs: definition.programs.clone(),
         dates: written(&definition.dates),
@@ -34,42 +39,77 @@ pub(super) fn compile(
     };
     Filter::compile(recipe).map_err(|errors| {
         let place = |part| match part {
-            Part::Prefix => definition.prefix.as_ref(),
-            Part::Failure(index) => failures.get(index),
-            Part::Ignore(index) => ignores.get(index),
+            Part::Prefix => definition.prefix.clone(),
+            Part::Failure(index) => failures.get(index).cloned(),
+            Part::Ignore(index) => ignores.get(index).cloned(),
+            Part::Date(index) => definition.dates.get(index).cloned(),
+            other => structured.place(other),
         };
-        let reports = errors.iter().map(|error| report(sink, error, definition, place));
+        let reports = errors.iter().map(|error| report(sink, error, place));
         let mut all = reports.collect::<Vec<_>>().into_iter();
         all.next().unwrap_or(Wrong(String::new()))
     })
 }
 
-fn report<'d>(
-    sink: &mut Sink<'_>,
-    error: &RecipeError,
-    definition: &Definition,
-    place: impl Fn(Part) -> Option<&'d Text>,
-) -> Wrong {
-    let (part, problem) = match error {
-        RecipeError::Pattern { part, fault } => {
-            let Some(text) = place(*part) else { return Wrong(error.to_string()) };
-            let at = within(sink, &text.at, fault.span.clone());
-            return sink.report(&at, in_pattern(fault));
-        }
-        RecipeError::NoAddress { part } => (*part, wording::no_address()),
-        RecipeError::NoContent => (Part::Prefix, wording::no_content()),
-        RecipeError::ContentOutside { part } => (*part, wording::tag_misplaced("<F-CONTENT>")),
-        RecipeError::Date(error) => {
-            let problem = wording::bad_date_pattern(&error.to_string());
-            let place = definition.dates.get(error.index()).or(definition.dates.first());
-            return place
-                .map_or_else(|| Wrong(error.to_string()), |at| sink.report(&at.at, problem));
-        }
-        RecipeError::TooMany { part } => (*part, wording::too_many("patterns", PATTERNS_MAX)),
+fn report(sink: &mut Sink<'_>, error: &RecipeError, place: impl Fn(Part) -> Option<Text>) -> Wrong {
+    let part = match error {
+        RecipeError::Pattern { part, .. }
+        | RecipeError::NoAddress { part }
+        | RecipeError::ContentOutside { part }
+        | RecipeError::TooMany { part }
+        | RecipeError::Key { part, .. }
+        | RecipeError::Operand { part, .. }
+        | RecipeError::Date { part, .. }
+        | RecipeError::TimeOfField { part } => *part,
+        RecipeError::NoContent => Part::Prefix,
+        RecipeError::NoOffender => Part::Key(0),
+        RecipeError::NoCondition => Part::Offender(0),
     };
-    match place(part) {
-        Some(text) => sink.report(&text.at, problem),
-        None => Wrong(problem.title),
+    let Some(Text { text, at }) = place(part) else { return Wrong(error.to_string()) };
+    let (problem, span) = match error {
+        RecipeError::Pattern { fault, .. } => (in_pattern(fault), Some(fault.span.clone())),
+        RecipeError::NoAddress { .. } => (wording::no_address(), None),
+        RecipeError::NoContent => (wording::no_content(), None),
+        RecipeError::ContentOutside { .. } => (wording::tag_misplaced("<F-CONTENT>"), None),
+        RecipeError::TooMany { .. } => (wording::too_many(plural(part), PATTERNS_MAX), None),
+        RecipeError::Key { fault, .. } => (in_key(&text, fault), None),
+        RecipeError::Operand { fault, .. } => in_operand(&text, fault),
+        RecipeError::TimeOfField { .. } => (wording::time_of_field(), None),
+        RecipeError::Date { error, .. } => (wording::bad_date_pattern(&error.to_string()), None),
+        RecipeError::NoOffender => (wording::no_offender(), None),
+        RecipeError::NoCondition => (wording::no_condition(), None),
+    };
+    let at = span.map_or(at.clone(), |span| within(sink, &at, span));
+    sink.report(&at, problem)
+}
+
+fn plural(part: Part) -> &'static str {
+    match part {
+        Part::Prefix | Part::Failure(_) | Part::Ignore(_) => "patterns",
+        Part::Key(_) => "conditions",
+        _ => "entries in this list",
+    }
+}
+
+fn in_key(key: &str, fault: &KeyFault) -> Problem {
+    match fault {
+        KeyFault::Neither => wording::bad_key(key),
+        KeyFault::Tilde { .. } => wording::bad_pointer("~ is written ~0 in it, and / in a name ~1"),
+        KeyFault::TooLong => wording::bad_pointer("it is too long"),
+    }
+}
+
+fn in_operand(operand: &str, fault: &OperandFault) -> (Problem, Option<Range<usize>>) {
+    match fault {
+        OperandFault::UnknownOperator { written, meant } => {
+            (wording::unknown_operator(written, meant), Some(0..written.len()))
+        }
+        OperandFault::NoNumber { operator } => {
+            (wording::no_number(operator, operand), Some(operator.len()..operand.len()))
+        }
+        OperandFault::Regex(fault) => (in_pattern(fault), Some(fault.span.clone())),
+        OperandFault::Remembers => (wording::remembers(), None),
+        OperandFault::NegatedAmongOthers => (wording::negated_among_others(), None),
     }
 }
 

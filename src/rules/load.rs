@@ -235,7 +235,7 @@ impl<'t> Loader<'t> {
         }
         let definition = &self.definitions[name];
         let filter = match filter::compile(&mut self.sink, definition, mode, (&[], &[])) {
-            Ok(filter) if filter.patterns().next().is_none() => {
+            Ok(filter) if filter.is_empty() => {
                 let problem = wording::no_patterns(&format!("the filter \"{name}\""));
                 Err(self.sink.report(at, problem))
             }

@@ -16,6 +16,7 @@ mod load;
 mod ports;
 mod render;
 mod span;
+mod structured;
 mod text;
 mod tree;
 mod value;

@@ -302,6 +302,27 @@ fn each_mistake_in_a_filter_is_shown_where_it_is() {
         "failregex = '<ADDR> “x”'",
         "description = 'nothing in it'",
         "failregex = [ '<ADDR>'",
+        "match = 3",
+        "match.level = 'info'\nextract.offender = '/ip'",
+        "match.request.ip = 'x'\nextract.offender = '/ip'",
+        "match.\"$.user id\" = 'info'\nextract.offender = '/ip'",
+        "match.\"/a~b\" = 'info'\nextract.offender = '/ip'",
+        "match.PRIORITY = '=<4'\nextract.offender = '/ip'",
+        "match.PRIORITY = '< notice'\nextract.offender = '/ip'",
+        "match.PRIORITY = ['!=6', '!=7']\nextract.offender = '/ip'",
+        "match.PRIORITY = []\nextract.offender = '/ip'",
+        "match.\"/x\" = 1.5\nextract.offender = '/ip'",
+        "match.\"/x\" = '~^(a'\nextract.offender = '/ip'",
+        "match.\"/x\" = '~ <ADDR>'\nextract.offender = '/ip'",
+        "match.\"/x\" = 1",
+        "extract.offender = '/ip'",
+        "failregex = '^x$'\nextract.user = '/user'",
+        "match.\"/x\" = 1\n[extract]\nofender = '/ip'",
+        "match.\"/x\" = 1\n[extract]\noffender = ['/ip', 'ip']\nuser = []\n",
+        "match.\"/x\" = 1\nextract.offender = ['/ip', 'ip']",
+        "match.\"/x\" = 1\n[extract]\noffender = '/ip'\ntime = 'TIME'\n",
+        "match.\"/x\" = 1\nextract.offender = '/ip'\n[mode.a.match]\n\"/y\" = '!x'",
+        "match.\"/x\" = 1\nextract.offender = '/ip'\n[[sample]]\nmessage = ''\noffender = 'none'\nfields = { priority = '3' }",
     ] {
         let jail = "[jail.test]\nenabled = true\njournalmatch = \"A=b\"";
         let loaded = load_all(&texts(&[jail], &[("test", text)]));
@@ -309,6 +330,82 @@ fn each_mistake_in_a_filter_is_shown_where_it_is() {
         write!(all, "== {text}\n{}", render(&loaded.diagnostics, false)).unwrap();
     }
     insta::assert_snapshot!("filter_mistakes", all);
+}
+
+/// A mode lays its conditions over those of the filter.
+#[test]
+fn structured_logs_need_no_regex() {
+    let text = r#"
+        [match]
+        PRIORITY = "<=4"
+        "/path" = ["/login", "/token"]
+        "/ok" = false
+
+        [extract]
+        offender = ["/peer", "PEER"]
+        user = "/user"
+
+        [mode.strict.match]
+        PRIORITY = "<=6"
+        "/code" = ">=400"
+
+        [mode.strict.extract]
+        user = "/name"
+
+        [[sample]]
+        message = 'app: {"path":"/login","ok":false,"peer":"192.0.2.1:80","user":"joe"}'
+        fields = { PRIORITY = "4" }
+        offender = "192.0.2.1"
+        user = "joe"
+
+        [[sample]]
+        message = '{"path":"/token","ok":false}'
+        fields = { PRIORITY = "0", PEER = "2001:db8::1" }
+        offender = "2001:db8::1"
+
+        [[sample]]
+        message = '{"path":"/login","ok":true,"peer":"192.0.2.1","user":"joe"}'
+        fields = { PRIORITY = "4" }
+        offender = "none"
+
+        [[sample]]
+        message = '{"path":"/login","ok":false,"peer":"192.0.2.1"}'
+        offender = "none"
+
+        [[sample]]
+        mode = "strict"
+        message = '{"path":"/login","ok":false,"peer":"192.0.2.1","name":"ann","user":"joe","code":401}'
+        fields = { PRIORITY = "6" }
+        offender = "192.0.2.1"
+        user = "ann"
+
+        [[sample]]
+        mode = "strict"
+        message = '{"path":"/login","ok":false,"peer":"192.0.2.1","code":200}'
+        fields = { PRIORITY = "6" }
+        offender = "none"
+    "#;
+    let loaded = load_all(&texts(&[], &[("test", text)]));
+    assert_eq!(loaded.diagnostics, [], "{}", render(&loaded.diagnostics, false));
+    let samples: Vec<usize> = loaded.sampled.iter().map(|s| s.samples.len()).collect();
+    assert_eq!(samples, [4, 2]);
+    for Sampled { filter, samples } in &loaded.sampled {
+        let asked: Vec<&str> = filter.fields().collect();
+        assert_eq!(asked, ["PEER", "PRIORITY"]);
+        assert!(filter.needs_journal());
+        for sample in samples {
+            let line = Line::entry(&sample.message, &sample.fields);
+            let verdict = filter.judge(&mut Memory::default(), line, Timestamp::default());
+            let (found, user) = match verdict {
+                Verdict::Failure(Failure { offender: Offender::Address(a), user, .. }) => {
+                    (Some(a), user)
+                }
+                _ => (None, None),
+            };
+            assert_eq!(found, sample.offender, "{}", sample.message);
+            assert!(sample.user.is_none() || user == sample.user, "{}", sample.message);
+        }
+    }
 }
 
 #[test]
@@ -366,6 +463,18 @@ proptest! {
             let loaded = load_all(&texts(&[source], &[("test", source)]));
             prop_assert!(render(&loaded.diagnostics, true).is_empty() == loaded.diagnostics.is_empty());
         }
+    }
+
+    #[test]
+    fn no_condition_makes_the_loader_panic(key in "\\PC{0,12}", value in "\\PC{0,12}") {
+        let (key, value) = (key.replace(['"', '\\'], ""), value.replace(['"', '\\'], ""));
+        let text = format!(
+            "[match]\n\"{key}\" = \"{value}\"\nA = [\"{value}\"]\n[extract]\noffender = \"{key}\"\n\
+             [[sample]]\nmessage = \"{value}\"\noffender = \"none\"\nfields = {{ \"{key}\" = \"{value}\" }}\n"
+        );
+        let loaded = load_all(&texts(&[], &[("test", &text)]));
+        prop_assert!(render(&loaded.diagnostics, false).is_empty() == loaded.diagnostics.is_empty());
+        prop_assert!(loaded.diagnostics.is_empty() != loaded.sampled.is_empty());
     }
 
     #[test]

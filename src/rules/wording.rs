@@ -345,3 +345,74 @@ pub(super) fn relative_directory() -> Problem {
 pub(super) fn two_journals() -> Problem {
     error("namespace and directory exclude each other", "one of them only")
 }
+
+pub(super) fn bad_key(key: &str) -> Problem {
+    let bare = key.trim_start_matches(['$', '.', '/']);
+    let field: String = bare.to_uppercase();
+    let mut hint = format!("a value in JSON is \"/{}\"", bare.replace('.', "/").escape_debug());
+    if !field.is_empty() && field.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        hint = format!("{hint}, a journal field \"{field}\"");
+    }
+    error(
+        format!("\"{}\" is neither a journal field nor a JSON pointer", key.escape_debug()),
+        "here",
+    )
+    .hint(hint)
+}
+
+pub(super) fn bad_pointer(why: &str) -> Problem {
+    error(format!("this is no JSON pointer: {why}"), "here")
+}
+
+pub(super) fn bad_field(name: &str) -> Problem {
+    error(format!("\"{}\" is no journal field", name.escape_debug()), "here")
+        .hint("a journal field is written in capitals, digits and underscores")
+}
+
+pub(super) fn dotted(key: &str) -> Problem {
+    error(format!("\"{}\" is a table, and is to be a condition", key.escape_debug()), "here")
+        .hint("a pointer stands in quotes, with a / before each name: \"/request/remote_ip\"")
+}
+
+pub(super) fn no_operand(found: &str) -> Problem {
+    error("nothing can be compared with this", format!("this is {found}")).hint(
+        "write for example \"info\", \"!=info\", \">=400\", \"~^/login$\", 401, true or a list",
+    )
+}
+
+pub(super) fn unknown_operator(written: &str, meant: &str) -> Problem {
+    error(format!("there is no operator {written}"), "here").hint(format!(
+        "write {meant} ; the operators are < <= > >= = != ~ !~, and = may be left out"
+    ))
+}
+
+pub(super) fn no_number(operator: &str, operand: &str) -> Problem {
+    error(format!("{operator} compares numbers, and this is none"), "here")
+        .hint(format!("if the text itself is meant, write \"={}\"", operand.escape_debug()))
+}
+
+pub(super) fn remembers() -> Problem {
+    error("a condition's regex can remember nothing", "a tag or a group with a name is in it")
+        .hint("leave it out; [extract] says which fields hold the offender and the user")
+}
+
+pub(super) fn negated_among_others() -> Problem {
+    error("in a list, what excludes one value admits all others", "here")
+        .hint("to exclude several, write one regex: \"!~^(?:info|debug)$\"")
+}
+
+pub(super) fn time_of_field() -> Problem {
+    error("the time cannot be taken from a journal field", "here")
+        .hint("the journal's entries have their own time; for log files, name a value in JSON")
+}
+
+pub(super) fn no_offender() -> Problem {
+    error("this filter has conditions, and nothing tells the offender", "a condition").hint(
+        "say which field holds the address: [extract] offender = \"/remote_ip\"; or write a failregex",
+    )
+}
+
+pub(super) fn no_condition() -> Problem {
+    error("nothing tells which lines are failures", "all of their addresses would be banned")
+        .hint("say it in [match], or write a failregex")
+}
