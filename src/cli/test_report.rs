@@ -109,6 +109,10 @@ impl<'f> Tally<'f> {
         Ok(())
     }
 
+    fn odd(&mut self, what: &'static str) {
+        *self.odd.entry(what).or_default() += 1;
+    }
+
     /// Where the line leaves the filter, in words.
     fn explain(&self, judged: &Judged<'_>) -> String {
         let date = match judged.time {
