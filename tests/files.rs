@@ -86,8 +86,8 @@ fn symbolic_links_are_followed_wherever_they_lead_now() {
     fs::create_dir(path.join("real")).unwrap();
     assert!(reader.troubles().is_empty(), "it is told once");
     append(&target, "a\n");
-    let line = reader.line();
-    assert_eq!((line.text.as_str(), line.path), ("a", target.clone()));
+    let first = reader.line();
+    assert_eq!((first.text.as_str(), first.path), ("a", target.clone()));
     // The link leads elsewhere; and so does one on the way.
     append(&path.join("next"), "b\n");
     symlink("next", path.join("new")).unwrap();
@@ -374,12 +374,12 @@ fn a_busy_file_does_not_keep_others_waiting() {
     }
     append(&path.join("quiet"), "q\n");
     let mut reader = Following::new(&[want(&[&path.join("*")])], Vec::new());
-    let before = (0..).find(|_| reader.text() == "q").unwrap();
-    assert!(before < 20_000, "{before} lines came first");
+    let before = (0..20_000).find(|_| reader.text() == "q");
+    assert!(before.is_some());
     // A ping is not kept waiting either, and a stop ends it at once.
     reader.control.ping(1_000_000);
-    let until_pong = (0..).find(|_| matches!(reader.next(), Seen::Pong(1_000_000))).unwrap();
-    assert!(until_pong < 1_000_000, "{until_pong} things came first");
+    let until_pong = (0..1_000_000).find(|_| matches!(reader.next(), Seen::Pong(1_000_000)));
+    assert!(until_pong.is_some());
 }
 
 #[test]

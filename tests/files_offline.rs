@@ -75,7 +75,7 @@ fn several_members_are_one_log() {
 fn what_is_damaged_gives_its_good_part_and_an_error() {
     let (_directory, path) = directory();
     let plain = path.join("plain");
-    append(&plain, (0..100_000).map(|n| format!("{n}\n")).collect::<String>());
+    append(&plain, (0..100_000).map(|n| n.to_string() + "\n").collect::<String>());
     for program in [["gzip", "-c"], ["xz", "-c"], ["zstd", "-c"]] {
         let packed = path.join(program[0]);
         pack(&program, &plain, &packed);

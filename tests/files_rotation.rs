@@ -83,8 +83,8 @@ fn an_emptied_file_is_known_also_when_it_has_grown_beyond_the_place() {
     assert_eq!(reader.text(), "b0");
     // Emptied and filled at once, so that it never was seen to be smaller.
     for round in 1..50 {
-        let next: String = (0..round * 40).map(|n| format!("{round} {n}\n")).collect();
-        fs::write(&log, &next).unwrap();
+        let next: String = (0..round * 40).map(|n| n.to_string() + "\n").collect();
+        fs::write(&log, format!("{round}\n{next}")).unwrap();
         reader.settle();
         append(&log, "x\n");
         assert_eq!(reader.text(), "x");

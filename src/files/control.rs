@@ -31,7 +31,7 @@ impl Control {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Asks for a sign of life, which comes as [x](super::Sink::pong).
+    /// Asks for a sign of life, which comes as [`Sink::pong`](super::Sink::pong).
     ///
     /// Numbers grow, the first is at least 1. The answer to a number answers all before it.
     pub fn ping(&self, number: u64) {

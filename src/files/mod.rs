@@ -21,6 +21,9 @@
 //! whole line. So there is one buffer for all files, and a file costs its descriptor, its watch and
 //! a place of a few numbers.
 //!
+//! What is gone before anybody has looked is lost: a file that is emptied or removed twice within
+//! one look, or rotated away before it was ever seen under its name.
+//!
 //! inotify does not tell what another machine writes to a network file system, nor of a file
 //! system that is mounted over a directory later.
 //!

@@ -115,7 +115,8 @@ impl Trail {
             is_lost |= log.is_none() && !finished;
             self.logs.extend(log.map(|log| log.finished(finished)));
         }
-        if let Some(last) = self.logs.back() {
+        // What has the name now is seen next; without one, nobody else asks for what was between.
+        if let Some(last) = self.logs.back().filter(|_| !self.path.exists()) {
             self.logs.extend(rotation::missed(&self.path, last, None, &self.held()));
         }
         is_lost.then(|| Trouble::PositionGone { path: self.path.clone() })

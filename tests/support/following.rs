@@ -184,6 +184,8 @@ impl Following {
         assert!(matches!(self.next(), Seen::Thread(_)));
         let (_, nothing) = channel();
         self.seen = nothing;
+        // It notices when it next has something to say.
+        self.control.ping(1);
         self.thread.take().unwrap().join().unwrap()
     }
 
