@@ -141,12 +141,6 @@ impl Filter {
         self.parts.structured.reads_json()
     }
 
-    /// Whether a field tells when a failure was ([`Failure::time`]), and not the line's date.
-    #[must_use]
-    pub fn tells_time(&self) -> bool {
-        self.parts.structured.tells_time()
-    }
-
     /// Whether it recognises nothing: there is neither a failregex nor a field that tells the
     /// offender.
     #[must_use]

@@ -156,11 +156,6 @@ impl Structured {
         !self.offender.is_empty()
     }
 
-    /// Whether it tells when.
-    pub(super) fn tells_time(&self) -> bool {
-        !self.time.is_empty()
-    }
-
     /// Whether the conditions on journal fields hold.
     pub(super) fn admits(&self, fields: Option<&Fields>) -> bool {
         self.of_fields.iter().all(|(name, any_of)| {

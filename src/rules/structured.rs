@@ -9,6 +9,18 @@ use super::wording;
 use crate::filter::{Condition, Extract, Operand, Part};
 use crate::record::{Fields, is_field_name};
 
+/// What people call the values of `PRIORITY`, in their order (syslog(3)).
+const PRIORITIES: [&[&str]; 8] = [
+    &["emerg", "panic"],
+    &["alert"],
+    &["crit"],
+    &["err", "error"],
+    &["warning", "warn"],
+    &["notice"],
+    &["info"],
+    &["debug"],
+];
+
 const EXTRACT_KEYS: [&str; 4] = ["offender", "user", "message", "time"];
 
 /// Both tables, understood but not compiled.
@@ -105,13 +117,26 @@ fn operands(sink: &mut Sink<'_>, entry: &Entry) -> Read<Vec<(Operand, At)>> {
 
 fn operand(sink: &mut Sink<'_>, entry: &Entry, node: &Node) -> Read<(Operand, At)> {
     let operand = match &node.kind {
-        Kind::Text(text) => Operand::Text(text.clone()),
+        Kind::Text(text) => match priority(&entry.key, text) {
+            Some((name, number)) => {
+                return Err(sink.report(&node.at, wording::priority_name(name, number)));
+            }
+            None => Operand::Text(text.clone()),
+        },
         Kind::Number(number) => Operand::Number(*number),
         Kind::Truth(truth) => Operand::Truth(*truth),
         Kind::Table(_) => return Err(sink.report(&entry.key_at, wording::dotted(&entry.key))),
         other => return Err(sink.report(&node.at, wording::no_operand(other.name()))),
     };
     Ok((operand, node.at.clone()))
+}
+
+/// The name of a priority that stands where its number is to, and the number.
+fn priority<'t>(key: &str, text: &'t str) -> Option<(&'t str, usize)> {
+    let name = text.trim_start_matches(['<', '>', '=', '!', ' ']).trim_end();
+    let known = |names: &&[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let number = PRIORITIES.iter().position(known)?;
+    (key == "PRIORITY").then_some((name, number))
 }
 
 /// `[extract]`.

@@ -309,6 +309,8 @@ fn each_mistake_in_a_filter_is_shown_where_it_is() {
         "match.\"/a~b\" = 'info'\nextract.offender = '/ip'",
         "match.PRIORITY = '=<4'\nextract.offender = '/ip'",
         "match.PRIORITY = '< notice'\nextract.offender = '/ip'",
+        "match.PRIORITY = ['3', 'Warning']\nextract.offender = '/ip'",
+        "match.\"/x\" = '<notice'\nextract.offender = '/ip'",
         "match.PRIORITY = ['!=6', '!=7']\nextract.offender = '/ip'",
         "match.PRIORITY = []\nextract.offender = '/ip'",
         "match.\"/x\" = 1.5\nextract.offender = '/ip'",

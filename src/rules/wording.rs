@@ -369,6 +369,12 @@ pub(super) fn bad_field(name: &str) -> Problem {
         .hint("a journal field is written in capitals, digits and underscores")
 }
 
+pub(super) fn priority_name(name: &str, number: usize) -> Problem {
+    let name = name.escape_debug();
+    error(format!("the journal writes a priority as a number, never as \"{name}\""), "here")
+        .hint(format!("\"{name}\" is {number}; this severe or worse is \"<={number}\""))
+}
+
 pub(super) fn dotted(key: &str) -> Problem {
     error(format!("\"{}\" is a table, and is to be a condition", key.escape_debug()), "here")
         .hint("a pointer stands in quotes, with a / before each name: \"/request/remote_ip\"")
