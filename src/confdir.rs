@@ -1,7 +1,7 @@
 //! The configuration directories: which files there are, and their texts.
 //!
 //! Of each directory `jailkeeper.toml` comes first, then `jails.d/*.toml` by name; beside them
-//! `filters.d/*.toml`. A directory or file that is not there is fine; one that cannot be read is
+//! `filters.d/*.toml`, and filters of fail2ban's there or in folders that jails name. A directory or file that is not there is fine; one that cannot be read is
 //! told to the rules, which then trust no jail that it could concern.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::dialect::Tree;
-use crate::rules::{SourceText, Texts, Unreadable};
+use crate::rules::{self, SourceText, Texts, Unreadable};
 
 /// So long a file may be: ten times a list of the 10,000 networks that a jail may ignore.
 pub const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -60,8 +60,25 @@ pub fn read(directories: &Directories) -> Texts {
         add_all(&directory.join("jails.d"), jails, unreadable);
         let (filters, unreadable) = (&mut texts.filters, &mut texts.unreadable_filters);
         add_all(&directory.join("filters.d"), filters, unreadable);
+        add_fail2ban(&mut texts, &directory.join("filters.d"), PathBuf::new());
+    }
+    for folder in rules::fail2ban_folders(&texts) {
+        add_fail2ban(&mut texts, &folder, folder.clone());
     }
     texts
+}
+
+/// Adds the filters of fail2ban's in `directory`; a jail that uses one which is not read cannot run.
+fn add_fail2ban(texts: &mut Texts, directory: &Path, folder: PathBuf) {
+    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
+    match list(directory, &[".conf", ".local"]) {
+        Ok(paths) => paths.into_iter().for_each(|path| add(path, &mut found, &mut unreadable)),
+        Err(why) => unreadable.push(Unreadable { path: directory.to_owned(), why }),
+    }
+    if !found.is_empty() {
+        texts.fail2ban.entry(folder).or_default().extend(found);
+    }
+    texts.unreadable_filters.extend(unreadable);
 }
 
 fn add_all(directory: &Path, texts: &mut Vec<SourceText>, unreadable: &mut Vec<Unreadable>) {

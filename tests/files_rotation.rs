@@ -329,7 +329,7 @@ impl Sink for Dying<'_> {
         self.unsaved.push((line.sequence, line.text.to_owned()));
     }
 
-    fn reached(&mut self, position: Position) -> ControlFlow<()> {
+    fn reached(&mut self, _file: usize, position: Position) -> ControlFlow<()> {
         if self.saves_left == 0 {
             return ControlFlow::Break(());
         }

@@ -137,9 +137,9 @@ proptest! {
         let (first, second) = writes.split_at(cut.min(writes.len()));
         let mut opened = open(directory.path());
         prop_assert_eq!(&opened.saved, &Saved::default());
-        opened.store.commit(&roster, first, &[("system", position("old", 1))]).expect("a commit");
+        opened.store.commit(&roster, first, &[("system", Some(position("old", 1)))]).expect("a commit");
         let at = position(&cursor, sequence);
-        opened.store.commit(&roster, second, &[("system", at.clone())]).expect("a commit");
+        opened.store.commit(&roster, second, &[("system", Some(at.clone()))]).expect("a commit");
         drop(opened);
         let opened = open(directory.path());
         prop_assert!(opened.set_aside.is_none());
@@ -158,7 +158,9 @@ fn the_files_are_private_and_a_copy_of_the_running_ones_is_whole() {
     let mut store = open(directory.path()).store;
     for (done, write) in writes.iter().enumerate() {
         let at = position("c", done as u64);
-        store.commit(&roster, std::slice::from_ref(write), &[("system", at)]).expect("a commit");
+        store
+            .commit(&roster, std::slice::from_ref(write), &[("system", Some(at))])
+            .expect("a commit");
         for name in ["state.db", "state.db-wal"] {
             let file = directory.path().join(name);
             let mode = fs::metadata(&file).expect("the file is there").permissions().mode();
@@ -367,9 +369,9 @@ fn a_rewrite_replaces_its_jails_and_spares_the_others() {
         Write::Ban(nginx, one, ban(60)),
         Write::Window(nginx, two, vec![NOW]),
     ];
-    store.commit(&roster, &writes, &[("a", position("x", 1))]).expect("a commit");
+    store.commit(&roster, &writes, &[("a", Some(position("x", 1)))]).expect("a commit");
     let writes = [Write::Ban(sshd, two, ban(9))];
-    let positions = [("b", position("y", u64::MAX))];
+    let positions = [("b", Some(position("y", u64::MAX)))];
     let whole = Whole { jails: &[sshd], writes: &writes, positions: &positions };
     store.rewrite(&roster, whole).expect("a rewrite");
     let jail = store.jail("sshd").expect("a jail");

@@ -3,13 +3,14 @@
 //! Two queues, both bounded: control first, so that a person is answered however much the journal
 //! has to say; and the readers' batches, which make their reader wait when they are full.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use crate::bus::{Calls, Link, Request};
-use crate::journal::{JournalError, Position, Trouble};
-use crate::keeper::{Attempt, JailId, Timestamp};
+use crate::keeper::{Attempt, JailId, SourceId, Timestamp};
+use crate::store::SavedPosition;
 
 /// Calls and events that wait at once; one more caller is told that the service is busy.
 const MAX_CONTROLS: usize = 1024;
@@ -32,12 +33,12 @@ pub(super) enum Control {
     AddressesChanged,
     /// The connection to the bus was lost, or is back.
     BusLink(Link),
-    /// The reader has really moved since it was asked with this number.
-    ReaderAlive(u64),
-    /// The reader had trouble and goes on.
-    ReaderTrouble(Trouble),
-    /// The reader has ended, of itself or because it was told to.
-    ReaderEnded(Result<(), JournalError>),
+    /// A reader has really moved since it was asked with this number.
+    ReaderAlive(Arc<str>, u64),
+    /// A reader had trouble and goes on.
+    ReaderTrouble(Arc<str>, String),
+    /// A reader has ended, of itself or because it was told to.
+    ReaderEnded(Arc<str>, Result<(), String>),
     /// A part that the service cannot do without is gone.
     Lost(&'static str),
 }
@@ -49,7 +50,26 @@ pub(super) struct Batch {
     pub(super) records: Vec<(JailId, Timestamp)>,
     /// What was odd about a record, for the jail's health.
     pub(super) remarks: Vec<(JailId, &'static str)>,
-    pub(super) position: Position,
+    pub(super) reached: Reached,
+}
+
+/// How far a reader has come.
+#[derive(Debug)]
+pub(super) enum Reached {
+    /// A source has been read up to here.
+    At {
+        /// Which.
+        name: String,
+        /// The number under which the attempts of a log file come.
+        source: Option<SourceId>,
+        /// The position.
+        saved: SavedPosition,
+    },
+    /// A log file is gone for good.
+    Gone {
+        /// Which.
+        name: String,
+    },
 }
 
 /// The loop's ends of the queues.

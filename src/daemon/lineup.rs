@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::reading::{JOURNAL_NAME, Watch};
+use jiff::tz::TimeZone;
+
+use super::judge::Watch;
+use super::reading::FILES;
+use super::sources;
 use crate::bus::{Health, JailSettings, JailSnapshot, JailState, Tally};
+use crate::dates::Zone;
 use crate::keeper::{
     Action, Gate, JailId, Keeper, Ports, Prefix, Protocols, Roster, Scope, Sentence, Settled,
     Timestamp,
 };
-use crate::record::{Origin, Want};
+use crate::record::{LogFiles, Origin, Sources, Want};
 use crate::rules::{BrokenJail, Jail, Loaded};
 
 /// All jails of one reading of the configuration.
 #[derive(Default)]
 pub(super) struct Lineup {
-    pub(super) origin: Origin,
     posts: BTreeMap<JailId, Post>,
     broken: BTreeMap<Arc<str>, Arc<JailSnapshot>>,
 }
@@ -44,11 +48,7 @@ impl Lineup {
             };
             (id, post)
         });
-        Self {
-            posts: posts.collect(),
-            origin: loaded.origin,
-            broken: loaded.broken.iter().map(broken_jail).collect(),
-        }
+        Self { posts: posts.collect(), broken: loaded.broken.iter().map(broken_jail).collect() }
     }
 
     /// Gives every jail to the keeper, and lets those go that are no longer here.
@@ -88,15 +88,24 @@ impl Lineup {
         self.posts.iter().map(|(id, post)| post.jail.gate(*id)).collect()
     }
 
-    /// What the reader is to look for.
-    pub(super) fn watches(&self) -> Vec<Watch> {
-        self.posts
-            .iter()
-            .map(|(id, post)| Watch {
-                jail: *id,
-                want: Want { matches: post.jail.matches.clone(), fields: Vec::new() },
-                filter: Arc::clone(&post.jail.filter),
-            })
+    /// Which journals are to be read, by their names, and what of them for whom.
+    pub(super) fn journals(&self) -> BTreeMap<String, (Origin, Vec<(Watch, Want)>)> {
+        let mut journals = BTreeMap::new();
+        for (id, post) in &self.posts {
+            let Some((origin, want)) = &post.jail.sources.journal else { continue };
+            let (_, watches) = journals
+                .entry(sources::journal_name(origin))
+                .or_insert_with(|| (origin.clone(), Vec::new()));
+            watches.push((post.watch(*id), want.clone()));
+        }
+        journals
+    }
+
+    /// Which log files are to be read for whom.
+    pub(super) fn file_watches(&self) -> Vec<(Watch, LogFiles)> {
+        let posts = self.posts.iter();
+        posts
+            .filter_map(|(id, post)| Some((post.watch(*id), post.jail.sources.files.clone()?)))
             .collect()
     }
 
@@ -117,9 +126,15 @@ impl Lineup {
         }
     }
 
-    pub(super) fn note_error_everywhere(&mut self, error: &str) {
+    /// Notes what is wrong with a source, for all jails that it serves.
+    pub(super) fn note_source_error(&mut self, reader: &str, error: &str) {
         for post in self.posts.values_mut() {
-            error.clone_into(&mut post.last_error);
+            let Sources { journal, files } = &post.jail.sources;
+            let by_journal =
+                journal.as_ref().is_some_and(|(it, _)| sources::journal_name(it) == reader);
+            if by_journal || (files.is_some() && reader == FILES) {
+                error.clone_into(&mut post.last_error);
+            }
         }
     }
 
@@ -138,6 +153,28 @@ impl Lineup {
 }
 
 impl Post {
+    fn watch(&self, id: JailId) -> Watch {
+        let zone = self.jail.sources.files.as_ref().and_then(|files| files.zone.as_ref());
+        let local = TimeZone::system();
+        // A zone that is none was refused with the configuration.
+        let zone = zone.and_then(|zone| Zone::parse(zone).ok());
+        Watch {
+            jail: id,
+            filter: Arc::clone(&self.jail.filter),
+            findtime: self.jail.policy.findtime,
+            zone: zone
+                .map_or_else(|| Zone::of(local.clone()), |zone| zone.seen_from(local.clone())),
+        }
+    }
+
+    /// What the jail reads, for people.
+    fn sources(&self) -> Vec<String> {
+        let Sources { journal, files } = &self.jail.sources;
+        let journal = journal.iter().map(|(origin, _)| sources::journal_name(origin));
+        let files = files.iter().flat_map(|files| files.paths.iter().map(|path| path.path.clone()));
+        journal.chain(files).collect()
+    }
+
     fn snapshot(&self, tally: crate::keeper::Tally) -> JailSnapshot {
         JailSnapshot {
             settings: Arc::clone(&self.settings),
@@ -149,7 +186,7 @@ impl Post {
             },
             health: Health {
                 state: JailState::Running,
-                sources: vec![JOURNAL_NAME.to_owned()],
+                sources: self.sources(),
                 last_record: self.last_record,
                 last_attempt: tally.last_attempt,
                 last_error: self.last_error.clone(),

@@ -1,5 +1,5 @@
 //! What the loop does when the world around it has changed: the firewall, the addresses, the
-//! journal, the configuration.
+//! sources, the configuration.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use tracing::{error, info, warn};
 
 use super::inbox::Control;
 use super::lineup::Lineup;
-use super::reading::{JOURNAL, Reading};
+use super::readers::Readers;
 use super::service::{RETRY, Service};
-use super::{clock, start, status};
+use super::sources::is_file;
+use super::{clock, status};
 use crate::bus::{BusAnswer, Failure};
-use crate::journal::JournalError;
 use crate::keeper::{Decisions, JailId, Timestamp};
 use crate::nft::NftError;
 use crate::systemd::catalog;
@@ -76,59 +76,63 @@ impl Service {
         }
     }
 
-    /// Asks the reader whether it moves. One that was lost cannot answer, and the service manager
+    /// Asks the readers whether they move. One that was lost cannot answer, and the service manager
     /// will notice; where nothing is to be read, the loop answers for itself.
-    pub(super) fn ask_reader(&mut self) {
+    pub(super) fn ask_readers(&mut self) {
         let number = self.pulse.beat();
-        match &self.reading {
-            Some(reading) => reading.ping(number),
-            None if self.lineup.len() == 0 => status::told(self.notifier.watchdog()),
-            None => {}
+        if self.read_at.is_some() {
+            return;
+        }
+        if self.readers.is_empty() {
+            status::told(self.notifier.watchdog());
+        } else {
+            self.readers.ping(number);
         }
     }
 
-    pub(super) fn reader_ended(&mut self, ended: Result<(), JournalError>) {
-        self.reading = None;
+    pub(super) fn reader_ended(&mut self, name: &str, ended: Result<(), String>) {
+        self.readers.ended(name);
         if let Err(error) = ended {
             error!(
                 message_id = catalog::SOURCE_TROUBLE,
-                "the journal cannot be read any more: {error}; it is opened again"
+                "{name} cannot be read any more: {error}; it is opened again"
             );
-            self.troubles.journal = Some(error.to_string());
+            self.lineup.note_source_error(name, &error);
+            self.troubles.sources = Some(format!("{name}: {error}"));
             self.read_at = Some(clock::monotonic() + RETRY);
         }
     }
 
-    /// Opens the journal again where the last reader left it.
+    /// Opens what is not being read where the last reader left it.
     pub(super) fn read_on(&mut self) {
+        let sources = (&self.records, &mut self.register);
         let now = clock::now();
-        let from = start::where_to_read(&self.lineup, self.records.position(), now);
-        match Reading::start_if_watched(&self.lineup, from, &self.outbox) {
-            Ok(reading) => {
-                self.reading = reading;
-                self.read_at = None;
-                self.troubles.journal = None;
-            }
-            Err(error) => {
-                self.troubles.journal = Some(error.to_string());
-                self.read_at = Some(clock::monotonic() + RETRY);
-            }
+        let Err(failed) = self.readers.start_missing(&self.lineup, sources, now, &self.outbox)
+        else {
+            self.read_at = None;
+            self.troubles.sources = None;
+            return;
+        };
+        for (name, why) in &failed {
+            self.lineup.note_source_error(name, why);
         }
+        let told: Vec<String> = failed.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+        self.troubles.sources = Some(told.join("; "));
+        self.read_at = Some(clock::monotonic() + RETRY);
     }
 
-    /// Stops the reader and takes in all that it has read; whether it has ended in time. Controls
-    /// that come meanwhile stay for the next turn.
-    pub(super) fn halt_reader(&mut self) -> bool {
-        let Some(reading) = self.reading.take() else { return true };
-        reading.stop();
+    /// Stops the readers and takes in all that they have read; whether they have ended in time.
+    /// Controls that come meanwhile stay for the next turn.
+    pub(super) fn halt_readers(&mut self) -> bool {
+        self.readers.stop();
         let patience = clock::monotonic() + HALT_AT_MOST;
         let mut events = Vec::new();
         let mut kept = Vec::new();
         let halted = loop {
-            // Whatever it has sent is in the queues once its thread is over.
-            let over = reading.is_over();
+            // Whatever they have sent is in the queues once their threads are over.
+            let over = self.readers.are_over();
             let (controls, batches) = self.inbox.wait(Some(A_MOMENT));
-            kept.extend(controls.into_iter().filter(|c| !matches!(c, Control::ReaderEnded(_))));
+            kept.extend(controls.into_iter().filter(|c| !matches!(c, Control::ReaderEnded(..))));
             self.take_batches(batches, &mut events);
             if over || clock::monotonic() > patience {
                 break over;
@@ -138,8 +142,8 @@ impl Service {
         let now = clock::now();
         let decisions = self.keeper.decide(now, events);
         self.carry_out(now, decisions);
-        if !halted {
-            self.reading = Some(reading);
+        if halted {
+            self.readers = Readers::default();
         }
         halted
     }
@@ -173,29 +177,40 @@ impl Service {
             let told = rules::render(&loaded.diagnostics, false);
             return Err(Failure::ReloadFailed(told.trim_end().to_owned()));
         }
-        if !self.halt_reader() {
-            let reason = "the reader of the journal does not stop; nothing was changed";
+        if !self.halt_readers() {
+            let reason = "a reader does not stop; nothing was changed";
             return Err(Failure::ReloadFailed(reason.to_owned()));
         }
         let now = clock::now();
         let before = std::mem::take(&mut self.lineup);
         let ran: Vec<_> = before.ids().collect();
-        if before.origin != loaded.origin {
-            self.records.forget_position();
-            self.keeper.forget_place(JOURNAL);
-        }
         self.lineup = Lineup::new(loaded, &mut self.roster, Some(before));
         let gone = self.lineup.enlist(&mut self.keeper);
         self.restore_newcomers(now, &ran);
         self.put_table_right();
         self.tell(&gone.notices);
         self.answer(gone.replies);
+        self.forget_journals();
         self.read_on();
-        match self.troubles.firewall.as_ref().or(self.troubles.journal.as_ref()) {
+        match self.troubles.firewall.as_ref().or(self.troubles.sources.as_ref()) {
             None => Ok(()),
             Some(reason) => Err(Failure::Refused(format!(
                 "{reason}; the new configuration is in force, and this is tried again"
             ))),
+        }
+    }
+
+    /// The position in a journal that nobody reads any more would, when somebody does again, lead
+    /// back to long ago.
+    pub(super) fn forget_journals(&mut self) {
+        let read = self.lineup.journals();
+        let unread = self.records.positions().map(|(name, _)| name.to_owned());
+        let unread = unread.filter(|name| !is_file(name) && !read.contains_key(name));
+        for name in unread.collect::<Vec<_>>() {
+            self.records.forget(&name);
+            if let Some(source) = self.register.forget(&name) {
+                self.keeper.forget_place(source);
+            }
         }
     }
 

@@ -6,14 +6,17 @@
 mod announce;
 mod clock;
 mod inbox;
+mod judge;
 mod lineup;
 mod log;
 mod mending;
 mod options;
 mod pulse;
+mod readers;
 mod reading;
 mod records;
 mod service;
+mod sources;
 mod start;
 mod status;
 

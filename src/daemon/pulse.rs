@@ -1,4 +1,4 @@
-//! The watchdog's rhythm: the service manager hears of us only when the loop has turned and the
+//! The watchdog's rhythm: the service manager hears of us only when the loop has turned and every
 //! reader has answered.
 
 use std::time::{Duration, Instant};
@@ -32,10 +32,5 @@ impl Pulse {
         self.next = self.every.map(|every| clock::monotonic() + every);
         self.number += 1;
         self.number
-    }
-
-    /// Whether this answers the last question.
-    pub(super) fn answered(&self, number: u64) -> bool {
-        number == self.number
     }
 }

@@ -1,96 +1,89 @@
-//! The reader's thread: from records to batches of attempts.
+//! A reader at work, in a thread of its own.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::bounded;
 
-use super::inbox::{Batch, Control, Outbox};
-use super::lineup::Lineup;
-use crate::filter::{Filter, Line, Memory, Offender, Verdict};
-use crate::journal::{self, JournalError, Position, Reader, Sink, Start, Trouble};
-use crate::keeper::{Attempt, JailId, SourceId, Timestamp};
-use crate::record::{Origin, Record, Want};
+use super::inbox::{Control, Outbox};
+use super::judge::{Judge, Watch};
+use super::sources::Numbers;
+use crate::keeper::SourceId;
+use crate::record::{LogFiles, Origin, Want};
+use crate::{files, journal};
 
-/// The journal is the one source of records.
-pub(super) const JOURNAL: SourceId = SourceId(0);
+/// The name of the reader of log files.
+pub(super) const FILES: &str = "files";
 
-/// Its name in the state file and in the status.
-pub(super) const JOURNAL_NAME: &str = "journal";
-
-/// A jail as its reader knows it.
-#[derive(Clone)]
-pub(super) struct Watch {
-    pub(super) jail: JailId,
-    pub(super) want: Want,
-    pub(super) filter: Arc<Filter>,
+/// What a reader is to read.
+pub(super) enum Errand {
+    /// A journal, under this number, from there on, for these jails.
+    Journal { origin: Origin, source: SourceId, start: journal::Start, watches: Vec<(Watch, Want)> },
+    /// Log files, from their positions on, for these jails. Each position has its number.
+    Files { positions: Vec<(SourceId, files::Position)>, watches: Vec<(Watch, LogFiles)> },
 }
 
 /// A reader at work.
 pub(super) struct Reading {
-    control: journal::Control,
+    name: Arc<str>,
+    stopper: Stopper,
     thread: JoinHandle<()>,
 }
 
+#[derive(Clone)]
+enum Stopper {
+    Journal(journal::Control),
+    Files(files::Control),
+}
+
 impl Reading {
-    /// Starts to read in a thread of its own; returns once the journal is open. Without a jail
-    /// there is nothing to read, and no reader.
+    /// Starts to read; returns once the source is open.
     ///
     /// # Errors
     ///
-    /// When the journal cannot be opened.
-    pub(super) fn start_if_watched(
-        lineup: &Lineup,
-        start: Start,
+    /// When it cannot be opened.
+    pub(super) fn start(
+        name: Arc<str>,
+        errand: Errand,
         outbox: &Outbox,
-    ) -> Result<Option<Self>, JournalError> {
-        let watches = lineup.watches();
-        if watches.is_empty() {
-            return Ok(None);
+        numbers: &Numbers,
+    ) -> Result<Self, String> {
+        match errand {
+            Errand::Journal { origin, source, start, watches } => {
+                let (watches, wants): (Vec<Watch>, Vec<Want>) = watches.into_iter().unzip();
+                let judge =
+                    Judge::new(Arc::clone(&name), watches, outbox, Vec::new(), numbers.clone());
+                read_journal(name, (origin, source, start), (wants, judge), outbox)
+            }
+            Errand::Files { positions, watches } => {
+                let (watches, logs): (Vec<Watch>, Vec<LogFiles>) = watches.into_iter().unzip();
+                let (known, positions) = positions.into_iter().unzip();
+                let judge = Judge::new(Arc::clone(&name), watches, outbox, known, numbers.clone());
+                let wants = logs.iter().map(file_want).collect::<Result<Vec<_>, _>>()?;
+                read_files(name, (wants, positions), judge, outbox)
+            }
         }
-        Self::start(&lineup.origin, watches, start, outbox.clone()).map(Some)
     }
 
-    fn start(
-        origin: &Origin,
-        watches: Vec<Watch>,
-        start: Start,
-        outbox: Outbox,
-    ) -> Result<Self, JournalError> {
-        let control = journal::Control::new()?;
-        let (opened_sender, opened) = bounded(1);
-        let read = {
-            let (origin, control) = (origin.clone(), control.clone());
-            let wants: Vec<Want> = watches.iter().map(|watch| watch.want.clone()).collect();
-            move || match Reader::open(&origin, JOURNAL, &wants, start, control) {
-                Ok(reader) => {
-                    let _ = opened_sender.send(Ok(()));
-                    let ended = reader.run(&mut Judge::new(watches, &outbox));
-                    let _ = outbox.controls.send(Control::ReaderEnded(ended.map(|_| ())));
-                }
-                Err(error) => {
-                    let _ = opened_sender.send(Err(error));
-                }
-            }
-        };
-        let thread = thread::Builder::new()
-            .name(JOURNAL_NAME.to_owned())
-            .spawn(read)
-            .expect("the system can start a thread");
-        opened.recv().expect("the thread tells how opening went")?;
-        Ok(Self { control, thread })
+    /// Which reader it is.
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
     /// Asks whether the reader moves; the answer is [`Control::ReaderAlive`].
     pub(super) fn ping(&self, number: u64) {
-        self.control.ping(number);
+        match &self.stopper {
+            Stopper::Journal(control) => control.ping(number),
+            Stopper::Files(control) => control.ping(number),
+        }
     }
 
-    /// Tells the reader to stop. What it has read is in the queue when
-    /// [`Reading::is_over`] says so.
+    /// Tells the reader to stop. What it has read is in the queue when [`Reading::is_over`] says so.
     pub(super) fn stop(&self) {
-        self.control.stop();
+        match &self.stopper {
+            Stopper::Journal(control) => control.stop(),
+            Stopper::Files(control) => control.stop(),
+        }
     }
 
     /// Whether the thread has ended.
@@ -99,82 +92,81 @@ impl Reading {
     }
 }
 
-/// Has every record judged by the filters of the jails that want it.
-struct Judge {
-    watches: Vec<Watch>,
-    memories: Vec<Memory>,
-    controls: Sender<Control>,
-    batches: Sender<Batch>,
-    attempts: Vec<Attempt>,
-    remarks: Vec<(JailId, &'static str)>,
-    last_records: Vec<Option<Timestamp>>,
-}
-
-impl Judge {
-    fn new(watches: Vec<Watch>, outbox: &Outbox) -> Self {
-        Self {
-            last_records: vec![None; watches.len()],
-            memories: watches.iter().map(|_| Memory::default()).collect(),
-            watches,
-            controls: outbox.controls.clone(),
-            batches: outbox.batches.clone(),
-            attempts: Vec::new(),
-            remarks: Vec::new(),
+fn read_journal(
+    name: Arc<str>,
+    (origin, source, start): (Origin, SourceId, journal::Start),
+    (wants, mut judge): (Vec<Want>, Judge),
+    outbox: &Outbox,
+) -> Result<Reading, String> {
+    let control = journal::Control::new().map_err(|error| error.to_string())?;
+    let stopper = Stopper::Journal(control.clone());
+    // sd-journal is bound to the thread that opens it.
+    let open = move || journal::Reader::open(&origin, source, &wants, start, control);
+    spawn(name, stopper, outbox, move |opened| match open() {
+        Ok(reader) => {
+            opened(Ok(()));
+            Some(reader.run(&mut judge).map(drop).map_err(|error| error.to_string()))
         }
-    }
-}
-
-impl Sink for Judge {
-    fn entry(&mut self, record: Record<'_>, wanted_by: &[usize]) {
-        for index in wanted_by {
-            let watch = &self.watches[*index];
-            self.last_records[*index] = Some(record.time);
-            let line = Line::plain(record.message);
-            let remark = match watch.filter.judge(&mut self.memories[*index], line, record.time) {
-                Verdict::Failure(failure) => match failure.offender {
-                    Offender::Address(address) => {
-                        let Watch { jail, .. } = *watch;
-                        let Record { time, place, .. } = record;
-                        self.attempts.push(Attempt { jail, address, time, place });
-                        continue;
-                    }
-                    _ => "a record matched that names no usable address",
-                },
-                Verdict::NoAddress { .. } => "a record matched that names no usable address",
-                Verdict::TooLong => "a record was too long to be judged",
-                Verdict::GaveUp => "a record took a pattern more steps than it may take",
-                Verdict::Helper { .. } | Verdict::Ignored { .. } | Verdict::Nothing => continue,
-            };
-            self.remarks.push((watch.jail, remark));
+        Err(error) => {
+            opened(Err(error.to_string()));
+            None
         }
-    }
-
-    fn reached(&mut self, position: Position) -> ControlFlow<()> {
-        let records = self
-            .watches
-            .iter()
-            .zip(&mut self.last_records)
-            .filter_map(|(watch, last)| Some((watch.jail, last.take()?)))
-            .collect();
-        let batch = Batch {
-            attempts: std::mem::take(&mut self.attempts),
-            records,
-            remarks: std::mem::take(&mut self.remarks),
-            position,
-        };
-        flow(self.batches.send(batch).is_ok())
-    }
-
-    fn pong(&mut self, number: u64) -> ControlFlow<()> {
-        flow(self.controls.send(Control::ReaderAlive(number)).is_ok())
-    }
-
-    fn trouble(&mut self, trouble: Trouble) {
-        // When the loop is gone there is nobody left to tell.
-        let _ = self.controls.send(Control::ReaderTrouble(trouble));
-    }
+    })
 }
 
-fn flow(goes_on: bool) -> ControlFlow<()> {
-    if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+fn read_files(
+    name: Arc<str>,
+    (wants, positions): (Vec<files::Want>, Vec<files::Position>),
+    mut judge: Judge,
+    outbox: &Outbox,
+) -> Result<Reading, String> {
+    let control = files::Control::new().map_err(|error| error.to_string())?;
+    let stopper = Stopper::Files(control.clone());
+    spawn(name, stopper, outbox, move |opened| {
+        match files::Reader::open(&wants, positions, control) {
+            Ok(reader) => {
+                opened(Ok(()));
+                Some(reader.run(&mut judge).map_err(|error| error.to_string()))
+            }
+            Err(error) => {
+                opened(Err(error.to_string()));
+                None
+            }
+        }
+    })
+}
+
+/// Runs `body` in a thread. It says whether the source is open, and then how reading has ended.
+fn spawn(
+    name: Arc<str>,
+    stopper: Stopper,
+    outbox: &Outbox,
+    body: impl FnOnce(&dyn Fn(Result<(), String>)) -> Option<Result<(), String>> + Send + 'static,
+) -> Result<Reading, String> {
+    let (sender, opened) = bounded(1);
+    let controls = outbox.controls.clone();
+    let thread = {
+        let name = Arc::clone(&name);
+        // A thread's name has at most 15 bytes.
+        let short: String = name.chars().take(15).collect();
+        let told = move |result| drop(sender.send(result));
+        thread::Builder::new().name(short).spawn(move || {
+            if let Some(ended) = body(&told) {
+                let _ = controls.send(Control::ReaderEnded(name, ended));
+            }
+        })
+    };
+    let thread = thread.expect("the system can start a thread");
+    opened.recv().expect("the thread tells how opening went")?;
+    Ok(Reading { name, stopper, thread })
+}
+
+fn file_want(logs: &LogFiles) -> Result<files::Want, String> {
+    let encoding = logs.encoding.as_deref().unwrap_or("auto");
+    let from_end = !logs.paths.is_empty() && logs.paths.iter().all(|path| path.from_end);
+    Ok(files::Want {
+        paths: logs.paths.iter().map(|path| path.path.clone()).collect(),
+        encoding: encoding.parse().map_err(|error: files::FilesError| error.to_string())?,
+        from: if from_end { files::From::Tail } else { files::From::Head },
+    })
 }

@@ -1,10 +1,9 @@
 //! The state file's part of the loop: when what is saved.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::clock;
-use super::reading::JOURNAL_NAME;
-use crate::journal::Position;
 use crate::keeper::{JailId, Keeper, Roster, Timestamp, Write};
 use crate::store::{Purge, SavedPosition, Store, StoreError, Whole};
 
@@ -21,11 +20,17 @@ const WINDOWS: Duration = Duration::from_hours(24);
 /// The history of bans reaches back this far.
 const HISTORY: Duration = Duration::from_hours(90 * 24);
 
+/// How far a source has been read.
+struct Kept {
+    /// None when the source is gone.
+    position: Option<SavedPosition>,
+    is_saved: bool,
+}
+
 /// The state file, and what it has not been told yet.
 pub(super) struct Records {
     store: Store,
-    position: Option<Position>,
-    position_saved: bool,
+    positions: BTreeMap<String, Kept>,
     saved_at: Instant,
     purged_at: Option<Instant>,
     /// A commit has failed: the next one is of everything.
@@ -35,11 +40,11 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub(super) fn new(store: Store, position: Option<Position>) -> Self {
+    pub(super) fn new(store: Store, positions: Vec<(String, SavedPosition)>) -> Self {
+        let kept = |position| Kept { position: Some(position), is_saved: true };
         Self {
             store,
-            position,
-            position_saved: true,
+            positions: positions.into_iter().map(|(name, saved)| (name, kept(saved))).collect(),
             saved_at: clock::monotonic(),
             purged_at: None,
             incomplete: false,
@@ -47,20 +52,21 @@ impl Records {
         }
     }
 
-    /// The journal has been read up to here.
-    pub(super) fn reached(&mut self, position: Position) {
-        self.position = Some(position);
-        self.position_saved = false;
+    /// A source has been read up to here.
+    pub(super) fn reached(&mut self, name: String, position: SavedPosition) {
+        self.positions.insert(name, Kept { position: Some(position), is_saved: false });
     }
 
-    /// Another journal is read from now on.
-    pub(super) fn forget_position(&mut self) {
-        self.position = None;
+    /// A source is gone, or is not read any more.
+    pub(super) fn forget(&mut self, name: &str) {
+        if let Some(kept) = self.positions.get_mut(name) {
+            *kept = Kept { position: None, is_saved: false };
+        }
     }
 
-    /// How far the journal has been read.
-    pub(super) fn position(&self) -> Option<&Position> {
-        self.position.as_ref()
+    /// How far each source has been read.
+    pub(super) fn positions(&self) -> impl Iterator<Item = (&str, &SavedPosition)> {
+        self.positions.iter().filter_map(|(name, kept)| Some((&**name, kept.position.as_ref()?)))
     }
 
     /// What the state file knows of a jail that comes back.
@@ -80,7 +86,7 @@ impl Records {
         roster: &Roster,
     ) -> Result<(), String> {
         let unsaved = keeper.take_unsaved();
-        let position_is_old = !self.position_saved
+        let position_is_old = self.positions.values().any(|kept| !kept.is_saved)
             && clock::monotonic().duration_since(self.saved_at) >= POSITION_EVERY;
         if unsaved.is_empty() && !position_is_old && !self.incomplete {
             return Ok(());
@@ -110,7 +116,12 @@ impl Records {
         keeper: &Keeper,
         roster: &Roster,
     ) -> Result<(), StoreError> {
-        let positions = self.positions();
+        let all = self.incomplete;
+        let positions = self.positions.iter().filter(|(_, kept)| all || !kept.is_saved);
+        let positions: Vec<(String, Option<SavedPosition>)> =
+            positions.map(|(name, kept)| (name.clone(), kept.position.clone())).collect();
+        let positions: Vec<(&str, Option<SavedPosition>)> =
+            positions.iter().map(|(name, position)| (&**name, position.clone())).collect();
         let saved = if self.incomplete {
             let jails: Vec<JailId> = keeper.jails().collect();
             self.owe(keeper, unsaved);
@@ -128,7 +139,8 @@ impl Records {
         self.incomplete = saved.is_err();
         saved?;
         self.owed.clear();
-        self.position_saved = true;
+        self.positions.retain(|_, kept| kept.position.is_some());
+        self.positions.values_mut().for_each(|kept| kept.is_saved = true);
         self.saved_at = clock::monotonic();
         Ok(())
     }
@@ -148,13 +160,5 @@ impl Records {
         let purge = Purge { now, keep_history: HISTORY, keep_windows: WINDOWS, jails: &jails };
         self.store.purge(purge)?;
         Ok(())
-    }
-
-    fn positions(&self) -> Vec<(&'static str, SavedPosition)> {
-        let saved = self.position.as_ref().map(|position| SavedPosition {
-            cursor: position.cursor.clone(),
-            sequence: position.sequence,
-        });
-        saved.map(|saved| (JOURNAL_NAME, saved)).into_iter().collect()
     }
 }

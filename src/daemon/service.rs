@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
-use super::inbox::{Batch, Control, Inbox, Outbox};
+use super::inbox::{Batch, Control, Inbox, Outbox, Reached};
 use super::lineup::Lineup;
 use super::pulse::Pulse;
-use super::reading::Reading;
+use super::readers::Readers;
 use super::records::Records;
+use super::sources::Register;
 use super::{announce, clock, status};
 use crate::bus::{AnswerSender, BanRow, Bus, BusAnswer, Call, Failure, Link, Request};
 use crate::confdir::Directories;
@@ -35,7 +36,8 @@ pub(super) struct Service {
     pub(super) bus: Bus,
     pub(super) inbox: Inbox,
     pub(super) outbox: Outbox,
-    pub(super) reading: Option<Reading>,
+    pub(super) readers: Readers,
+    pub(super) register: Register,
     pub(super) notifier: Notifier,
     pub(super) pulse: Pulse,
     pub(super) calls: BTreeMap<Ticket, AnswerSender>,
@@ -56,7 +58,7 @@ pub(super) struct Service {
 pub(super) struct Troubles {
     pub(super) firewall: Option<String>,
     pub(super) state: Option<String>,
-    pub(super) journal: Option<String>,
+    pub(super) sources: Option<String>,
     pub(super) bus: Option<String>,
 }
 
@@ -122,7 +124,7 @@ impl Service {
             }
         }
         if self.pulse.is_due() {
-            self.ask_reader();
+            self.ask_readers();
         }
         self.show_in_time(answered);
         if turn.stop { Some(Ended::Stopped) } else { turn.fatal.map(Ended::Lost) }
@@ -144,16 +146,16 @@ impl Service {
             Control::Reload => turn.reloads.push(None),
             Control::FirewallDisturbed(what) => turn.disturbed = Some(what),
             Control::AddressesChanged => turn.addresses_changed = true,
-            Control::ReaderAlive(number) => {
-                if self.pulse.answered(number) {
+            Control::ReaderAlive(name, number) => {
+                if self.readers.answered(&name, number) {
                     status::told(self.notifier.watchdog());
                 }
             }
-            Control::ReaderTrouble(trouble) => {
-                warn!(message_id = catalog::SOURCE_TROUBLE, "journal: {trouble}");
-                self.lineup.note_error_everywhere(&trouble.to_string());
+            Control::ReaderTrouble(name, trouble) => {
+                warn!(message_id = catalog::SOURCE_TROUBLE, "{name}: {trouble}");
+                self.lineup.note_source_error(&name, &trouble);
             }
-            Control::ReaderEnded(ended) => self.reader_ended(ended),
+            Control::ReaderEnded(name, ended) => self.reader_ended(&name, ended),
             Control::BusLink(Link::Lost(reason)) => {
                 warn!(
                     "the connection to D-Bus is lost ({reason}); bans go on, and the bus is tried again"
@@ -224,7 +226,24 @@ impl Service {
             for (jail, remark) in batch.remarks {
                 self.lineup.note_error(jail, remark.to_owned());
             }
-            self.records.reached(batch.position);
+            self.take_reached(batch.reached);
+        }
+    }
+
+    fn take_reached(&mut self, reached: Reached) {
+        match reached {
+            Reached::At { name, source, saved } => {
+                if let Some(source) = source {
+                    self.register.note(&name, source);
+                }
+                self.records.reached(name, saved);
+            }
+            Reached::Gone { name } => {
+                self.records.forget(&name);
+                if let Some(source) = self.register.forget(&name) {
+                    self.keeper.forget_place(source);
+                }
+            }
         }
     }
 
@@ -294,8 +313,8 @@ impl Service {
     /// Lifts the bans if this is a stop; leaves them to the next process if it is a restart.
     fn stop(mut self) {
         status::told(self.notifier.stopping("stopping"));
-        if !self.halt_reader() {
-            error!("the reader of the journal does not stop; it is left behind");
+        if !self.halt_readers() {
+            error!("a reader does not stop; it is left behind");
         }
         if let Err(reason) = self.records.save_all(&mut self.keeper, &self.roster) {
             error!(message_id = catalog::STATE_UNWRITABLE, "the state cannot be saved: {reason}");

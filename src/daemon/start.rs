@@ -1,5 +1,6 @@
 //! From the command line to a running loop: every part is there before anybody is told so.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -10,18 +11,18 @@ use super::inbox::{Control, Outbox, queues};
 use super::lineup::Lineup;
 use super::options::Options;
 use super::pulse::Pulse;
-use super::reading::{JOURNAL, JOURNAL_NAME, Reading};
+use super::readers::Readers;
 use super::records::Records;
 use super::service::{Service, Troubles};
+use super::sources::Register;
 use super::{clock, status};
 use crate::bus::{Bus, BusError, Snapshot};
 use crate::confdir::{self, Directories};
 use crate::host::{self, HostError};
-use crate::journal::{JournalError, Position, Start};
 use crate::keeper::{Keeper, Notice, Outcome, Roster, Timestamp};
 use crate::nft::{Firewall, Monitor, NftError};
 use crate::rules;
-use crate::store::{Opened, Saved, Store, StoreError};
+use crate::store::{Opened, Saved, SavedPosition, Store, StoreError};
 use crate::systemd::{Notifier, Signal, Signals, catalog};
 
 /// Why the service does not start.
@@ -37,8 +38,8 @@ pub(super) enum StartError {
     Bans(String),
     #[error("own addresses: {0}")]
     Host(#[from] HostError),
-    #[error("journal: {0}")]
-    Journal(#[from] JournalError),
+    #[error("{0}")]
+    Source(String),
     #[error("D-Bus: {0}")]
     Bus(#[from] BusError),
     #[error("signals: {0}")]
@@ -55,35 +56,18 @@ impl Service {
         let lineup = read_configuration(&directories, &mut roster)?;
 
         let now = clock::now();
-        let Opened { store, saved, set_aside } = Store::open(&options.state, now)?;
-        if let Some(set_aside) = set_aside {
-            error!(
-                message_id = catalog::STATE_DAMAGED,
-                "the state file was damaged ({}) and is now {}; the bans that the kernel has are \
-                 taken over, the others are lost",
-                set_aside.reason,
-                set_aside.path.display(),
-            );
-        }
-        if let Some(nonsense) = &saved.nonsense {
-            warn!(
-                message_id = catalog::STATE_DAMAGED,
-                "{} rows of the state file make no sense and are left out; the first: {}",
-                nonsense.rows,
-                nonsense.first,
-            );
-        }
+        let (store, saved) = open_state(&options.state, now)?;
         // Opened before the addresses are read, so that no change in between is missed.
         let addresses = host::Watch::open()?;
         let mut keeper = Keeper::default();
         keeper.set_own_addresses(host::addresses()?.into_iter().collect());
         lineup.enlist(&mut keeper);
-        let position = restore(now, &mut keeper, &roster, saved);
-
-        let from = where_to_read(&lineup, position.as_ref(), now);
+        let mut register = Register::default();
+        let positions = restore(now, (&mut keeper, &mut register), &roster, saved);
+        let records = Records::new(store, positions);
         let (firewall, monitor, told) = raise_firewall(now, &lineup, &mut keeper)?;
 
-        let reading = Reading::start_if_watched(&lineup, from, &outbox)?;
+        let readers = start_readers(&lineup, (&records, &mut register), now, &outbox)?;
         let first = Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: "starting".to_owned(),
@@ -95,7 +79,7 @@ impl Service {
         let notifier = Notifier::from_environment();
         let mut service = Self {
             pulse: Pulse::new(notifier.watchdog_interval()),
-            records: Records::new(store, position),
+            records,
             directories,
             roster,
             lineup,
@@ -104,7 +88,8 @@ impl Service {
             bus,
             inbox,
             outbox,
-            reading,
+            readers,
+            register,
             notifier,
             calls: std::collections::BTreeMap::new(),
             last_ticket: 0,
@@ -116,6 +101,7 @@ impl Service {
             show_at: None,
             signals,
         };
+        service.forget_journals();
         service.save(now);
         service.tell(&told);
         service.show();
@@ -123,6 +109,43 @@ impl Service {
         status::told(service.notifier.ready(&service.sentence()));
         Ok(service)
     }
+}
+
+/// Opens the state file, and tells what was wrong with it.
+fn open_state(path: &Path, now: Timestamp) -> Result<(Store, Saved), StartError> {
+    let Opened { store, saved, set_aside } = Store::open(path, now)?;
+    if let Some(set_aside) = set_aside {
+        error!(
+            message_id = catalog::STATE_DAMAGED,
+            "the state file was damaged ({}) and is now {}; the bans that the kernel has are \
+             taken over, the others are lost",
+            set_aside.reason,
+            set_aside.path.display(),
+        );
+    }
+    if let Some(nonsense) = &saved.nonsense {
+        warn!(
+            message_id = catalog::STATE_DAMAGED,
+            "{} rows of the state file make no sense and are left out; the first: {}",
+            nonsense.rows,
+            nonsense.first,
+        );
+    }
+    Ok((store, saved))
+}
+
+fn start_readers(
+    lineup: &Lineup,
+    sources: (&Records, &mut Register),
+    now: Timestamp,
+    outbox: &Outbox,
+) -> Result<Readers, StartError> {
+    let mut readers = Readers::default();
+    readers.start_missing(lineup, sources, now, outbox).map_err(|failed| {
+        let told: Vec<String> = failed.iter().map(|(it, why)| format!("{it}: {why}")).collect();
+        StartError::Source(told.join("; "))
+    })?;
+    Ok(readers)
 }
 
 fn read_configuration(
@@ -171,9 +194,14 @@ fn raise_firewall(
     Ok((firewall, monitor, told))
 }
 
-/// Gives the saved bans and windows to the jails that run; the position of the journal. What is
+/// Gives the saved bans and windows to the jails that run; the positions in the sources. What is
 /// saved of other jails stays in the state file until they come back or it is outlived.
-fn restore(now: Timestamp, keeper: &mut Keeper, roster: &Roster, saved: Saved) -> Option<Position> {
+fn restore(
+    now: Timestamp,
+    (keeper, register): (&mut Keeper, &mut Register),
+    roster: &Roster,
+    saved: Saved,
+) -> Vec<(String, SavedPosition)> {
     for (jail, network, times) in saved.windows {
         if let Some(id) = roster.id(&jail) {
             keeper.restore(now, id, [], [(network, times)]);
@@ -184,14 +212,10 @@ fn restore(now: Timestamp, keeper: &mut Keeper, roster: &Roster, saved: Saved) -
             keeper.restore(now, id, [(network, record)], []);
         }
     }
-    let (_, position) = saved.positions.into_iter().find(|(source, _)| source == JOURNAL_NAME)?;
-    keeper.restore_place(JOURNAL, position.sequence);
-    Some(Position { cursor: position.cursor, sequence: position.sequence })
-}
-
-/// Where a reader begins: where the last one ended, else as far back as a window may reach.
-pub(super) fn where_to_read(lineup: &Lineup, position: Option<&Position>, now: Timestamp) -> Start {
-    Start { position: position.cloned(), since: now.minus(lineup.longest_findtime()) }
+    for (name, position) in &saved.positions {
+        keeper.restore_place(register.enter(name), position.sequence);
+    }
+    saved.positions
 }
 
 /// Has signals delivered to the loop, from now on.

@@ -51,7 +51,7 @@ impl Service {
         let mut parts = Vec::new();
         for (what, trouble) in [
             ("the firewall does not take changes", &self.troubles.firewall),
-            ("the journal cannot be read", &self.troubles.journal),
+            ("not all can be read", &self.troubles.sources),
             ("the state cannot be saved", &self.troubles.state),
             ("D-Bus is not there", &self.troubles.bus),
         ] {

@@ -37,6 +37,9 @@ pub struct Line<'a> {
     /// The line's number among all of files of this name; the first has 1. What is left out has a
     /// number too.
     pub sequence: u64,
+    /// Whether it was written after the file had been read to its end, or to a file that came after
+    /// the start: it has come just now.
+    pub is_fresh: bool,
     /// The text, without its end, of at most
     /// [`LINE_BYTES_MAX`](super::LINE_BYTES_MAX) bytes. It may have NUL characters in it.
     pub text: &'a str,
@@ -48,9 +51,9 @@ pub trait Sink {
     /// encoding, it comes once for each encoding.
     fn line(&mut self, line: Line<'_>, wanted_by: &[usize]);
 
-    /// Everything up to here has been handed over. It may block, since the files are the buffer.
-    /// `Break` ends the run.
-    fn reached(&mut self, position: Position) -> ControlFlow<()>;
+    /// Everything up to here has been handed over, of the file with this number ([`Line::file`]). It
+    /// may block, since the files are the buffer. `Break` ends the run.
+    fn reached(&mut self, file: usize, position: Position) -> ControlFlow<()>;
 
     /// The answer to [`Control::ping`]: since it was asked, all files were looked at, and what there
     /// was, or a part of it, was handed over. `Break` ends the run.
@@ -219,7 +222,7 @@ impl Reader {
                 self.queue(number);
             }
             if let Some(position) = position {
-                sink.reached(position)?;
+                sink.reached(number, position)?;
             }
             self.forget_if_gone(number, sink);
         }
@@ -319,6 +322,7 @@ impl Reader {
             .trails
             .entry(number)
             .or_insert_with(|| Trail::new(number, name, encodings, wanted));
+        trail.is_fresh |= !first;
         let trouble = trail.take(log, from_end);
         self.by_path.insert(path, number);
         self.queue(number);

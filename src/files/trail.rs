@@ -31,6 +31,8 @@ pub(super) struct Trail {
     too_long: u64,
     /// What has been told of the file that has the name.
     told: HashSet<Discriminant<Trouble>>,
+    /// Whether what is read has come just now.
+    pub(super) is_fresh: bool,
     /// Whether it waits for its turn.
     pub(super) is_queued: bool,
 }
@@ -63,6 +65,7 @@ impl Trail {
             sequence: 0,
             too_long: 0,
             told: HashSet::new(),
+            is_fresh: false,
             is_queued: false,
         };
         trail.set_wanted(wanted, encodings);
@@ -191,6 +194,7 @@ impl Trail {
                 break;
             }
         }
+        self.is_fresh = true;
         turned
     }
 
@@ -199,7 +203,13 @@ impl Trail {
         let Some(log) = self.logs.get_mut(at) else { return false };
         log.dirty = false;
         let mut hand = Hand {
-            line: Line { file: self.number, path: &self.path, sequence: 0, text: "" },
+            line: Line {
+                file: self.number,
+                path: &self.path,
+                sequence: 0,
+                is_fresh: self.is_fresh,
+                text: "",
+            },
             readers: &self.readers,
             sequence: &mut self.sequence,
             too_long: &mut self.too_long,

@@ -66,3 +66,35 @@ impl Dating {
         self.detector.templates()
     }
 }
+
+/// When an attempt in a log file counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placed {
+    /// When its line says.
+    At(Timestamp),
+    /// Now: its line does not say, or says something that cannot be.
+    Now {
+        /// Whether the line says something that cannot be.
+        off: bool,
+    },
+    /// Not at all: it is older than `findtime`, and was written while nobody read.
+    TooOld,
+}
+
+/// Where in time an attempt belongs whose line is dated `time` and is read at `now`. A line that has
+/// come just now is as young as that: where its date is more than a minute off, the clock or the
+/// time zone of whoever wrote it is wrong. As fail2ban does it.
+#[must_use]
+pub fn place(
+    time: Option<Timestamp>,
+    now: Timestamp,
+    is_fresh: bool,
+    findtime: Duration,
+) -> Placed {
+    let Some(time) = time else { return Placed::Now { off: false } };
+    let age = now.since(time).max(time.since(now));
+    if is_fresh && age > LAST_COUNTS {
+        return Placed::Now { off: true };
+    }
+    if now.since(time) > findtime { Placed::TooOld } else { Placed::At(time.min(now)) }
+}

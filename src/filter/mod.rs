@@ -26,7 +26,7 @@ mod verdict;
 mod tests;
 
 pub use condition::{Condition, Operand, OperandFault};
-pub use dating::{Dated, Dating};
+pub use dating::{Dated, Dating, Placed, place};
 pub use examine::{Examined, Examiner};
 pub use explain::Step;
 pub use json::KeyFault;

@@ -3,10 +3,12 @@
 mod fields;
 mod matches;
 mod origin;
+mod sources;
 
 pub use fields::Fields;
 pub use matches::{Alternative, Matches, MatchesError, is_field_name};
 pub use origin::{Origin, is_namespace};
+pub use sources::{LogFiles, LogPath, Sources};
 
 use crate::keeper::{Place, Timestamp};
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::fail2ban::NotFound;
 use super::text::{SourceText, Texts};
 use super::tree::At;
 use super::wording::Problem;
@@ -91,6 +92,28 @@ impl<'t> Sink<'t> {
         let source = self.files[at.file];
         let spot = spot(&source.text, at.span.clone());
         self.add(&source.path, Some(spot), problem)
+    }
+
+    /// Takes over what was found in files of another kind, or reports what is wrong with asking for
+    /// them at `at`.
+    pub(super) fn adopt(&mut self, at: &At, fault: NotFound) -> Wrong {
+        let found = match fault {
+            NotFound::Asked(problem) => return self.report(at, problem),
+            NotFound::Mistakes(found) => found,
+        };
+        let first = found.iter().find(|one| one.severity == Severity::Error).or(found.first());
+        let wrong = Wrong(first.map(|one| one.title.clone()).unwrap_or_default());
+        for diagnostic in found {
+            if self.list.contains(&diagnostic) {
+                continue;
+            }
+            if self.list.len() < DIAGNOSTICS_MAX {
+                self.list.push(diagnostic);
+            } else {
+                self.left_out += 1;
+            }
+        }
+        wrong
     }
 
     /// Reports `problem` for a whole file.

@@ -1,8 +1,11 @@
 //! A filter of fail2ban's own, as it is written in its files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Severity};
+use super::filter::Own;
+use super::text::{SourceText, Texts};
+use super::value::Text;
 use super::{diagnostic, wording};
 use crate::dialect::{self, FilterSettings, JailOptions, Mistake, Reference, Tree, Value};
 use crate::filter::{Extract, Filter, LINES_MAX, Part, Recipe, RecipeError};
@@ -16,6 +19,104 @@ pub struct Translated {
     pub filter: Filter,
     /// Which journal entries it is for, if it says so.
     pub matches: Option<Matches>,
+}
+
+/// Whether a jail's `filter` names a file of fail2ban's: `NAME.conf`, `/DIR/NAME.local[mode=…]`.
+pub(super) fn is_meant(text: &str) -> bool {
+    let path = text.split_once('[').map_or(text, |(path, _)| path);
+    let ending = Path::new(path).extension().and_then(|ending| ending.to_str());
+    matches!(ending, Some("conf" | "local"))
+}
+
+/// The folder that a jail's `filter` names beside our own, if it names one of fail2ban's in it.
+#[must_use]
+pub(super) fn folder(text: &str) -> Option<PathBuf> {
+    let path = text.split_once('[').map_or(text, |(path, _)| path);
+    let folder = Path::new(path).parent()?;
+    (is_meant(text) && folder.is_absolute()).then(|| folder.to_owned())
+}
+
+/// A filter of fail2ban's that a jail asks for.
+pub(super) struct Asked<'a> {
+    pub(super) text: &'a str,
+    pub(super) mode: Option<&'a str>,
+    pub(super) reads_files: bool,
+    pub(super) own: &'a Own,
+}
+
+/// Why it cannot be had.
+pub(super) enum NotFound {
+    /// `filter` itself is wrong.
+    Asked(wording::Problem),
+    /// The filter's files have mistakes.
+    Mistakes(Vec<Diagnostic>),
+}
+
+/// Finds and compiles it.
+pub(super) fn find(texts: &Texts, asked: &Asked<'_>) -> Result<Translated, NotFound> {
+    let reference = Reference::parse(asked.text)
+        .map_err(|error| NotFound::Asked(wording::bad_reference(&error.to_string(), error.hint)))?;
+    let folder = folder(asked.text).unwrap_or_default();
+    let path = Path::new(&reference.name);
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let files = texts.fail2ban.get(&folder).map(Vec::as_slice).unwrap_or_default();
+    let file_name =
+        |file: &SourceText| file.path.file_name().map(|name| name.to_string_lossy().into_owned());
+    if !files
+        .iter()
+        .filter_map(file_name)
+        .any(|file| file.strip_suffix(".conf").or(file.strip_suffix(".local")) == Some(&name))
+    {
+        let place = if folder.as_os_str().is_empty() {
+            "filters.d".into()
+        } else {
+            folder.display().to_string()
+        };
+        return Err(NotFound::Asked(wording::no_such_file(&name, &place)));
+    }
+    let keyed = files
+        .iter()
+        .filter_map(|file| Some((format!("filter.d/{}", file_name(file)?), file.text.clone())));
+    let tree = Tree::new(&folder.to_string_lossy(), keyed.collect());
+    let mut options = reference.options.clone();
+    if let Some(mode) = asked.mode
+        && reference.option("mode").is_none()
+    {
+        options.push(("mode".to_owned(), mode.to_owned()));
+    }
+    let reference = Reference { name, options };
+    let backend = if asked.reads_files { "auto" } else { "systemd" };
+    let jail = JailOptions { backend: backend.to_owned(), options: jail_options(asked.own) };
+    translate(&tree, &folder, &reference, &jail, asked.own.names).map_err(|mut found| {
+        for diagnostic in &mut found {
+            let name = diagnostic.path.file_name().map(ToOwned::to_owned);
+            let file = files.iter().find(|file| file.path.file_name() == name.as_deref());
+            if let Some(file) = file {
+                diagnostic.path.clone_from(&file.path);
+            }
+        }
+        NotFound::Mistakes(found)
+    })
+}
+
+/// What the jail sets of the filter, as fail2ban hands it on.
+fn jail_options(own: &Own) -> Vec<(String, String)> {
+    let lines = |texts: &[Text]| -> String {
+        texts.iter().map(|text| text.text.as_str()).collect::<Vec<_>>().join("\n")
+    };
+    let prefix = own.prefix.as_ref().map(|text| text.text.clone()).unwrap_or_default();
+    let max_lines = own.max_lines.map(|lines| lines.to_string()).unwrap_or_default();
+    [
+        ("failregex", lines(&own.failures)),
+        ("ignoreregex", lines(&own.ignores)),
+        ("datepattern", lines(&own.dates)),
+        ("prefregex", prefix),
+        ("maxlines", max_lines),
+    ]
+    .into_iter()
+    .filter(|(_, value)| !value.is_empty())
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
 }
 
 /// Reads and compiles the filter that `reference` names in `tree`, for a jail that sets `jail`. With

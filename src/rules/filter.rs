@@ -10,39 +10,66 @@ use super::wording::{self, Problem};
 use crate::filter::{Filter, KeyFault, OperandFault, PATTERNS_MAX, Part, Recipe, RecipeError};
 use crate::pattern::{Fault, FaultKind, Language, tag_names};
 
-/// Compiles `definition` in `mode`, with a jail's own patterns behind the filter's.
+/// What a jail sets of its filter: patterns that come behind the filter's, and what takes the place
+/// of the filter's own.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Own {
+    pub(super) failures: Vec<Text>,
+    pub(super) ignores: Vec<Text>,
+    pub(super) prefix: Option<Text>,
+    pub(super) dates: Vec<Text>,
+    pub(super) max_lines: Option<usize>,
+    /// Whether hosts' names are taken (`usedns`).
+    pub(super) names: bool,
+}
+
+impl Own {
+    /// Whether the filter is used as it is.
+    pub(super) fn is_empty(&self) -> bool {
+        self.failures.is_empty()
+            && self.ignores.is_empty()
+            && self.prefix.is_none()
+            && self.dates.is_empty()
+            && self.max_lines.is_none()
+            && !self.names
+    }
+}
+
+/// Compiles `definition` in `mode`, with what a jail sets of it.
 pub(super) fn compile(
     sink: &mut Sink<'_>,
     definition: &Definition,
     mode: &str,
-    inline: (&[Text], &[Text]),
+    own: &Own,
 ) -> Result<Filter, Wrong> {
     let nothing = Mode::default();
     let added = definition.modes.get(mode).unwrap_or(&nothing);
-    let failures = [&definition.failures, &added.failures[..], inline.0].concat();
-    let ignores = [&definition.ignores, &added.ignores[..], inline.1].concat();
+    let failures = [&definition.failures, &added.failures[..], &own.failures[..]].concat();
+    let ignores = [&definition.ignores, &added.ignores[..], &own.ignores[..]].concat();
     let structured = definition.structured.overlaid(&added.structured);
+    let prefix = own.prefix.as_ref().or(definition.prefix.as_ref());
+    let dates = if own.dates.is_empty() { &definition.dates } else { &own.dates };
     let written = |texts: &[Text]| texts.iter().map(|text| text.text.clone()).collect();
     let recipe = Recipe {
         name: definition.name.clone(),
         mode: mode.to_owned(),
         language: Language::Native,
-        prefix: definition.prefix.as_ref().map(|prefix| prefix.text.clone()),
+        prefix: prefix.map(|prefix| prefix.text.clone()),
         failures: written(&failures),
         ignores: written(&ignores),
         conditions: structured.conditions(),
         extract: structured.extract(),
-        max_lines: definition.max_lines.max(1),
+        max_lines: own.max_lines.unwrap_or(definition.max_lines).max(1),
         programs: definition.programs.clone(),
-        dates: written(&definition.dates),
-        names: false,
+        dates: written(dates),
+        names: own.names,
     };
     Filter::compile(recipe).map_err(|errors| {
         let place = |part| match part {
-            Part::Prefix => definition.prefix.clone(),
+            Part::Prefix => prefix.cloned(),
             Part::Failure(index) => failures.get(index).cloned(),
             Part::Ignore(index) => ignores.get(index).cloned(),
-            Part::Date(index) => definition.dates.get(index).cloned(),
+            Part::Date(index) => dates.get(index).cloned(),
             other => structured.place(other),
         };
         let reports = errors.iter().map(|error| report(sink, error, place));

@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use super::definition::NORMAL;
 use super::diagnostic::{Sink, Wrong};
+use super::filter::Own;
 use super::layers::Layer;
+use super::sources::{self, SourceDraft};
 use super::tree::{At, Entry, Node};
 use super::value::{self, Read, Text};
 use super::wording;
@@ -18,16 +20,24 @@ use crate::filter::Filter;
 use crate::keeper::{
     Action, Gate, IgnoreList, JailId, Policy, Ports, Prefix, Protocol, Protocols, Scope, Sentence,
 };
-use crate::record::Matches;
+use crate::record::{Matches, Sources};
 
 /// The settings of a jail; all but `description` may stand under `[default]` too.
-pub(super) const KEYS: [&str; 17] = [
+pub(super) const KEYS: [&str; 25] = [
     "enabled",
     "filter",
     "mode",
     "journalmatch",
+    "backend",
+    "logpath",
+    "logencoding",
+    "logtimezone",
     "failregex",
     "ignoreregex",
+    "prefregex",
+    "datepattern",
+    "maxlines",
+    "usedns",
     "maxretry",
     "findtime",
     "bantime",
@@ -42,6 +52,9 @@ pub(super) const KEYS: [&str; 17] = [
 ];
 
 const ACTIONS: [(&str, Action); 2] = [("drop", Action::Drop), ("reject", Action::Reject)];
+/// Of these, fail2ban's "warn" says what it resolves, which is in our log anyway; and "raw" bans
+/// names, which nobody can.
+const USEDNS: [(&str, bool); 4] = [("no", false), ("yes", true), ("warn", true), ("raw", false)];
 const SCOPES: [(&str, Scope); 3] =
     [("host", Scope::Host), ("forward", Scope::Forward), ("all", Scope::All)];
 
@@ -58,10 +71,12 @@ pub struct Jail {
     pub description: String,
     /// What the keeper decides by.
     pub policy: Policy,
-    /// Which journal entries it wants.
-    pub matches: Matches,
+    /// What it reads. The journal is the configured one, unless the jail names another.
+    pub sources: Sources,
     /// What tells a failure; jails with the same filter, mode and no patterns of their own share it.
     pub filter: Arc<Filter>,
+    /// Whether hosts' names in records are resolved (`usedns`).
+    pub resolves: bool,
     /// The ports that are closed to an offender.
     pub ports: Ports,
     /// The protocols that are closed to an offender.
@@ -113,8 +128,8 @@ pub(super) struct Draft {
     pub(super) filter: Option<Text>,
     pub(super) mode: Option<Text>,
     pub(super) matches: Option<Matches>,
-    pub(super) failures: Vec<Text>,
-    pub(super) ignores: Vec<Text>,
+    pub(super) own: Own,
+    pub(super) sources: SourceDraft,
     pub(super) broken: Option<Wrong>,
     /// What broke it may have taken settings along, so that those that are missing tell nothing.
     pub(super) unreadable: bool,
@@ -162,8 +177,8 @@ impl Draft {
             filter: None,
             mode: None,
             matches: None,
-            failures: Vec::new(),
-            ignores: Vec::new(),
+            own: Own::default(),
+            sources: SourceDraft::default(),
             broken: None,
             unreadable: false,
             policy: Policy {
@@ -189,8 +204,22 @@ impl Draft {
             "filter" => self.filter = Some(value::word(sink, node)?),
             "mode" => self.mode = Some(value::word(sink, node)?),
             "journalmatch" => self.matches = Some(value::matches(sink, node)?),
-            "failregex" => self.failures = value::patterns(sink, node)?,
-            "ignoreregex" => self.ignores = value::patterns(sink, node)?,
+            "backend" => {
+                self.sources.backend = sources::backend(sink, node)?;
+                self.sources.backend_at = Some(node.at.clone());
+            }
+            "logpath" => {
+                self.sources.paths = sources::log_paths(sink, node)?;
+                self.sources.paths_at = Some(key_at.clone());
+            }
+            "logencoding" => self.sources.encoding = sources::encoding(sink, node)?,
+            "logtimezone" => self.sources.zone = Some(sources::zone(sink, node)?),
+            "failregex" => self.own.failures = value::patterns(sink, node)?,
+            "ignoreregex" => self.own.ignores = value::patterns(sink, node)?,
+            "prefregex" => self.own.prefix = Some(value::word(sink, node)?),
+            "datepattern" => self.own.dates = value::texts(sink, node)?,
+            "maxlines" => self.own.max_lines = Some(value::line_count(sink, node)?),
+            "usedns" => self.own.names = value::choice(sink, node, &USEDNS)?,
             "maxretry" => self.policy.maxretry = value::maxretry(sink, node)?,
             "findtime" => self.policy.findtime = value::duration(sink, node)?,
             "bantime" => self.policy.bantime = value::sentence(sink, node)?,
@@ -217,13 +246,14 @@ impl Draft {
         self.mode.as_ref().map_or(NORMAL, |mode| &mode.text)
     }
 
-    /// The jail, with the filter and the matches that were found for it.
-    pub(super) fn into_jail(self, filter: Arc<Filter>, matches: Matches) -> Jail {
+    /// The jail, with the filter and the sources that were found for it.
+    pub(super) fn into_jail(self, filter: Arc<Filter>, sources: Sources) -> Jail {
         Jail {
             name: self.name,
             description: self.description,
             policy: self.policy,
-            matches,
+            sources,
+            resolves: self.own.names,
             filter,
             ports: self.ports,
             protocols: self.protocols,

@@ -8,15 +8,17 @@ use serde::Serialize;
 
 use super::definition::{Definition, Sample};
 use super::diagnostic::{Diagnostic, Severity, Sink, Wrong};
-use super::filter;
+use super::fail2ban;
+use super::filter::{self, Own};
 use super::jail::{Draft, Jail};
 use super::layers::{Layer, Layers};
+use super::sources::{Backend, SourceDraft};
 use super::text::Texts;
-use super::tree::At;
+use super::tree::{At, Kind};
 use super::value::{self, Read};
 use super::wording;
 use crate::filter::Filter;
-use crate::record::{Matches, Origin, is_namespace};
+use crate::record::{LogFiles, Matches, Origin, Sources, Want, is_namespace};
 
 /// What became of the configuration.
 #[derive(Debug)]
@@ -69,6 +71,24 @@ pub fn load(texts: &Texts) -> Loaded {
 #[must_use]
 pub fn load_all(texts: &Texts) -> Loaded {
     Loader::new(texts, true).run()
+}
+
+/// The folders in which the jails have filters of fail2ban's, beside our own: what is to be read
+/// before [`load`] can find them ([`Texts::fail2ban`]).
+#[must_use]
+pub fn fail2ban_folders(texts: &Texts) -> Vec<PathBuf> {
+    let mut sink = Sink::new(texts);
+    let layers = Layers::read(&mut sink, texts);
+    let tables = layers.jails.values().chain([&layers.default]);
+    let named = tables.filter_map(|layer| layer.entries.get("filter"));
+    let named = named.filter_map(|entry| match &entry.value.kind {
+        Kind::Text(text) => fail2ban::folder(text),
+        _ => None,
+    });
+    let mut folders: Vec<PathBuf> = named.collect();
+    folders.sort_unstable();
+    folders.dedup();
+    folders
 }
 
 /// A filter that was asked for by its name.
@@ -126,6 +146,7 @@ pub fn load_filter(texts: &Texts, name: &str, mode: &str) -> Result<Chosen, NotC
 }
 
 struct Loader<'t> {
+    texts: &'t Texts,
     sink: Sink<'t>,
     layers: Layers,
     definitions: BTreeMap<String, Definition>,
@@ -141,7 +162,7 @@ impl<'t> Loader<'t> {
         let definitions = definitions
             .map(|(name, layer)| (name.clone(), Definition::read(&mut sink, name, layer)))
             .collect();
-        Self { sink, layers, definitions, compiled: BTreeMap::new(), everything }
+        Self { texts, sink, layers, definitions, compiled: BTreeMap::new(), everything }
     }
 
     fn run(mut self) -> Loaded {
@@ -159,7 +180,7 @@ impl<'t> Loader<'t> {
                 draft.broken.get_or_insert(wrong.clone());
             }
             let enabled = draft.enabled;
-            match self.jail(draft) {
+            match self.jail(draft, origin.as_ref().unwrap_or(&Origin::System)) {
                 Ok(jail) if enabled => jails.push(jail),
                 Err(Wrong(why)) if enabled => broken.push(BrokenJail { name: name.clone(), why }),
                 _ => {}
@@ -170,29 +191,70 @@ impl<'t> Loader<'t> {
         Loaded { origin: origin.unwrap_or_default(), jails, broken, diagnostics, sampled }
     }
 
-    fn jail(&mut self, draft: Draft) -> Read<Jail> {
+    fn jail(&mut self, draft: Draft, origin: &Origin) -> Read<Jail> {
         if let (Some(wrong), true) = (&draft.broken, draft.unreadable) {
             return Err(wrong.clone());
         }
         let filter = self.filter_of(&draft);
         let has_filter = self.definitions.contains_key(draft.filter_name());
-        if !has_filter && draft.failures.is_empty() {
+        if !has_filter && draft.own.failures.is_empty() && filter.is_err() {
             return Err(filter.err().unwrap_or(Wrong(String::new())));
         }
-        let matches = self.matches_of(&draft);
-        let (filter, matches) = (filter?, matches?);
+        let said = filter.as_ref().ok().and_then(|found| found.matches.clone());
+        let sources = self.sources_of(&draft, said, origin);
+        let (filter, mut sources) = (filter?.filter, sources?);
+        if sources.files.is_some() && filter.needs_journal() {
+            let at = place(draft.sources.paths_at.as_ref(), &draft);
+            return Err(self.sink.report(&at, wording::needs_journal(filter.name())));
+        }
+        if let Some((_, want)) = &mut sources.journal {
+            want.fields = filter.fields().map(str::to_owned).collect();
+        }
         match &draft.broken {
             Some(wrong) => Err(wrong.clone()),
-            None => Ok(draft.into_jail(filter, matches)),
+            None => Ok(draft.into_jail(filter, sources)),
         }
     }
 
-    fn filter_of(&mut self, draft: &Draft) -> Read<Arc<Filter>> {
+    /// What a jail reads. A filter may say which journal entries it is for.
+    fn sources_of(
+        &mut self,
+        draft: &Draft,
+        filters: Option<Matches>,
+        origin: &Origin,
+    ) -> Read<Sources> {
+        let SourceDraft { backend, backend_at, paths, paths_at, encoding, zone } = &draft.sources;
+        let mut sources = Sources::default();
+        if draft.sources.reads_journal(draft.matches.is_some()) {
+            let matches = self.matches_of(draft, filters)?;
+            let origin = match backend {
+                Backend::Journal(Some(other)) => other.clone(),
+                _ => origin.clone(),
+            };
+            sources.journal = Some((origin, Want { matches, fields: Vec::new() }));
+        }
+        if draft.sources.reads_files() {
+            let (paths, encoding, zone) = (paths.clone(), encoding.clone(), zone.clone());
+            sources.files = Some(LogFiles { paths, encoding, zone });
+        } else if *backend == Backend::Files {
+            let problem = wording::no_logs(&draft.name);
+            return Err(self.sink.report(&place(backend_at.as_ref(), draft), problem));
+        } else if let Some(at) = paths_at.as_ref().filter(|_| !paths.is_empty()) {
+            self.sink.report(at, wording::logs_unread());
+        }
+        Ok(sources)
+    }
+
+    fn filter_of(&mut self, draft: &Draft) -> Read<Chosen> {
         let at = place(draft.filter.as_ref().map(|text| &text.at), draft);
-        let has_own = !draft.failures.is_empty();
+        if fail2ban::is_meant(draft.filter_name()) {
+            return self.fail2ban_filter(draft, &at);
+        }
+        let has_own = !draft.own.failures.is_empty();
         let Some(definition) = self.definitions.get(draft.filter_name()) else {
             if has_own && draft.filter.is_none() {
-                return self.own_filter(draft);
+                let filter = self.own_filter(draft)?;
+                return Ok(Chosen { filter, matches: None });
             }
             let known = self.definitions.keys().map(String::as_str);
             let problem = wording::unknown_filter(draft.filter_name(), known);
@@ -207,13 +269,29 @@ impl<'t> Loader<'t> {
             let problem = wording::unknown_mode(draft.mode_name(), &definition.name, &known);
             return Err(self.sink.report(&at, problem));
         }
-        if has_own || !draft.ignores.is_empty() {
-            let own = (&draft.failures[..], &draft.ignores[..]);
-            return filter::compile(&mut self.sink, definition, draft.mode_name(), own)
-                .map(Arc::new);
+        let matches = definition.matches.clone();
+        if !draft.own.is_empty() {
+            let filter =
+                filter::compile(&mut self.sink, definition, draft.mode_name(), &draft.own)?;
+            return Ok(Chosen { filter: Arc::new(filter), matches });
         }
         let name = definition.name.clone();
-        self.compile(&name, draft.mode_name(), &at)
+        let filter = self.compile(&name, draft.mode_name(), &at)?;
+        Ok(Chosen { filter, matches })
+    }
+
+    /// One of fail2ban's own filters, read as it is.
+    fn fail2ban_filter(&mut self, draft: &Draft, at: &At) -> Read<Chosen> {
+        let asked = fail2ban::Asked {
+            text: draft.filter_name(),
+            mode: draft.mode.as_ref().map(|mode| mode.text.as_str()),
+            reads_files: draft.sources.reads_files(),
+            own: &draft.own,
+        };
+        match fail2ban::find(self.texts, &asked) {
+            Ok(found) => Ok(Chosen { filter: Arc::new(found.filter), matches: found.matches }),
+            Err(fault) => Err(self.sink.adopt(at, fault)),
+        }
     }
 
     /// The filter of a jail that has no filter but patterns of its own.
@@ -223,8 +301,7 @@ impl<'t> Loader<'t> {
             let problem = wording::unknown_mode(&mode.text, &draft.name, &["normal"]);
             return Err(self.sink.report(&mode.at, problem));
         }
-        let own = (&draft.failures[..], &draft.ignores[..]);
-        filter::compile(&mut self.sink, &empty, draft.mode_name(), own).map(Arc::new)
+        filter::compile(&mut self.sink, &empty, draft.mode_name(), &draft.own).map(Arc::new)
     }
 
     /// The filter in a mode, compiled at most once.
@@ -234,7 +311,7 @@ impl<'t> Loader<'t> {
             return known.clone();
         }
         let definition = &self.definitions[name];
-        let filter = match filter::compile(&mut self.sink, definition, mode, (&[], &[])) {
+        let filter = match filter::compile(&mut self.sink, definition, mode, &Own::default()) {
             Ok(filter) if filter.is_empty() => {
                 let problem = wording::no_patterns(&format!("the filter \"{name}\""));
                 Err(self.sink.report(at, problem))
@@ -245,11 +322,10 @@ impl<'t> Loader<'t> {
         filter
     }
 
-    fn matches_of(&mut self, draft: &Draft) -> Read<Matches> {
+    fn matches_of(&mut self, draft: &Draft, filters: Option<Matches>) -> Read<Matches> {
         let wrongly_set = draft.matches.is_none() && draft.broken.is_some();
-        let filters = self.definitions.get(draft.filter_name()).and_then(|d| d.matches.as_ref());
-        match draft.matches.as_ref().or(filters) {
-            Some(matches) => Ok(matches.clone()),
+        match draft.matches.clone().or(filters) {
+            Some(matches) => Ok(matches),
             // What broke the jail may have been its journalmatch: one complaint is enough.
             None if wrongly_set => Err(draft.broken.clone().unwrap_or(Wrong(String::new()))),
             None => {

@@ -15,6 +15,7 @@ mod layers;
 mod load;
 mod ports;
 mod render;
+mod sources;
 mod span;
 mod structured;
 mod text;
@@ -29,7 +30,9 @@ pub use definition::Sample;
 pub use diagnostic::{Diagnostic, Severity, Spot};
 pub use fail2ban::{Translated, in_files, translate};
 pub use jail::{Jail, Setting};
-pub use load::{BrokenJail, Chosen, Loaded, NotChosen, Sampled, load, load_all, load_filter};
+pub use load::{
+    BrokenJail, Chosen, Loaded, NotChosen, Sampled, fail2ban_folders, load, load_all, load_filter,
+};
 pub use render::render;
 pub use span::parse_sentence;
 pub use text::{SourceText, Texts, Unreadable};

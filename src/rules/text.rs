@@ -1,5 +1,6 @@
 //! The configuration as it comes in.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// One configuration file.
@@ -27,6 +28,9 @@ pub struct Texts {
     pub jails: Vec<SourceText>,
     /// `filters.d/*.toml`; the file's name without `.toml` is the filter's name.
     pub filters: Vec<SourceText>,
+    /// Filters of fail2ban's, `*.conf` and `*.local`: those of `filters.d` under the empty path,
+    /// those of other folders that jails name under theirs. Of two of a name the last counts.
+    pub fail2ban: BTreeMap<PathBuf, Vec<SourceText>>,
     /// What of the first could not be read. No jail is safe from what stands there.
     pub unreadable_jails: Vec<Unreadable>,
     /// What of the second could not be read.

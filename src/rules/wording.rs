@@ -118,25 +118,7 @@ pub(super) fn not_a_table(what: &str, found: &str) -> Problem {
 }
 
 /// What fail2ban's settings that we do not have are called here.
-const HABITS: [(&str, &str); 16] = [
-    ("backend", "there is one source, the journal; leave this line out"),
-    (
-        "logpath",
-        "log files are not supported in this release yet: name the service's journal entries by journalmatch",
-    ),
-    (
-        "logencoding",
-        "log files are not supported in this release yet; the journal needs no encoding",
-    ),
-    (
-        "logtimezone",
-        "log files are not supported in this release yet; the journal's time has no zone",
-    ),
-    (
-        "datepattern",
-        "the journal's own time is used; leave this line out, and the date out of the patterns",
-    ),
-    ("usedns", "host names are never resolved; leave this line out"),
+const HABITS: [(&str, &str); 10] = [
     (
         "banaction",
         "bans are made in jailkeeper's own nftables table; see port, protocol, action and scope",
@@ -331,6 +313,61 @@ pub(super) fn too_many(what: &str, max: usize) -> Problem {
 
 pub(super) fn missing(what: &str) -> Problem {
     error(format!("{what} is missing"), "here")
+}
+
+pub(super) fn bad_reference(why: &str, hint: &str) -> Problem {
+    error(format!("this names no filter: {why}"), "here").hint(hint)
+}
+
+pub(super) fn no_such_file(name: &str, place: &str) -> Problem {
+    error(format!("there is no {name}.conf in {place}"), "not there")
+        .hint("write the whole path, such as \"/etc/fail2ban/filter.d/my.conf[mode=extra]\"")
+}
+
+pub(super) fn bad_backend(why: &str) -> Problem {
+    error(format!("this is no backend: {why}"), "here").hint(
+        "leave it out, or write \"files\", \"systemd\", \"systemd[namespace=NAME]\" or \
+         \"systemd[journalpath=/DIR]\"",
+    )
+}
+
+pub(super) fn relative_log(path: &str) -> Problem {
+    error(format!("\"{}\" is no absolute path", path.escape_debug()), "relative")
+        .hint("for example \"/var/log/app.log\" or \"/var/log/app/*.log\"")
+}
+
+pub(super) fn bad_glob(path: &str, why: &str) -> Problem {
+    error(format!("\"{}\" is no pattern of paths: {why}", path.escape_debug()), "here")
+        .hint("*, ? and [abc] stand for other characters; write [[] for a [")
+}
+
+pub(super) fn unknown_encoding(name: &str) -> Problem {
+    error(format!("there is no encoding \"{}\"", name.escape_debug()), "unknown")
+        .hint("for example \"utf-8\", \"latin1\", \"windows-1252\" or \"utf-16le\"")
+}
+
+pub(super) fn bad_zone(why: &str) -> Problem {
+    error(why.to_owned(), "here")
+}
+
+pub(super) fn no_logs(jail: &str) -> Problem {
+    error(format!("the jail \"{jail}\" is to read files and has none"), "has no logpath")
+        .hint("name them by logpath, or leave backend out to read the journal")
+}
+
+pub(super) fn logs_unread() -> Problem {
+    let mut problem = error("these log files are not read", "backend is systemd")
+        .hint("leave backend out to read both, or take logpath away");
+    problem.severity = Severity::Warning;
+    problem
+}
+
+pub(super) fn needs_journal(filter: &str) -> Problem {
+    error(
+        format!("the filter \"{filter}\" needs journal fields, which log files do not have"),
+        "log files",
+    )
+    .hint("leave logpath out, so that the journal is read")
 }
 
 pub(super) fn bad_namespace() -> Problem {

@@ -26,7 +26,7 @@ pub struct Whole<'a> {
     /// Their bans and windows.
     pub writes: &'a [Write],
     /// The sources.
-    pub positions: &'a [(&'a str, SavedPosition)],
+    pub positions: &'a [(&'a str, Option<SavedPosition>)],
 }
 
 /// What may be forgotten.
@@ -57,7 +57,7 @@ impl Store {
         &mut self,
         names: &Roster,
         writes: &[Write],
-        positions: &[(&str, SavedPosition)],
+        positions: &[(&str, Option<SavedPosition>)],
     ) -> Result<(), StoreError> {
         let before = self.history_rows;
         self.history_rows = self.transact("write", |transaction| {
@@ -237,12 +237,17 @@ fn put_window(
 
 fn put_positions(
     transaction: &Transaction<'_>,
-    positions: &[(&str, SavedPosition)],
+    positions: &[(&str, Option<SavedPosition>)],
 ) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare_cached(
         "INSERT OR REPLACE INTO positions (source, cursor, sequence) VALUES (?1, ?2, ?3)",
     )?;
+    let mut remove = transaction.prepare_cached("DELETE FROM positions WHERE source = ?1")?;
     for (source, position) in positions {
+        let Some(position) = position else {
+            remove.execute([source])?;
+            continue;
+        };
         let sequence = position.sequence.cast_signed();
         statement.execute(params![source, position.cursor, sequence])?;
     }

@@ -52,7 +52,7 @@ impl Sink for Collector {
         }));
     }
 
-    fn reached(&mut self, position: Position) -> ControlFlow<()> {
+    fn reached(&mut self, _file: usize, position: Position) -> ControlFlow<()> {
         self.put(Seen::Reached(position))
     }
 

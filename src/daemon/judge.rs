@@ -1,0 +1,199 @@
+//! In a reader's thread: every record to the filters of the jails that want it, and what comes out
+//! to the loop.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+
+use super::clock;
+use super::inbox::{Batch, Control, Outbox, Reached};
+use super::sources::{Numbers, file_name};
+use crate::dates::Zone;
+use crate::files;
+use crate::filter::{Examiner, Filter, Offender, Placed, Verdict, place};
+use crate::journal;
+use crate::keeper::{Attempt, JailId, Place, SourceId, Timestamp};
+use crate::record::Record;
+use crate::store::SavedPosition;
+
+/// A jail as its readers know it.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    pub(super) jail: JailId,
+    pub(super) filter: Arc<Filter>,
+    pub(super) findtime: Duration,
+    /// The zone of dates in files that name none.
+    pub(super) zone: Zone,
+}
+
+const UNUSABLE: &str = "a record matched that names no usable address";
+const OFF: &str = "the log's dates are more than a minute off, so that now counts; see logtimezone";
+
+/// Judges what one reader reads.
+pub(super) struct Judge {
+    name: Arc<str>,
+    posts: Vec<Post>,
+    controls: Sender<Control>,
+    batches: Sender<Batch>,
+    attempts: Vec<Attempt>,
+    remarks: Vec<(JailId, &'static str)>,
+    /// The numbers of log files, by the reader's own.
+    files: HashMap<usize, SourceId>,
+    numbers: Numbers,
+}
+
+struct Post {
+    watch: Watch,
+    examiner: Examiner,
+    last_record: Option<Timestamp>,
+}
+
+impl Judge {
+    /// A judge for `watches`, in the order of the reader's wants. `files` are the numbers of the log
+    /// files that the reader knows from before.
+    pub(super) fn new(
+        name: Arc<str>,
+        watches: Vec<Watch>,
+        outbox: &Outbox,
+        files: Vec<SourceId>,
+        numbers: Numbers,
+    ) -> Self {
+        let post = |watch: Watch| Post {
+            examiner: Examiner::new(Arc::clone(&watch.filter), watch.zone.clone()),
+            watch,
+            last_record: None,
+        };
+        Self {
+            name,
+            posts: watches.into_iter().map(post).collect(),
+            controls: outbox.controls.clone(),
+            batches: outbox.batches.clone(),
+            attempts: Vec::new(),
+            remarks: Vec::new(),
+            files: files.into_iter().enumerate().collect(),
+            numbers,
+        }
+    }
+
+    /// Takes a verdict on a record that was written at `time` and stands at `place`.
+    fn take(&mut self, jail: JailId, verdict: Verdict, time: Timestamp, place: Place) {
+        let remark = match verdict {
+            Verdict::Failure(failure) => match failure.offender {
+                Offender::Address(address) => {
+                    self.attempts.push(Attempt { jail, address, time, place });
+                    return;
+                }
+                _ => UNUSABLE,
+            },
+            Verdict::NoAddress { .. } => UNUSABLE,
+            Verdict::TooLong => "a record was too long to be judged",
+            Verdict::GaveUp => "a record took a pattern more steps than it may take",
+            Verdict::Helper { .. } | Verdict::Ignored { .. } | Verdict::Nothing => return,
+        };
+        self.remarks.push((jail, remark));
+    }
+
+    fn send(&mut self, reached: Reached) -> ControlFlow<()> {
+        let records = self
+            .posts
+            .iter_mut()
+            .filter_map(|post| Some((post.watch.jail, post.last_record.take()?)))
+            .collect();
+        let batch = Batch {
+            attempts: std::mem::take(&mut self.attempts),
+            records,
+            remarks: std::mem::take(&mut self.remarks),
+            reached,
+        };
+        flow(self.batches.send(batch).is_ok())
+    }
+
+    fn answer(&self, number: u64) -> ControlFlow<()> {
+        let alive = Control::ReaderAlive(Arc::clone(&self.name), number);
+        flow(self.controls.send(alive).is_ok())
+    }
+
+    fn tell(&self, trouble: String) {
+        // When the loop is gone there is nobody left to tell.
+        let _ = self.controls.send(Control::ReaderTrouble(Arc::clone(&self.name), trouble));
+    }
+}
+
+impl journal::Sink for Judge {
+    fn entry(&mut self, record: Record<'_>, wanted_by: &[usize]) {
+        for index in wanted_by {
+            let Some(post) = self.posts.get_mut(*index) else { continue };
+            post.last_record = Some(record.time);
+            let verdict = post.examiner.entry(&record);
+            let jail = post.watch.jail;
+            self.take(jail, verdict, record.time, record.place);
+        }
+    }
+
+    fn reached(&mut self, position: journal::Position) -> ControlFlow<()> {
+        let journal::Position { cursor, sequence } = position;
+        let saved = SavedPosition { cursor, sequence };
+        self.send(Reached::At { name: self.name.to_string(), source: None, saved })
+    }
+
+    fn pong(&mut self, number: u64) -> ControlFlow<()> {
+        self.answer(number)
+    }
+
+    fn trouble(&mut self, trouble: journal::Trouble) {
+        self.tell(trouble.to_string());
+    }
+}
+
+impl files::Sink for Judge {
+    fn line(&mut self, line: files::Line<'_>, wanted_by: &[usize]) {
+        let now = clock::now();
+        let numbers = &self.numbers;
+        let source = *self.files.entry(line.file).or_insert_with(|| numbers.next());
+        let at = Place { source, sequence: line.sequence };
+        for index in wanted_by {
+            let Some(post) = self.posts.get_mut(*index) else { continue };
+            let examined = post.examiner.line(line.text, now);
+            let Watch { jail, findtime, .. } = post.watch;
+            let time = match place(examined.time, now, line.is_fresh, findtime) {
+                Placed::At(time) => time,
+                Placed::Now { off } => {
+                    if off && matches!(examined.verdict, Verdict::Failure(_)) {
+                        self.remarks.push((jail, OFF));
+                    }
+                    now
+                }
+                Placed::TooOld => continue,
+            };
+            post.last_record = Some(time);
+            self.take(jail, examined.verdict, time, at);
+        }
+    }
+
+    fn reached(&mut self, file: usize, position: files::Position) -> ControlFlow<()> {
+        let name = file_name(position.path());
+        let source = self.files.get(&file).copied();
+        let saved = SavedPosition { cursor: position.to_string(), sequence: position.sequence() };
+        self.send(Reached::At { name, source, saved })
+    }
+
+    fn pong(&mut self, number: u64) -> ControlFlow<()> {
+        self.answer(number)
+    }
+
+    fn trouble(&mut self, trouble: files::Trouble) {
+        self.tell(trouble.to_string());
+    }
+
+    fn gone(&mut self, path: &Path) {
+        let _ = self.send(Reached::Gone { name: file_name(path) });
+    }
+}
+
+fn flow(goes_on: bool) -> ControlFlow<()> {
+    if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+}
