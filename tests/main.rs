@@ -15,6 +15,7 @@ mod journal;
 mod machine;
 mod nft;
 mod source;
+mod sources;
 mod store;
 mod support;
 mod systemd;
