@@ -23,13 +23,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("systemd", &[]),
     (
         "cli",
-        &["keeper", "record", "pattern", "dates", "filter", "dialect", "rules", "confdir", "bus"],
+        &[
+            "keeper", "record", "pattern", "dates", "filter", "dialect", "rules", "confdir",
+            "files", "journal", "bus",
+        ],
     ),
     (
         "daemon",
         &[
-            "keeper", "record", "dates", "filter", "rules", "confdir", "journal", "nft", "host",
-            "store", "bus", "systemd",
+            "keeper", "record", "dates", "filter", "rules", "confdir", "files", "journal", "nft",
+            "host", "store", "bus", "systemd",
         ],
     ),
 ];

@@ -3,5 +3,6 @@
 pub(crate) mod dbus;
 pub(crate) mod fail2ban;
 pub(crate) mod following;
+pub(crate) mod house;
 pub(crate) mod journald;
 pub(crate) mod netns;

@@ -5,10 +5,16 @@ use std::time::Duration;
 use super::judge::{Filter, Line};
 use crate::dates::{Detector, Zone};
 use crate::keeper::Timestamp;
+use crate::pattern::Language;
 
 /// A line without a date is taken to be as old as the last one that had one, if that is no older
 /// than this; as fail2ban does.
 const LAST_COUNTS: Duration = Duration::from_mins(1);
+
+/// How lines are dated for our own filters that say nothing of it. fail2ban's forms do not know a
+/// fraction of more than six digits, which the programs of today write. Tied to the beginning of the
+/// line, it is not given up for a shorter match when the fraction is longer or shorter than the last.
+const OURS: [&str; 2] = ["{^LN-BEG}ISO8601", "{DEFAULT}"];
 
 /// Cuts the dates out of a source's lines.
 #[derive(Clone, Debug)]
@@ -34,9 +40,15 @@ impl Filter {
     /// What dates the lines of one log file for this filter; dates without a zone are in `zone`.
     #[must_use]
     pub fn dating(&self, zone: Zone) -> Dating {
-        let patterns = &self.parts.dates;
-        let own = Detector::new(patterns, zone.clone()).ok().filter(|_| !patterns.is_empty());
-        Dating { detector: own.unwrap_or_else(|| Detector::standard(zone)), last: None }
+        let native = self.parts.language == Language::Native;
+        let usual = if native { &OURS[..] } else { &[] };
+        let detector = match &self.parts.dates[..] {
+            [] if usual.is_empty() => Ok(Detector::standard(zone.clone())),
+            [] => Detector::new(usual, zone.clone()),
+            own => Detector::new(own, zone.clone()),
+        };
+        // They were looked at when the filter was compiled.
+        Dating { detector: detector.unwrap_or_else(|_| Detector::standard(zone)), last: None }
     }
 }
 

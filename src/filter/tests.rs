@@ -3,10 +3,18 @@
 mod structured;
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
 
 use super::groups::Names;
 use super::session::{Sessions, Steering};
-use super::{Failure, Filter, Line, Memory, Offender, Part, Recipe, RecipeError, Verdict};
+use super::{
+    Examiner, Failure, Filter, Line, Memory, Offender, Part, Placed, Recipe, RecipeError, Verdict,
+    place,
+};
+use crate::dates::Zone;
 use crate::keeper::Timestamp;
 use crate::pattern::{Captures, Language};
 use crate::record::MESSAGE_BYTES_MAX;
@@ -220,6 +228,66 @@ fn lines_are_matched_together() {
         ("b: from 192.0.2.2", "192.0.2.2"),
         ("a: from 192.0.2.1", ""),
     ]);
+}
+
+#[test]
+fn dates_have_fractions_of_any_length() {
+    let filter = Arc::new(filter(recipe(Language::Native, &["^app: <ADDR>$"])));
+    let mut examiner = Examiner::new(filter, Zone::of(TimeZone::UTC));
+    for fraction in ["", ".1", ".123456", ".123456789", ",12", ".1234567", ".5", ""] {
+        for zone in ["Z", "+02:00", "-0530", ""] {
+            let line = format!("2027-01-15T07:59:58{fraction}{zone} app: 192.0.2.1");
+            let examined = examiner.line(&line, NOON);
+            assert_eq!(short(&examined.verdict), "192.0.2.1", "{line}");
+            let offset = match zone {
+                "+02:00" => -7200,
+                "-0530" => 19_800,
+                _ => 0,
+            };
+            let time = Timestamp::from_seconds(1_799_999_998 + offset);
+            assert_eq!(examined.time, Some(time), "{line}");
+        }
+    }
+}
+
+#[test]
+fn when_a_line_counts() {
+    let ago = |seconds| Some(NOON.minus(Duration::from_secs(seconds)));
+    let findtime = Duration::from_mins(10);
+    let at = |seconds| Placed::At(NOON.minus(Duration::from_secs(seconds)));
+    assert_eq!(place(None, NOON, false, findtime), Placed::Now { off: false });
+    assert_eq!(place(ago(30), NOON, true, findtime), at(30));
+    assert_eq!(place(ago(90), NOON, true, findtime), Placed::Now { off: true });
+    assert_eq!(place(ago(90), NOON, false, findtime), at(90));
+    assert_eq!(place(ago(601), NOON, false, findtime), Placed::TooOld);
+    let ahead = Some(NOON.plus(Duration::from_hours(1)));
+    assert_eq!(place(ahead, NOON, true, findtime), Placed::Now { off: true });
+    assert_eq!(place(ahead, NOON, false, findtime), at(0));
+}
+
+#[test]
+fn the_header_of_syslog_is_passed_over() {
+    let mut recipe = recipe(Language::Native, &["^failed from <ADDR>$"]);
+    recipe.programs = vec!["app".to_owned(), "app-worker".to_owned()];
+    let filter = Arc::new(filter(recipe));
+    let mut examiner = Examiner::new(filter, Zone::of(TimeZone::UTC));
+    for (header, is_ours) in [
+        ("Jan 15 07:59:58 host app[17]: ", true),
+        ("Jan 15 07:59:58 host app: ", true),
+        ("Jan 15 07:59:58 app-worker[3]: ", true),
+        ("2027-01-15T07:59:58.5+00:00 host app[17]: ", true),
+        ("<34>1 2027-01-15T07:59:58.5Z host app 17 - - ", true),
+        ("2027-01-15T07:59:58Z host app 17 ID1 [x@1 a=\"] b\" c=\"\\\"\"][y@1] ", true),
+        ("2027-01-15T07:59:58Z host app - - - ", true),
+        ("Jan 15 07:59:58 host other[17]: ", false),
+        ("Jan 15 07:59:58 host other[17]: app[17]: ", false),
+        ("Jan 15 07:59:58 host apps[17]: ", false),
+        ("", false),
+    ] {
+        let line = format!("{header}failed from 192.0.2.1");
+        let found = short(&examiner.line(&line, NOON).verdict);
+        assert_eq!(found, if is_ours { "192.0.2.1" } else { "" }, "{line}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::*;
 use crate::filter::{Failure, Filter, Line, Memory, Offender, Verdict};
 use crate::keeper::Timestamp;
 use crate::keeper::{Action, Ports, Prefix, Protocol, Protocols, Scope, Sentence};
-use crate::record::{Matches, Origin};
+use crate::record::{Matches, Origin, Sources};
 
 fn texts(jails: &[&str], filters: &[(&str, &str)]) -> Texts {
     let jails = jails.iter().enumerate().map(|(index, text)| SourceText {
@@ -174,6 +174,30 @@ fn origins() {
 }
 
 #[test]
+fn a_jail_reads_what_it_names() {
+    let sources = |settings: &str| jail(settings).sources;
+    let name = |sources: &Sources| sources.journal.as_ref().map(|(origin, _)| origin.clone());
+    let paths = |sources: &Sources| -> Vec<String> {
+        let files = sources.files.iter().flat_map(|files| &files.paths);
+        files.map(|path| format!("{} {}", path.path, path.from_end)).collect()
+    };
+    let alone = sources("");
+    assert_eq!((name(&alone), paths(&alone)), (Some(Origin::System), Vec::new()));
+    let files = sources("logpath = [\"/var/log/*.log\", \"/b tail\"]");
+    assert_eq!(name(&files), None);
+    assert_eq!(paths(&files), ["/var/log/*.log false", "/b true"]);
+    let both = sources("logpath = \"/a\\n/b\"\njournalmatch = \"A=b\"");
+    assert_eq!((name(&both), paths(&both).len()), (Some(Origin::System), 2));
+    let other = sources("backend = \"systemd[namespace=web]\"");
+    assert_eq!(name(&other), Some(Origin::Namespace("web".to_owned())));
+    let text = "[jail.test]\nenabled = true\nbackend = \"systemd\"\nlogpath = \"/a\"";
+    let loaded = load(&texts(&[text], &[TEST_FILTER]));
+    let told = render(&loaded.diagnostics, false);
+    assert!(told.contains("warning: these log files are not read"), "{told}");
+    assert_eq!(paths(&loaded.jails[0].sources), [""; 0]);
+}
+
+#[test]
 fn addresses_in_their_forms() {
     let both = filter("failregex = '^from <ADDR>: x$'");
     for (text, expected) in [
@@ -225,8 +249,24 @@ const MISTAKES: &[(&str, &str)] = &[
     ("a stray key", "maxretry = 3\n"),
     ("unknown key", "[jail.test]\nmaxrety = 3\n"),
     ("unknown key without a likeness", "[jail.test]\nfoo = 3\n"),
-    ("logpath", "[jail.test]\nlogpath = \"/var/log/auth.log\"\n"),
-    ("backend", "[jail.test]\nbackend = \"systemd\"\n"),
+    ("logpath", "[jail.test]\nenabled = true\nlogpath = [\"/var/log/a.log\", \"b.log\"]\n"),
+    ("glob", "[jail.test]\nenabled = true\nlogpath = \"/var/log/[a.log\"\n"),
+    ("backend", "[jail.test]\nenabled = true\nbackend = \"inotify\"\n"),
+    ("backend options", "[jail.test]\nenabled = true\nbackend = \"systemd[namespace=a b]\"\n"),
+    (
+        "two journals",
+        "[jail.test]\nenabled = true\nbackend = \"systemd[namespace=a, journalpath=/b]\"\n",
+    ),
+    ("files without paths", "[jail.test]\nenabled = true\nbackend = \"files\"\n"),
+    ("encoding", "[jail.test]\nenabled = true\nlogpath = \"/a\"\nlogencoding = \"ebcdic\"\n"),
+    (
+        "time zone",
+        "[jail.test]\nenabled = true\nlogpath = \"/a\"\nlogtimezone = \"Mars/Olympus\"\n",
+    ),
+    ("date pattern", "[jail.test]\nenabled = true\nlogpath = \"/a\"\ndatepattern = \"%Q\"\n"),
+    ("maxlines", "[jail.test]\nenabled = true\nmaxlines = 0\n"),
+    ("fail2ban's filter", "[jail.test]\nenabled = true\nfilter = \"nothing.conf[mode=x]\"\n"),
+    ("a broken reference", "[jail.test]\nenabled = true\nfilter = \"x.conf[mode=x y=z]\"\n"),
     ("banaction", "[default]\nbanaction = \"nftables\"\n"),
     ("jail name", "[jail.\"a b\"]\nenabled = true\n"),
     ("not a table", "[jail]\ntest = true\n"),

@@ -46,11 +46,16 @@ pub(super) fn read(actions: &[ActionSettings], port: Option<&Value>, notes: &mut
             bans.push((name, one(action, reach, port, notes)));
         }
     }
-    let names: Vec<&str> = bans.iter().map(|(name, _)| *name).collect();
-    if names.len() > 1 {
-        notes.change(format!("{}: all that any of them closes is closed", names.join(", ")));
+    if bans.len() > 1 {
+        let mut names: Vec<&str> = bans.iter().map(|(name, _)| *name).collect();
+        names.dedup();
+        let (count, names) = (bans.len(), names.join(", "));
+        notes.change(format!(
+            "{count} actions that ban ({names}): every port that one of them closes is closed for \
+             every protocol of theirs"
+        ));
     }
-    let united = bans.iter().map(|(_, ban)| ban.clone()).reduce(Ban::united);
+    let united = bans.into_iter().map(|(_, ban)| ban).reduce(Ban::united);
     united.map_or_else(
         || Verdict::Not("none of its actions bans anybody on this machine".to_owned()),
         Verdict::Bans,
@@ -59,11 +64,12 @@ pub(super) fn read(actions: &[ActionSettings], port: Option<&Value>, notes: &mut
 
 /// An action that does something else than to ban.
 fn leave(name: &str, notes: &mut Notes) {
+    let what = known::other(name);
     let name = name.escape_debug();
-    match known::other(name.to_string().as_str()) {
-        Some(what) if what == "it sends mail" => {
+    match what {
+        Some(known::MAIL) => {
             let advice = rules::advice("destemail").unwrap_or_default();
-            notes.leave(format!("action {name}: {what}; {advice}"));
+            notes.leave(format!("action {name}: {advice}"));
         }
         Some(what) => notes.leave(format!(
             "action {name}: {what}; let a service of its own follow jailkeeper's events in the \

@@ -1,6 +1,7 @@
 //! Filters: ours where fail2ban's own is used as it came, else fail2ban's patterns as TOML.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::toml;
 use crate::dialect::{FilterSettings, JailSettings, Tree, Value};
@@ -105,7 +106,7 @@ fn text(jail: &JailSettings) -> String {
     };
     let mut out = format!("description = {}\nlanguage = \"fail2ban\"\n", toml::basic(&what));
     let mut set = |key: &str, value: String| {
-        out.push_str(&format!("{key} = {value}\n"));
+        let _ = writeln!(out, "{key} = {value}");
     };
     if !rules.journalmatch.is_empty() && matches_fit(rules) {
         let lines: Vec<String> = rules.journalmatch.iter().map(|m| m.words.join(" ")).collect();

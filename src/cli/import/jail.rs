@@ -6,6 +6,7 @@ use super::notes::Notes;
 use super::settings::{self, Settings};
 use super::toml;
 use crate::dialect::{JailSettings, Tree};
+use crate::rules;
 
 /// The file that fail2ban writes its own bans to, which its jail `recidive` reads.
 const OWN_LOG: &str = "fail2ban.log";
@@ -35,7 +36,8 @@ pub(super) fn convert(
         Verdict::Not(why) => return Err(why),
     };
     let mut settings = settings::common(&jail.options, jail.rules.usedns.as_ref(), &mut notes);
-    settings.insert("enabled", jail.enabled.to_string());
+    let enabled = jail.enabled && !has_command(jail, &mut notes);
+    settings.insert("enabled", enabled.to_string());
     settings.append(&mut settings::closed(&ban));
     let reads_journal = jail.backend.starts_with("systemd");
     sources(jail, reads_journal, &mut settings)?;
@@ -51,6 +53,20 @@ pub(super) fn convert(
         if ban.reject { "rejected" } else { "dropped" }
     ));
     Ok(Converted { settings, filter, notes })
+}
+
+/// Whether a program says whom the jail spares. Without it, the jail would ban them.
+fn has_command(jail: &JailSettings, notes: &mut Notes) -> bool {
+    let command = jail.options.get("ignorecommand").map(|value| value.text.trim());
+    let is_set = command.is_some_and(|command| !command.is_empty());
+    if is_set {
+        notes.leave(format!(
+            "ignorecommand: {}; the jail is switched off until then, since it would ban whom the \
+             program spares",
+            rules::advice("ignorecommand").unwrap_or_default()
+        ));
+    }
+    is_set
 }
 
 /// What the jail reads.

@@ -49,6 +49,9 @@ const BANS: [(&str, Reach); 31] = [
 /// More of them, which close everything under names of their own.
 const WHOLE: [&str; 2] = ["symbiosis-blacklist-allports", "ufw"];
 
+/// What some of them do, for which we have our own advice.
+pub(super) const MAIL: &str = "it sends mail";
+
 /// What the stock actions that do not ban here do, by the beginnings of their names.
 const OTHERS: [(&str, &str); 18] = [
     ("abuseipdb", "it reports offenders to AbuseIPDB"),
@@ -59,13 +62,13 @@ const OTHERS: [(&str, &str); 18] = [
     ("dshield", "it reports offenders to DShield"),
     ("dummy", "it writes a file, for tests"),
     ("ipthreat", "it reports offenders to IPThreat"),
-    ("mail", "it sends mail"),
+    ("mail", MAIL),
     ("mynetwatchman", "it reports offenders to myNetWatchman"),
     ("netscaler", "it keeps offenders out at a NetScaler"),
     ("nginx-block-map", "it has nginx refuse offenders"),
     ("nsupdate", "it writes offenders into a zone of DNS"),
-    ("sendmail", "it sends mail"),
-    ("smtp", "it sends mail"),
+    ("sendmail", MAIL),
+    ("smtp", MAIL),
     ("xarf", "it writes reports to the offender's network"),
     ("badips", "it reports offenders to badips.com, which is no more"),
     ("helpers", "it helps other actions"),

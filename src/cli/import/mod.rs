@@ -27,7 +27,7 @@ use self::notes::Notes;
 use self::place::Place;
 use self::report::{JailReport, Outcome, Report};
 use self::settings::Settings;
-use super::check::{self};
+use super::check;
 use super::error::CliError;
 use crate::confdir::{self, Directories};
 use crate::dialect::{JailSettings, Tree};
@@ -79,17 +79,24 @@ pub(super) fn run(args: &ImportArgs) -> Result<Report, CliError> {
     if report.diagnostics.iter().any(|found| found.severity == Severity::Error) {
         return Ok(report);
     }
-    let place = Place::find(&args.output, &args.source)?;
+    let mut place = Place::find(&args.output, &args.source)?;
     let jails = read.value.jails;
     let wanted: Vec<&JailSettings> = jails.iter().filter(|jail| jail.enabled || args.all).collect();
     report.disabled = jails.len() - wanted.len();
     let mut plan = Plan::new(&tree, wanted);
     let directories = Directories::with(args.vendor.clone(), Some(place.unfinished().to_owned()));
-    plan.write(&place, &directories)?;
+    plan.write(&mut place, &directories)?;
     report.sshd_besides = !plan.has("sshd");
     report.filters = plan.filters.into_keys().collect();
     report.all = plan.all;
     report.jails = plan.reports;
+    let unreadable = read.value.unreadable.into_iter().filter(|_| args.all);
+    report.jails.extend(unreadable.map(|jail| JailReport {
+        name: filter::plain(&jail.name),
+        jail: jail.name,
+        outcome: Outcome::LeftOut { why: "it cannot be read, as is told above".to_owned() },
+        notes: Notes::default(),
+    }));
     report.output = Some(place.finish()?);
     Ok(report)
 }
@@ -120,6 +127,11 @@ impl<'a> Plan<'a> {
         }
         // Which ports are closed is each jail's own to say.
         defaults.remove("port");
+        all.change("IPv6: offenders are banned by /64; prefix = { ipv6 = 128 } is as in fail2ban");
+        all.change(
+            "maxretry: so many attempts within findtime are a ban; fail2ban may also ban for a \
+             steady rate of them",
+        );
         let mut base = settings::built_in();
         base.extend(defaults.clone());
         let (left_out, reports) = (BTreeMap::new(), Vec::new());
@@ -129,7 +141,7 @@ impl<'a> Plan<'a> {
 
     /// Writes all jails that are right. A jail in which the examination finds an error is left out
     /// with it, and the others are written anew.
-    fn write(&mut self, place: &Place, directories: &Directories) -> Result<(), CliError> {
+    fn write(&mut self, place: &mut Place, directories: &Directories) -> Result<(), CliError> {
         loop {
             self.convert();
             place.write(&self.texts)?;
@@ -144,7 +156,10 @@ impl<'a> Plan<'a> {
                 self.blame(error, place.unfinished());
             }
             if self.left_out.len() == before {
-                return Err(CliError::Mistakes(rules::render(&found, true)));
+                let told = rules::render(&found, false);
+                return Err(CliError::Failed(format!(
+                    "what comes of it is no configuration, and nothing was written\n{told}"
+                )));
             }
         }
     }
@@ -174,7 +189,7 @@ impl<'a> Plan<'a> {
         self.reports.clear();
         self.texts.clear();
         for jail in &self.jails {
-            let name = unused(&mut names, filter::plain(&jail.name));
+            let name = unused(&mut names, &filter::plain(&jail.name));
             let converted = match self.left_out.get(&jail.name) {
                 Some(why) => Err(why.clone()),
                 None => jail::convert(self.tree, jail, &mut filters),
@@ -211,12 +226,12 @@ impl<'a> Plan<'a> {
 }
 
 /// A name that no other jail has yet.
-fn unused(names: &mut BTreeSet<String>, name: String) -> String {
-    let mut candidate = name.clone();
+fn unused(names: &mut BTreeSet<String>, name: &str) -> String {
+    let mut candidate = name.to_owned();
     let mut number = 1;
     while !names.insert(candidate.clone()) {
         number += 1;
-        candidate = format!("{}-{number}", name.get(..name.len().min(58)).unwrap_or(&name));
+        candidate = format!("{}-{number}", name.get(..name.len().min(58)).unwrap_or(name));
     }
     candidate
 }

@@ -15,6 +15,7 @@ pub(super) const DEFAULT: &str = "jailkeeper-import";
 pub(super) struct Place {
     output: PathBuf,
     unfinished: PathBuf,
+    is_begun: bool,
 }
 
 impl Place {
@@ -47,7 +48,8 @@ impl Place {
             )));
         }
         let hidden = format!(".{}.{}", name.to_string_lossy(), std::process::id());
-        Ok(Self { output: above.join(name), unfinished: above.join(hidden) })
+        let (output, unfinished) = (above.join(name), above.join(hidden));
+        Ok(Self { output, unfinished, is_begun: false })
     }
 
     /// The directory that is not finished yet.
@@ -60,12 +62,13 @@ impl Place {
     /// # Errors
     ///
     /// When something cannot be written.
-    pub(super) fn write(&self, texts: &BTreeMap<String, String>) -> Result<(), CliError> {
+    pub(super) fn write(&mut self, texts: &BTreeMap<String, String>) -> Result<(), CliError> {
         let failed = |path: &Path, error| CliError::Failed(format!("{}: {error}", path.display()));
-        if self.unfinished.exists() {
+        if self.is_begun {
             fs::remove_dir_all(&self.unfinished).map_err(|e| failed(&self.unfinished, e))?;
         }
         fs::create_dir(&self.unfinished).map_err(|error| failed(&self.unfinished, error))?;
+        self.is_begun = true;
         for (name, text) in texts {
             let path = self.unfinished.join(name);
             let folder = path.parent().unwrap_or(&self.unfinished);
@@ -80,17 +83,20 @@ impl Place {
     /// # Errors
     ///
     /// When somebody else has it by now, or it cannot be had.
-    pub(super) fn finish(self) -> Result<PathBuf, CliError> {
+    pub(super) fn finish(mut self) -> Result<PathBuf, CliError> {
         let output = self.output.clone();
         fs::rename(&self.unfinished, &output)
             .map_err(|error| CliError::Failed(format!("{}: {error}", output.display())))?;
+        self.is_begun = false;
         Ok(output)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // It is not there when nothing was written or all is finished.
-        drop(fs::remove_dir_all(&self.unfinished));
+        if self.is_begun {
+            // Why we are here is told already, and nothing else can be done.
+            drop(fs::remove_dir_all(&self.unfinished));
+        }
     }
 }

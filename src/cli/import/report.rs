@@ -112,8 +112,8 @@ impl Report {
         let _ = writeln!(
             out,
             "\nLook it through, and then:\n  jailkeeper check {output}\n  systemctl disable --now \
-             fail2ban\n  cp -r {output}/. /etc/jailkeeper/\n  systemctl enable --now jailkeeper\n  \
-             jailkeeper reload"
+             fail2ban\n  cp -r {output}/. /etc/jailkeeper/\n  systemctl enable jailkeeper\n  \
+             systemctl restart jailkeeper"
         );
         out
     }

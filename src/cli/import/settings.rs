@@ -77,20 +77,11 @@ pub(super) fn common(options: &Options, usedns: Option<&Value>, notes: &mut Note
     if let Some(value) = usedns {
         settings.insert("usedns", toml::basic(names(&value.text, notes)));
     }
-    unsupported(options, notes);
-    settings
-}
-
-/// What no jail of ours can have.
-fn unsupported(options: &Options, notes: &mut Notes) {
-    let set = |name: &str| options.get(name).is_some_and(|value| !value.text.trim().is_empty());
-    let growing = options.get("bantime.increment").is_some_and(|value| is_yes(&value.text));
-    for (name, is_set) in [("ignorecommand", set("ignorecommand")), ("bantime.increment", growing)]
-    {
-        if is_set {
-            notes.leave(format!("{name}: {}", rules::advice(name).unwrap_or_default()));
-        }
+    if options.get("bantime.increment").is_some_and(|value| is_yes(&value.text)) {
+        let advice = rules::advice("bantime.increment").unwrap_or_default();
+        notes.leave(format!("bantime.increment: {advice}"));
     }
+    settings
 }
 
 /// A length of time: as it is written where we read the same in it, else in seconds.
@@ -165,5 +156,5 @@ pub(super) fn closed(ban: &Ban) -> Settings {
 pub(super) fn lines(settings: &Settings, otherwise: &Settings) -> String {
     let written = ORDER.iter().filter_map(|key| Some((key, settings.get(key)?)));
     let own = written.filter(|(key, value)| otherwise.get(*key) != Some(*value));
-    own.map(|(key, value)| format!("{key} = {value}\n")).collect()
+    own.flat_map(|(key, value)| [*key, " = ", value, "\n"]).collect()
 }

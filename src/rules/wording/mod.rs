@@ -1,14 +1,20 @@
 //! What the diagnostics say: one function for each kind of mistake, all of them here.
 
+mod sources;
+mod structured;
+
+pub(in crate::rules) use sources::*;
+pub(in crate::rules) use structured::*;
+
 use super::diagnostic::Severity;
 
 /// A mistake's words, still without a place.
 #[derive(Clone, Debug)]
-pub(super) struct Problem {
-    pub(super) severity: Severity,
-    pub(super) title: String,
-    pub(super) label: String,
-    pub(super) hint: Option<String>,
+pub(in crate::rules) struct Problem {
+    pub(in crate::rules) severity: Severity,
+    pub(in crate::rules) title: String,
+    pub(in crate::rules) label: String,
+    pub(in crate::rules) hint: Option<String>,
 }
 
 fn error(title: impl Into<String>, label: impl Into<String>) -> Problem {
@@ -40,7 +46,9 @@ const TYPOGRAPHIC: [(char, &str, &str); 8] = [
 ];
 
 /// The first typographic character of `text`: its offset and length, its name, what to write.
-pub(super) fn typographic_in(text: &str) -> Option<(usize, usize, &'static str, &'static str)> {
+pub(in crate::rules) fn typographic_in(
+    text: &str,
+) -> Option<(usize, usize, &'static str, &'static str)> {
     text.char_indices().find_map(|(offset, c)| {
         let (_, name, plain) = TYPOGRAPHIC.iter().find(|(odd, ..)| *odd == c)?;
         Some((offset, c.len_utf8(), *name, *plain))
@@ -48,7 +56,10 @@ pub(super) fn typographic_in(text: &str) -> Option<(usize, usize, &'static str, 
 }
 
 /// The one of `known` that `word` is a slip of, if there is one.
-pub(super) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub(in crate::rules) fn closest<'k>(
+    word: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> Option<&'k str> {
     let lower = word.to_ascii_lowercase();
     // Of two that are as near, the one that begins alike is meant.
     let scored = known.into_iter().map(|k| {
@@ -63,7 +74,7 @@ fn did_you_mean(close: Option<&str>) -> Option<String> {
     close.map(|word| format!("did you mean \"{word}\"?"))
 }
 
-pub(super) fn syntax(message: &str, line: &str) -> Problem {
+pub(in crate::rules) fn syntax(message: &str, line: &str) -> Problem {
     let message = message.trim();
     error("this is not valid TOML", message).maybe(typographic_in(line).map(
         |(_, _, name, plain)| {
@@ -72,7 +83,7 @@ pub(super) fn syntax(message: &str, line: &str) -> Problem {
     ))
 }
 
-pub(super) fn typographic(name: &str, plain: &str, in_pattern: bool) -> Problem {
+pub(in crate::rules) fn typographic(name: &str, plain: &str, in_pattern: bool) -> Problem {
     let mut problem = error(format!("there is {name} in this value"), "here")
         .hint(format!("write {plain} instead"));
     if in_pattern {
@@ -82,18 +93,18 @@ pub(super) fn typographic(name: &str, plain: &str, in_pattern: bool) -> Problem 
     problem
 }
 
-pub(super) fn unreadable(why: &str) -> Problem {
+pub(in crate::rules) fn unreadable(why: &str) -> Problem {
     error(format!("this cannot be read: {why}"), "")
 }
 
-pub(super) fn more_mistakes(count: usize) -> Problem {
+pub(in crate::rules) fn more_mistakes(count: usize) -> Problem {
     error(format!("there are {count} more mistakes, which are not shown"), "")
 }
 
 /// The tables of a jails file.
-pub(super) const TABLES: [&str; 3] = ["journal", "default", "jail"];
+pub(in crate::rules) const TABLES: [&str; 3] = ["journal", "default", "jail"];
 
-pub(super) fn unknown_table(name: &str, is_jail: bool) -> Problem {
+pub(in crate::rules) fn unknown_table(name: &str, is_jail: bool) -> Problem {
     let problem = error(format!("there is no table [{name}]"), "unknown table");
     if is_jail {
         return problem.hint(format!("the jail's table is [jail.{name}]"));
@@ -108,12 +119,12 @@ pub(super) fn unknown_table(name: &str, is_jail: bool) -> Problem {
     problem.hint(close.map_or(advice, |word| format!("did you mean [{word}]?")))
 }
 
-pub(super) fn stray_key(name: &str) -> Problem {
+pub(in crate::rules) fn stray_key(name: &str) -> Problem {
     error(format!("\"{name}\" stands outside of every table"), "not here")
         .hint("settings of all jails stand under [default], those of one jail under [jail.NAME]")
 }
 
-pub(super) fn not_a_table(what: &str, found: &str) -> Problem {
+pub(in crate::rules) fn not_a_table(what: &str, found: &str) -> Problem {
     error(format!("{what} is a table, and this is {found}"), "not a table")
 }
 
@@ -146,7 +157,7 @@ pub fn advice(setting: &str) -> Option<&'static str> {
     HABITS.iter().find(|(habit, _)| *habit == setting).map(|(_, advice)| *advice)
 }
 
-pub(super) fn unknown_key(name: &str, known: &[&str]) -> Problem {
+pub(in crate::rules) fn unknown_key(name: &str, known: &[&str]) -> Problem {
     if let Some(advice) = advice(name) {
         return error(format!("jailkeeper has no setting \"{name}\""), "fail2ban's").hint(advice);
     }
@@ -155,16 +166,16 @@ pub(super) fn unknown_key(name: &str, known: &[&str]) -> Problem {
     error(format!("there is no setting \"{name}\""), "unknown").hint(hint)
 }
 
-pub(super) fn bad_jail_name(name: &str) -> Problem {
+pub(in crate::rules) fn bad_jail_name(name: &str) -> Problem {
     error(format!("\"{}\" cannot be the name of a jail", name.escape_debug()), "not a jail's name")
         .hint("a letter or digit, then letters, digits, - and _; at most 64 in all")
 }
 
-pub(super) fn too_many_jails(max: usize) -> Problem {
+pub(in crate::rules) fn too_many_jails(max: usize) -> Problem {
     error(format!("there are more than {max} jails"), "one too many")
 }
 
-pub(super) fn wrong_kind(wanted: &str, found: &str) -> Problem {
+pub(in crate::rules) fn wrong_kind(wanted: &str, found: &str) -> Problem {
     let problem = error(format!("this is to be {wanted}"), format!("this is {found}"));
     if wanted.starts_with("true") {
         return problem.hint("write true or false, without quotes");
@@ -172,7 +183,7 @@ pub(super) fn wrong_kind(wanted: &str, found: &str) -> Problem {
     problem
 }
 
-pub(super) fn number_as_text(wanted: &str, text: &str) -> Problem {
+pub(in crate::rules) fn number_as_text(wanted: &str, text: &str) -> Problem {
     let problem = error(format!("this is to be {wanted}"), "this is a string");
     let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
     if text.contains('#') || text.contains(';') {
@@ -183,22 +194,22 @@ pub(super) fn number_as_text(wanted: &str, text: &str) -> Problem {
     problem.hint("write the number without quotes")
 }
 
-pub(super) fn out_of_range(low: i64, high: i64) -> Problem {
+pub(in crate::rules) fn out_of_range(low: i64, high: i64) -> Problem {
     error(format!("this number is to be from {low} to {high}"), "out of range")
 }
 
-pub(super) fn bad_choice(word: &str, choices: &[&str]) -> Problem {
+pub(in crate::rules) fn bad_choice(word: &str, choices: &[&str]) -> Problem {
     let list = choices.iter().map(|c| format!("\"{c}\"")).collect::<Vec<_>>().join(", ");
     let hint = did_you_mean(closest(word, choices.iter().copied()));
     error(format!("\"{}\" is none of {list}", word.escape_debug()), "unknown").maybe(hint)
 }
 
-pub(super) fn bad_time(why: &str) -> Problem {
+pub(in crate::rules) fn bad_time(why: &str) -> Problem {
     error(format!("this is no length of time: {why}"), "here")
         .hint("write seconds, or for example \"10m\", \"1h 30m\", \"2w\", \"6mo\", \"1y\"")
 }
 
-pub(super) fn bad_port(word: &str, why: &str, close: Option<&str>) -> Problem {
+pub(in crate::rules) fn bad_port(word: &str, why: &str, close: Option<&str>) -> Problem {
     let hint = did_you_mean(close).unwrap_or_else(|| {
         "write \"all\", a number, a service's name such as \"ssh\", or a range such as \"6000:6100\""
             .to_owned()
@@ -206,33 +217,36 @@ pub(super) fn bad_port(word: &str, why: &str, close: Option<&str>) -> Problem {
     error(format!("\"{}\" is no port: {why}", word.escape_debug()), "here").hint(hint)
 }
 
-pub(super) fn bad_address(word: &str, why: &str) -> Problem {
+pub(in crate::rules) fn bad_address(word: &str, why: &str) -> Problem {
     error(format!("\"{}\" is no address or network: {why}", word.escape_debug()), "here")
         .hint("host names are not resolved; write for example \"192.0.2.1\" or \"2001:db8::/32\"")
 }
 
-pub(super) fn bad_match(why: &str) -> Problem {
+pub(in crate::rules) fn bad_match(why: &str) -> Problem {
     error(format!("this is no journal match: {why}"), "here")
         .hint("for example \"_SYSTEMD_UNIT=nginx.service + _COMM=nginx\", or \"any\"")
 }
 
-pub(super) fn whole_journal(jail: &str) -> Problem {
+pub(in crate::rules) fn whole_journal(jail: &str) -> Problem {
     error(format!("the jail \"{jail}\" would read the whole journal"), "has no journalmatch")
         .hint("name the entries by journalmatch, or write journalmatch = \"any\" if you mean it")
 }
 
-pub(super) fn unknown_filter<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Problem {
+pub(in crate::rules) fn unknown_filter<'k>(
+    name: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> Problem {
     let hint = did_you_mean(closest(name, known)).unwrap_or_else(|| {
         "name one with filter, write it to filters.d, or give the jail a failregex".to_owned()
     });
     error(format!("there is no filter \"{}\"", name.escape_debug()), "unknown filter").hint(hint)
 }
 
-pub(super) fn broken_filter(name: &str) -> Problem {
+pub(in crate::rules) fn broken_filter(name: &str) -> Problem {
     error(format!("the filter \"{name}\" has mistakes"), "uses this filter")
 }
 
-pub(super) fn unknown_mode(mode: &str, filter: &str, known: &[&str]) -> Problem {
+pub(in crate::rules) fn unknown_mode(mode: &str, filter: &str, known: &[&str]) -> Problem {
     let hint = did_you_mean(closest(mode, known.iter().copied()))
         .unwrap_or_else(|| format!("its modes are {}", known.join(", ")));
     error(
@@ -242,51 +256,51 @@ pub(super) fn unknown_mode(mode: &str, filter: &str, known: &[&str]) -> Problem 
     .hint(hint)
 }
 
-pub(super) fn no_patterns(what: &str) -> Problem {
+pub(in crate::rules) fn no_patterns(what: &str) -> Problem {
     error(format!("{what} has no failregex, so it recognises nothing"), "here")
 }
 
-pub(super) fn no_address() -> Problem {
+pub(in crate::rules) fn no_address() -> Problem {
     error("this pattern does not say where the address is", "no <ADDR> in it").hint(
         "write <ADDR> where the log has the offender's address (<HOST>, <IP4> and <IP6> do too)",
     )
 }
 
-pub(super) fn no_content() -> Problem {
+pub(in crate::rules) fn no_content() -> Problem {
     error("this prefregex does not say what the patterns are to look at", "no <F-CONTENT> in it")
         .hint("for example \"^worker \\\\d+: <F-CONTENT>.+</F-CONTENT>$\"")
 }
 
-pub(super) fn unknown_tag(tag: &str, known: &[String]) -> Problem {
+pub(in crate::rules) fn unknown_tag(tag: &str, known: &[String]) -> Problem {
     let hint = did_you_mean(closest(tag, known.iter().map(String::as_str)))
         .unwrap_or_else(|| format!("the tags are {}; a plain < is written \\<", known.join(" ")));
     error(format!("there is no tag {tag}"), "unknown tag").hint(hint)
 }
 
-pub(super) fn tag_misplaced(tag: &str) -> Problem {
+pub(in crate::rules) fn tag_misplaced(tag: &str) -> Problem {
     error(format!("{tag} cannot stand here"), "not in this kind of pattern")
 }
 
-pub(super) fn tag_unbalanced(tag: &str) -> Problem {
+pub(in crate::rules) fn tag_unbalanced(tag: &str) -> Problem {
     error(format!("{tag} has no partner"), "unbalanced")
 }
 
-pub(super) fn bad_regex(why: &str) -> Problem {
+pub(in crate::rules) fn bad_regex(why: &str) -> Problem {
     error(format!("this pattern does not compile: {why}"), "here")
 }
 
-pub(super) fn backtracking(what: &str) -> Problem {
+pub(in crate::rules) fn backtracking(what: &str) -> Problem {
     error(format!("this pattern has {what}"), "needs backtracking")
         .hint("patterns here run in linear time, so that no line can stop us; write it without")
 }
 
-pub(super) fn multi_line() -> Problem {
+pub(in crate::rules) fn multi_line() -> Problem {
     error("this pattern lets ^ or $ match inside of a message", "the flag m")
         .hint("a client can put a new line into a message; leave the flag out")
 }
 
 /// A mistake in a pattern that fail2ban's language has put together: its place is that of the option.
-pub(super) fn in_effective_pattern(why: &str, excerpt: &str) -> Problem {
+pub(in crate::rules) fn in_effective_pattern(why: &str, excerpt: &str) -> Problem {
     let problem = error(format!("this pattern does not compile: {why}"), "makes this pattern");
     if excerpt.is_empty() {
         return problem;
@@ -295,173 +309,28 @@ pub(super) fn in_effective_pattern(why: &str, excerpt: &str) -> Problem {
         .hint(format!("the mistake is at \"{}\", with everything put in", excerpt.escape_debug()))
 }
 
-pub(super) fn bad_line_count(most: usize) -> Problem {
+pub(in crate::rules) fn bad_line_count(most: usize) -> Problem {
     error(format!("maxlines is to be a number from 1 to {most}"), "here")
 }
 
-pub(super) fn bad_date_pattern(why: &str) -> Problem {
+pub(in crate::rules) fn bad_date_pattern(why: &str) -> Problem {
     error(format!("this is no date pattern: {why}"), "here")
         .hint("for example \"%Y-%m-%d %H:%M:%S\", \"ISO8601\" or \"{DEFAULT}\"")
 }
 
-pub(super) fn empty_pattern() -> Problem {
+pub(in crate::rules) fn empty_pattern() -> Problem {
     error("this pattern is empty", "here").hint("it would match everything")
 }
 
-pub(super) fn regex_too_large() -> Problem {
+pub(in crate::rules) fn regex_too_large() -> Problem {
     error("this pattern is too large when compiled", "too large")
         .hint("counted repetitions such as {1,1000} are what makes a pattern large")
 }
 
-pub(super) fn too_many(what: &str, max: usize) -> Problem {
+pub(in crate::rules) fn too_many(what: &str, max: usize) -> Problem {
     error(format!("there are more than {max} {what}"), "too many")
 }
 
-pub(super) fn missing(what: &str) -> Problem {
+pub(in crate::rules) fn missing(what: &str) -> Problem {
     error(format!("{what} is missing"), "here")
-}
-
-pub(super) fn bad_reference(why: &str, hint: &str) -> Problem {
-    error(format!("this names no filter: {why}"), "here").hint(hint)
-}
-
-pub(super) fn no_such_file(name: &str, place: &str) -> Problem {
-    error(format!("there is no {name}.conf in {place}"), "not there")
-        .hint("write the whole path, such as \"/etc/fail2ban/filter.d/my.conf[mode=extra]\"")
-}
-
-pub(super) fn bad_backend(why: &str) -> Problem {
-    error(format!("this is no backend: {why}"), "here").hint(
-        "leave it out, or write \"files\", \"systemd\", \"systemd[namespace=NAME]\" or \
-         \"systemd[journalpath=/DIR]\"",
-    )
-}
-
-pub(super) fn relative_log(path: &str) -> Problem {
-    error(format!("\"{}\" is no absolute path", path.escape_debug()), "relative")
-        .hint("for example \"/var/log/app.log\" or \"/var/log/app/*.log\"")
-}
-
-pub(super) fn bad_glob(path: &str, why: &str) -> Problem {
-    error(format!("\"{}\" is no pattern of paths: {why}", path.escape_debug()), "here")
-        .hint("*, ? and [abc] stand for other characters; write [[] for a [")
-}
-
-pub(super) fn unknown_encoding(name: &str) -> Problem {
-    error(format!("there is no encoding \"{}\"", name.escape_debug()), "unknown")
-        .hint("for example \"utf-8\", \"latin1\", \"windows-1252\" or \"utf-16le\"")
-}
-
-pub(super) fn bad_zone(why: &str) -> Problem {
-    error(why.to_owned(), "here")
-}
-
-pub(super) fn no_logs(jail: &str) -> Problem {
-    error(format!("the jail \"{jail}\" is to read files and has none"), "has no logpath")
-        .hint("name them by logpath, or leave backend out to read the journal")
-}
-
-pub(super) fn logs_unread() -> Problem {
-    let mut problem = error("these log files are not read", "backend is systemd")
-        .hint("leave backend out to read both, or take logpath away");
-    problem.severity = Severity::Warning;
-    problem
-}
-
-pub(super) fn needs_journal(filter: &str) -> Problem {
-    error(
-        format!("the filter \"{filter}\" needs journal fields, which log files do not have"),
-        "log files",
-    )
-    .hint("leave logpath out, so that the journal is read")
-}
-
-pub(super) fn bad_namespace() -> Problem {
-    error("this cannot be the name of a journal namespace", "here")
-        .hint("letters, digits, - _ and . ; see systemd-journald.service(8)")
-}
-
-pub(super) fn relative_directory() -> Problem {
-    error("the journal's directory is to be an absolute path", "relative")
-}
-
-pub(super) fn two_journals() -> Problem {
-    error("namespace and directory exclude each other", "one of them only")
-}
-
-pub(super) fn bad_key(key: &str) -> Problem {
-    let bare = key.trim_start_matches(['$', '.', '/']);
-    let field: String = bare.to_uppercase();
-    let mut hint = format!("a value in JSON is \"/{}\"", bare.replace('.', "/").escape_debug());
-    if !field.is_empty() && field.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        hint = format!("{hint}, a journal field \"{field}\"");
-    }
-    error(
-        format!("\"{}\" is neither a journal field nor a JSON pointer", key.escape_debug()),
-        "here",
-    )
-    .hint(hint)
-}
-
-pub(super) fn bad_pointer(why: &str) -> Problem {
-    error(format!("this is no JSON pointer: {why}"), "here")
-}
-
-pub(super) fn bad_field(name: &str) -> Problem {
-    error(format!("\"{}\" is no journal field", name.escape_debug()), "here")
-        .hint("a journal field is written in capitals, digits and underscores")
-}
-
-pub(super) fn priority_name(name: &str, number: usize) -> Problem {
-    let name = name.escape_debug();
-    error(format!("the journal writes a priority as a number, never as \"{name}\""), "here")
-        .hint(format!("\"{name}\" is {number}; this severe or worse is \"<={number}\""))
-}
-
-pub(super) fn dotted(key: &str) -> Problem {
-    error(format!("\"{}\" is a table, and is to be a condition", key.escape_debug()), "here")
-        .hint("a pointer stands in quotes, with a / before each name: \"/request/remote_ip\"")
-}
-
-pub(super) fn no_operand(found: &str) -> Problem {
-    error("nothing can be compared with this", format!("this is {found}")).hint(
-        "write for example \"info\", \"!=info\", \">=400\", \"~^/login$\", 401, true or a list",
-    )
-}
-
-pub(super) fn unknown_operator(written: &str, meant: &str) -> Problem {
-    error(format!("there is no operator {written}"), "here").hint(format!(
-        "write {meant} ; the operators are < <= > >= = != ~ !~, and = may be left out"
-    ))
-}
-
-pub(super) fn no_number(operator: &str, operand: &str) -> Problem {
-    error(format!("{operator} compares numbers, and this is none"), "here")
-        .hint(format!("if the text itself is meant, write \"={}\"", operand.escape_debug()))
-}
-
-pub(super) fn remembers() -> Problem {
-    error("a condition's regex can remember nothing", "a tag or a group with a name is in it")
-        .hint("leave it out; [extract] says which fields hold the offender and the user")
-}
-
-pub(super) fn negated_among_others() -> Problem {
-    error("in a list, what excludes one value admits all others", "here")
-        .hint("to exclude several, write one regex: \"!~^(?:info|debug)$\"")
-}
-
-pub(super) fn time_of_field() -> Problem {
-    error("the time cannot be taken from a journal field", "here")
-        .hint("the journal's entries have their own time; for log files, name a value in JSON")
-}
-
-pub(super) fn no_offender() -> Problem {
-    error("this filter has conditions, and nothing tells the offender", "a condition").hint(
-        "say which field holds the address: [extract] offender = \"/remote_ip\"; or write a failregex",
-    )
-}
-
-pub(super) fn no_condition() -> Problem {
-    error("nothing tells which lines are failures", "all of their addresses would be banned")
-        .hint("say it in [match], or write a failregex")
 }
