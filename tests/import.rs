@@ -55,7 +55,9 @@ impl Scene {
     fn over(layers: &[&Path]) -> Self {
         let scene = Self { directory: tempfile::tempdir().expect("a directory") };
         copy(&package().join("etc/fail2ban"), &scene.source());
-        layers.iter().for_each(|layer| copy(layer, &scene.source()));
+        for layer in layers {
+            copy(layer, &scene.source());
+        }
         scene
     }
 
@@ -149,6 +151,14 @@ fn the_five_how_tos_find_whom_they_are_to_find() {
                 "\n[by-id]\nenabled = true\nfilter = sendmail-sasl-id\nlogpath = /var/log/x\n";
             scene.write("jail.local", jail);
         }
+        if name == "2-qmail-sagredo" {
+            // The page is older than the prefregex of these filters, which keeps the beginning of
+            // two lines from the page's patterns, in fail2ban as here.
+            for filter in ["dovecot", "roundcube-auth"] {
+                let stock = scene.source().join(format!("filter.d/{filter}.conf"));
+                fs::remove_file(stock).expect("it was there");
+            }
+        }
         scene.imported(0, &[]);
         let expected = fs::read_to_string(seed(name).join("expect.json")).expect("expectations");
         let expected: Value = serde_json::from_str(&expected).expect("JSON");
@@ -162,8 +172,10 @@ fn the_five_how_tos_find_whom_they_are_to_find() {
             let log = seed(name).join(case["log"].as_str().expect("a log"));
             let now = case["now"].as_str().expect("a time");
             let taken_over = scene.output().join(format!("filters.d/fail2ban-{filter}.toml"));
-            let theirs = scene.source().join(format!("filter.d/{filter}.conf"));
-            for filter in [taken_over, theirs] {
+            let endings = ["conf", "local"].into_iter();
+            let theirs = endings.map(|end| scene.source().join(format!("filter.d/{filter}.{end}")));
+            let theirs = theirs.filter(|path| path.exists()).take(1);
+            for filter in theirs.chain([taken_over]) {
                 let mut ids: Vec<Value> =
                     found(&filter, &log, now).iter().map(|row| row["id"].clone()).collect();
                 let mut wanted = list(&case["offenders"]).to_vec();
@@ -184,12 +196,52 @@ fn the_five_how_tos_find_whom_they_are_to_find() {
 fn a_how_to_becomes_what_it_means() {
     let scene = Scene::seed("2-qmail-sagredo");
     scene.imported(0, &[]);
-    insta::assert_snapshot!(scene.result("jails.d/qmail-smtp.toml"), @"");
-    insta::assert_snapshot!(scene.result("jailkeeper.toml"), @"");
+    insta::assert_snapshot!(scene.result("jails.d/qmail-smtp.toml"), @r#"
+    # Taken over from fail2ban's jail qmail-smtp.
+
+    [jail.qmail-smtp]
+    enabled = true
+    filter = "fail2ban-qmail-smtp"
+    logpath = ['/var/log/qmail/smtpd/current']
+    findtime = "1h"
+    bantime = "1d"
+    port = "25,465,587"
+    protocol = "sctp,tcp,udp,udplite"
+    scope = "forward"
+    "#);
+    insta::assert_snapshot!(scene.result("jailkeeper.toml"), @r#"
+    # Taken over from [DEFAULT] of fail2ban's jails.
+
+    [default]
+    usedns = "warn"
+    maxretry = 5
+    findtime = "10m"
+    bantime = "10m"
+    ignoreip = [
+        '127.0.0.0/8',
+        '10.0.0.0/8',
+        '203.0.113.1',
+    ]
+    protocol = "tcp"
+    action = "reject"
+    scope = "host"
+    "#);
 
     let scene = Scene::seed("5-asterisk");
     let report = scene.imported(0, &[]);
-    insta::assert_snapshot!(scene.result("jails.d/asterisk.toml"), @"");
+    insta::assert_snapshot!(scene.result("jails.d/asterisk.toml"), @r#"
+    # Taken over from fail2ban's jail asterisk.
+
+    [jail.asterisk]
+    enabled = true
+    filter = "fail2ban-asterisk"
+    logpath = ['/var/log/asterisk/messages']
+    findtime = 1200
+    bantime = -1
+    port = "5060,5061"
+    protocol = "all"
+    action = "drop"
+    "#);
     let changed = list(&report["jails"][1]["changed"]);
     let wanted = "action iptables-sip (action.d/iptables-sip.conf:9): its actionban closes port 5060 \
                   of udp alone, whatever the jail says; jailkeeper closes port 5060,5061 of all, as \
@@ -281,7 +333,7 @@ fn an_imported_filter_says_what_fail2bans_own_file_says() {
             let _ = writeln!(
                 jails,
                 "[{jail}]\nenabled = true\nfilter = {name}[mode={mode}, logtype=file]\n\
-                 logpath = /var/log/{name}\nport = 1\nfailregex =\nbackend = polling"
+                 logpath = /var/log/{name}\nport = 1\nbackend = polling"
             );
             variants.push((jail, name.to_owned(), mode.to_owned(), log.clone()));
         }
@@ -354,11 +406,39 @@ fn what_cannot_be_taken_over_is_said() {
         ]
     );
     assert!(scene.result("jailkeeper.toml").contains("ignoreip = ['192.0.2.0/24']"));
-    insta::assert_snapshot!(scene.result("jails.d/sshd.toml"), @"");
-    insta::assert_snapshot!(scene.result("jails.d/my-jail.toml"), @"");
-    insta::assert_snapshot!(scene.result("filters.d/fail2ban-my-jail.toml"), @"");
+    insta::assert_snapshot!(scene.result("jails.d/sshd.toml"), @r#"
+    # Taken over from fail2ban's jail sshd.
+
+    [jail.sshd]
+    enabled = true
+    filter = "sshd"
+    mode = "aggressive"
+    maxretry = 3
+    port = "22,2222"
+    "#);
+    insta::assert_snapshot!(scene.result("jails.d/my-jail.toml"), @r#"
+    # Taken over from fail2ban's jail my jail.
+
+    [jail.my-jail]
+    enabled = true
+    filter = "fail2ban-my-jail"
+    logpath = ['/var/log/my.log tail']
+    port = "all"
+    "#);
+    insta::assert_snapshot!(scene.result("filters.d/fail2ban-my-jail.toml"), @r#"
+    description = "Taken over from the patterns of fail2ban's jail my jail"
+    language = "fail2ban"
+    failregex = ["^it's '''bad''' <HOST>$"]
+    "#);
     let why: Vec<&Value> = list(&report["jails"]).iter().map(|jail| &jail["why"]).collect();
-    insta::assert_snapshot!(format!("{why:#?}"), @"");
+    insta::assert_snapshot!(format!("{why:#?}"), @r#"
+    [
+        Null,
+        String("none of its actions bans anybody on this machine"),
+        Null,
+        String("\"gopherx\" is no port: no service of this name is known (`port = \\\"gopherx\\\"`); write \"all\", a number, a service's name such as \"ssh\", or a range such as \"6000:6100\""),
+    ]
+    "#);
     let mut text = jailkeeper([
         "import".as_ref(),
         "--vendor".as_ref(),
@@ -369,5 +449,34 @@ fn what_cannot_be_taken_over_is_said() {
     ])
     .stdout;
     text = text.replace(scene.directory.path().to_str().expect("plain"), "/DIR");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    For all jails:
+      changed: IPv6: offenders are banned by /64; prefix = { ipv6 = 128 } is as in fail2ban
+      changed: maxretry: so many attempts within findtime are a ban; fail2ban may also ban for a steady rate of them
+      by hand: ignoreip: office.example.org is no address or network; write its addresses instead
+      by hand: bantime.increment: growing bans are not supported in this release yet
+
+    sshd: taken over
+      jailkeeper's own filter sshd, mode aggressive
+      port 22,2222 of tcp, rejected
+      changed: mode ddos: jailkeeper's sshd has aggressive, which counts more
+
+    only-mail: left out: none of its actions bans anybody on this machine.
+
+    my jail: taken over as my-jail
+      its own patterns as fail2ban-my-jail
+      port all of tcp, rejected
+
+    no-port: left out: "gopherx" is no port: no service of this name is known (`port = \"gopherx\"`); write "all", a number, a service's name such as "ssh", or a range such as "6000:6100".
+
+    2 of 4 jails are taken over.
+    90 are switched off; --all takes them too.
+
+    Look it through, and then:
+      jailkeeper check /DIR/again
+      systemctl disable --now fail2ban
+      cp -r /DIR/again/. /etc/jailkeeper/
+      systemctl enable jailkeeper
+      systemctl restart jailkeeper
+    "#);
 }
