@@ -237,15 +237,15 @@ fn dates_have_fractions_of_any_length() {
     for fraction in ["", ".1", ".123456", ".123456789", ",12", ".1234567", ".5", ""] {
         for zone in ["Z", "+02:00", "-0530", ""] {
             let line = format!("2027-01-15T07:59:58{fraction}{zone} app: 192.0.2.1");
-            let examined = examiner.line(&line, NOON);
-            assert_eq!(short(&examined.verdict), "192.0.2.1", "{line}");
+            let found = examiner.line(&line, NOON);
+            assert_eq!(short(&found.verdict), "192.0.2.1", "{line}");
             let offset = match zone {
                 "+02:00" => -7200,
                 "-0530" => 19_800,
                 _ => 0,
             };
             let time = Timestamp::from_seconds(1_799_999_998 + offset);
-            assert_eq!(examined.time, Some(time), "{line}");
+            assert_eq!(found.time, Some(time), "{line}");
         }
     }
 }
