@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::confdir::Directories;
 use crate::filter::{Examined, Examiner, Failure, Filter, Line, Verdict};
 use crate::keeper::Timestamp;
 use crate::record::{Origin, Want};
@@ -94,8 +95,8 @@ pub(super) struct Judged<'l> {
 pub(super) fn run(args: &TestArgs, json: bool) -> Result<u8, CliError> {
     let asks_for_journal = args.reading.asks_for_journal();
     let as_journal = args.as_journal || asks_for_journal;
-    let Target { title, filter, matches } =
-        target::find(&args.filter, args.vendor.as_ref(), as_journal)?;
+    let directories = Directories::with(args.vendor.clone(), None);
+    let Target { title, filter, matches } = target::find(&args.filter, &directories, as_journal)?;
     let source = if args.logs.is_empty() && (asks_for_journal || matches.is_some()) {
         let fields = filter.fields().map(str::to_owned).collect();
         let want = Want { matches: matches.unwrap_or_default(), fields };

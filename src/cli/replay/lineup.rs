@@ -61,7 +61,7 @@ impl Lineup {
 
     fn of_filter(args: &ReplayArgs, filter: &str) -> Result<Self, CliError> {
         let logs = args.words.clone();
-        let target = target::find(filter, args.vendor.as_ref(), logs.is_empty())?;
+        let target = target::find(filter, &directories_of(args), logs.is_empty())?;
         let stock = Policy::default();
         let policy = Policy {
             maxretry: args.maxretry.unwrap_or(stock.maxretry),
@@ -76,8 +76,7 @@ impl Lineup {
     }
 
     fn of_jails(args: &ReplayArgs) -> Result<Self, CliError> {
-        let directories = Directories::with(args.vendor.clone(), args.config.clone());
-        let loaded = rules::load(&confdir::read(&directories));
+        let loaded = rules::load(&confdir::read(&directories_of(args)));
         let (mut names, mut logs) = (Vec::new(), Vec::new());
         for word in &args.words {
             let name = word.to_str().unwrap_or_default();
@@ -173,6 +172,10 @@ impl Watch {
         let Jail { name, policy, filter, matches, .. } = jail;
         Self { id: roster.enrol(&name), policy, filter, matches: Some(matches) }
     }
+}
+
+fn directories_of(args: &ReplayArgs) -> Directories {
+    Directories::with(args.vendor.clone(), args.config.clone())
 }
 
 fn is_log(word: &Path) -> bool {

@@ -78,8 +78,8 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub reading: LogArgs,
 
-    /// The directory to take the jails from instead of /run/jailkeeper and /etc/jailkeeper
-    #[arg(long, value_name = "DIR", conflicts_with = "filter")]
+    /// The configuration to take instead of that in /run/jailkeeper and /etc/jailkeeper
+    #[arg(long, value_name = "DIR")]
     pub config: Option<PathBuf>,
 
     /// Where the stock jails and filters are [default: /usr/lib/jailkeeper]
