@@ -14,6 +14,7 @@ mod host;
 mod journal;
 mod machine;
 mod nft;
+mod replay;
 mod source;
 mod sources;
 mod store;

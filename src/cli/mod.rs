@@ -11,6 +11,7 @@ mod list;
 mod logs;
 mod page;
 mod reload;
+pub mod replay;
 mod status;
 mod table;
 mod target;
@@ -48,6 +49,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let outcome = match &args.verb {
         Verb::Test(test) => test::run(test, args.json),
+        Verb::Replay(replay) => replay::run(replay, args.json),
         Verb::Check(place) => check(place, args.json)
             .and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)),
         verb => zbus::block_on(perform(&args, verb))
@@ -83,7 +85,7 @@ async fn perform(args: &Args, verb: &Verb) -> Result<String, CliError> {
         Verb::Ban(order) => args.render(&ban::run(&connect().await?, order).await?),
         Verb::Unban(order) => args.render(&unban::run(&connect().await?, order).await?),
         Verb::Reload => args.render(&reload::run(&connect().await?).await?),
-        Verb::Check(_) | Verb::Test(_) => unreachable!("it needs no service"),
+        Verb::Check(_) | Verb::Test(_) | Verb::Replay(_) => unreachable!("it needs no service"),
     }
 }
 
