@@ -1,5 +1,6 @@
 //! The jails that are replayed, and what each of them reads.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -26,8 +27,8 @@ pub(super) struct Watch {
     pub(super) id: JailId,
     pub(super) policy: Policy,
     pub(super) filter: Arc<Filter>,
-    /// Which entries of the journal it is for; none when nothing says so.
-    matches: Option<Matches>,
+    /// Which entries of which journal it is for; none when nothing says so.
+    journal: Option<(Origin, Matches)>,
 }
 
 /// All of them.
@@ -35,7 +36,8 @@ pub(super) struct Lineup {
     pub(super) roster: Roster,
     pub(super) watches: Vec<Watch>,
     logs: Vec<PathBuf>,
-    origin: Origin,
+    /// The log files that the jails name themselves, and for which of them each is.
+    own_logs: Vec<(PathBuf, Vec<JailId>)>,
 }
 
 impl Lineup {
@@ -71,8 +73,9 @@ impl Lineup {
         };
         let mut roster = Roster::default();
         let id = roster.enrol(target.filter.name());
-        let watch = Watch { id, policy, filter: target.filter, matches: target.matches };
-        Ok(Self { roster, watches: vec![watch], logs, origin: Origin::System })
+        let journal = target.matches.map(|matches| (Origin::System, matches));
+        let watch = Watch { id, policy, filter: target.filter, journal };
+        Ok(Self { roster, watches: vec![watch], logs, own_logs: Vec::new() })
     }
 
     fn of_jails(args: &ReplayArgs) -> Result<Self, CliError> {
@@ -112,8 +115,9 @@ impl Lineup {
             ));
         }
         let mut roster = Roster::default();
+        let own_logs = own_logs(&jails, &mut roster);
         let watches = jails.into_iter().map(|jail| Watch::of(jail, &mut roster)).collect();
-        Ok(Self { roster, watches, logs, origin: loaded.origin })
+        Ok(Self { roster, watches, logs, own_logs })
     }
 
     /// What is read, and for which jails: the logs that are named, or else the journal.
@@ -125,7 +129,19 @@ impl Lineup {
     ) -> Result<Vec<Feed<'l>>, CliError> {
         let everybody: Vec<&Watch> = self.watches.iter().collect();
         if self.logs.is_empty() {
-            return self.journal(reading, since, now);
+            let mut feeds = self.journals(reading, since, now)?;
+            if !reading.asks_for_journal() {
+                feeds.extend(self.own_logs.iter().map(|(log, jails)| Feed {
+                    source: Source::Logs(slice::from_ref(log)),
+                    watches: self.watches.iter().filter(|it| jails.contains(&it.id)).collect(),
+                }));
+            }
+            if feeds.is_empty() {
+                return Err(CliError::Usage(
+                    "name a log, - for the standard input, or --journal".to_owned(),
+                ));
+            }
+            return Ok(feeds);
         }
         if reading.asks_for_journal() {
             return Err(CliError::Usage("a log and the journal exclude each other".to_owned()));
@@ -135,8 +151,8 @@ impl Lineup {
         Ok(self.logs.iter().map(feed).collect())
     }
 
-    /// The journal, once for all jails that are for the same entries.
-    fn journal<'l>(
+    /// The journals, each once for all jails that are for the same entries.
+    fn journals<'l>(
         &'l self,
         reading: &LogArgs,
         since: Option<Timestamp>,
@@ -144,24 +160,25 @@ impl Lineup {
     ) -> Result<Vec<Feed<'l>>, CliError> {
         let asked = reading.asks_for_journal();
         let since = since.unwrap_or(if asked { Timestamp::default() } else { now.minus(A_DAY) });
-        let mut groups: Vec<(Option<&Matches>, Vec<&Watch>)> = Vec::new();
+        let mut groups: Vec<((Origin, Matches), Vec<&Watch>)> = Vec::new();
         for watch in &self.watches {
-            let matches = watch.matches.as_ref().filter(|_| !reading.gives_matches());
-            if matches.is_none() && !asked {
-                return Err(CliError::Usage(
-                    "name a log, - for the standard input, or --journal".to_owned(),
-                ));
-            }
-            match groups.iter_mut().find(|(known, _)| *known == matches) {
+            let (origin, matches) = match &watch.journal {
+                Some((origin, _)) if reading.gives_matches() => (origin, None),
+                Some((origin, matches)) => (origin, Some(matches)),
+                None if asked => (&Origin::System, None),
+                None => continue,
+            };
+            let wanted = (origin.clone(), matches.cloned().unwrap_or_default());
+            match groups.iter_mut().find(|(known, _)| *known == wanted) {
                 Some((_, watches)) => watches.push(watch),
-                None => groups.push((matches, vec![watch])),
+                None => groups.push((wanted, vec![watch])),
             }
         }
-        let feed = |(matches, watches): (Option<&Matches>, Vec<&'l Watch>)| {
+        let feed = |((origin, matches), watches): ((Origin, Matches), Vec<&'l Watch>)| {
             let fields = watches.iter().flat_map(|watch| watch.filter.fields());
             let fields = fields.map(str::to_owned).collect();
-            let want = Want { matches: matches.cloned().unwrap_or_default(), fields };
-            Ok(Feed { source: reading.journal(&self.origin, want, since)?, watches })
+            let want = Want { matches, fields };
+            Ok(Feed { source: reading.journal(&origin, want, since)?, watches })
         };
         groups.into_iter().map(feed).collect()
     }
@@ -169,9 +186,25 @@ impl Lineup {
 
 impl Watch {
     fn of(jail: Jail, roster: &mut Roster) -> Self {
-        let Jail { name, policy, filter, matches, .. } = jail;
-        Self { id: roster.enrol(&name), policy, filter, matches: Some(matches) }
+        let Jail { name, policy, filter, sources, .. } = jail;
+        let journal = sources.journal.map(|(origin, want)| (origin, want.matches));
+        Self { id: roster.enrol(&name), policy, filter, journal }
     }
+}
+
+/// The log files that there are of those that the jails name.
+fn own_logs(jails: &[Jail], roster: &mut Roster) -> Vec<(PathBuf, Vec<JailId>)> {
+    let mut logs: BTreeMap<PathBuf, Vec<JailId>> = BTreeMap::new();
+    for jail in jails {
+        let id = roster.enrol(&jail.name);
+        let patterns = jail.sources.files.iter().flat_map(|files| &files.paths);
+        // Patterns that are none were refused with the configuration.
+        let found = patterns.filter_map(|path| glob::glob(&path.path).ok()).flatten().flatten();
+        for path in found {
+            logs.entry(path).or_default().push(id);
+        }
+    }
+    logs.into_iter().collect()
 }
 
 fn directories_of(args: &ReplayArgs) -> Directories {
