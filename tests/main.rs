@@ -12,6 +12,7 @@ mod files_rotation;
 mod filters;
 mod fuzz;
 mod host;
+mod hostile;
 mod journal;
 mod machine;
 mod nft;

@@ -28,7 +28,6 @@ pub fn run(input: &[u8]) {
 fn matched(regex: &Regex, text: &str) {
     let Ok(found) = regex.captures(text) else { return };
     if let Some(found) = &found {
-        assert!(regex.may_match(text), "the loose regex misses a match");
         let groups = regex.names().filter_map(|(_, group)| found.group(group));
         for span in groups.chain([found.whole()]) {
             assert!(text.get(span.clone()).is_some(), "{span:?}");
