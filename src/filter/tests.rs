@@ -3,10 +3,17 @@
 mod structured;
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
 
 use super::groups::Names;
 use super::session::{Sessions, Steering};
-use super::{Failure, Filter, Line, Memory, Offender, Part, Recipe, RecipeError, Verdict};
+use super::{
+    Examiner, Failure, Filter, Line, Memory, Offender, Part, Recipe, RecipeError, Verdict,
+};
+use crate::dates::Zone;
 use crate::keeper::Timestamp;
 use crate::pattern::{Captures, Language};
 use crate::record::MESSAGE_BYTES_MAX;
@@ -193,6 +200,24 @@ fn sessions_are_bounded_and_forgotten() {
         see(&format!("{id} {large}"), NOON);
     }
     assert!(see("last x", NOON) < 200, "large ones push the others out");
+}
+
+#[test]
+fn a_line_of_the_past_is_as_old_as_the_one_before() {
+    let filter = Arc::new(filter(recipe(Language::Fail2ban, &["failed from <ADDR>$"])));
+    let examiner = || Examiner::new(Arc::clone(&filter), Zone::of(TimeZone::UTC));
+    let an_hour_ago = NOON.minus(Duration::from_hours(1));
+    let dated = format!("{} failed from 192.0.2.1", an_hour_ago.seconds());
+    let (mut past, mut present) = (examiner(), examiner());
+    let undated = "failed from 192.0.2.1";
+    assert_eq!(past.past_line(undated, NOON).time, None);
+    for (line, has_date) in [(&*dated, true), (undated, false)] {
+        let seen = past.past_line(line, NOON);
+        assert_eq!((seen.time, seen.has_date), (Some(an_hour_ago), has_date));
+        assert_eq!(short(&seen.verdict), "192.0.2.1");
+    }
+    assert_eq!(present.line(&dated, NOON).time, Some(an_hour_ago));
+    assert_eq!(present.line(undated, NOON).time, None, "more than a minute has gone by");
 }
 
 #[test]
