@@ -137,7 +137,7 @@ const JAILS: &str = "[jail.app]\nenabled = true\nmaxretry = 3\nfindtime = 60\nba
 fn bans_are_told_with_their_times() {
     let place = Place::with(JAILS);
     place.write("app.log", rounds(&["192.0.2.1", "2001:db8::7", "198.51.100.9"], 5));
-    let (bans, totals) = place.replay("app app.log");
+    let (bans, totals) = place.replay("app app.log app app.log");
     assert_eq!(
         rows(&bans),
         [
@@ -313,7 +313,7 @@ fn what_is_not_there_is_told_before_anything_is_read() {
     assert!(place.refused("app ./none.log", 1).contains("./none.log: No such file"));
     assert!(place.refused("--filter ^<ADDR> none.log", 1).contains("none.log: No such file"));
     assert!(place.refused("app app.log --journal", 2).contains("exclude each other"));
-    assert!(place.refused("--filter ^<ADDR>", 2).contains("name a log"));
+    assert!(place.refused("--filter ^<ADDR>", 2).contains("name a log, -"));
     assert!(place.refused("app app.log --maxretry 3", 2).contains("--filter"));
     assert!(place.refused("--filter app --maxretry 0 app.log", 2).contains("from 1 to 1000"));
     assert!(place.refused("--filter app --findtime forever app.log", 2).contains("10m"));
@@ -332,6 +332,41 @@ fn what_is_not_there_is_told_before_anything_is_read() {
     place.write("etc/jailkeeper.toml", "[default]\nenabled = false\n");
     place.write("vendor/jails.d/all.toml", "[jail.off]\nfilter = \"app\"\n");
     assert!(place.refused("app.log", 1).contains("there is no jail to replay"));
+}
+
+#[test]
+fn a_jail_reads_its_own_logs_when_none_is_named() {
+    let place = Place::with(JAILS);
+    fs::create_dir(place.path("logs")).expect("a directory");
+    // Both are in the zone and the encoding that the jail says.
+    let text = |failures: String| failures.replace('Z', "").replace("host", "h\u{f4}te");
+    let latin1 = |text: String| -> Vec<u8> {
+        text.chars().map(|c| u8::try_from(u32::from(c)).expect("Latin-1")).collect()
+    };
+    let hour = 3_600_000;
+    let failures = |from: i64| -> String {
+        (0..2).map(|n| failure(hour + from + 20_000 * n, "192.0.2.1")).collect()
+    };
+    place.write("logs/one.log", latin1(text(failures(0))));
+    place.write("logs/two.log", latin1(text(failures(10_000))));
+    place.write("logs/old.log", text(failure(-48 * hour, "192.0.2.2")));
+    place.write("logs/.hidden.log", text(rounds(&["192.0.2.3"], 9)));
+    place.write(
+        "etc/jailkeeper.toml",
+        format!(
+            "[jail.app]\nlogpath = \"{}\"\nlogtimezone = \"UTC+0100\"\n\
+             logencoding = \"latin1\"\n[jail.slow]\nenabled = false\n",
+            path_text(&place.path("logs/*.log"))
+        ),
+    );
+    let (bans, totals) = place.replay("");
+    assert_eq!(rows(&bans), [(seconds(20), "app", "192.0.2.1", seconds(140), 3)]);
+    assert_eq!((&totals["records"], &totals["attempts"]), (&json!(5), &json!(4)));
+    assert_eq!(place.replay("app --since 1w").1["attempts"], 5);
+    assert!(place.refused("app --journal-file ./none", 2).contains("nothing to read"));
+    fs::remove_dir_all(place.path("logs")).expect("it is there");
+    let told = place.refused("app", 2);
+    assert!(told.contains("app: there is no log ") && told.contains("nothing to read"), "{told}");
 }
 
 fn path_text(path: &Path) -> &str {

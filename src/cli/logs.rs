@@ -58,12 +58,12 @@ pub(super) enum Entry<'e> {
 }
 
 /// What is to be read.
-pub(super) enum Source<'s> {
-    Logs(&'s [PathBuf]),
+pub(super) enum Source {
+    Logs(Vec<PathBuf>),
     Journal { past: Past, want: Want, since: Timestamp },
 }
 
-impl Source<'_> {
+impl Source {
     /// The log files among it.
     pub(super) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         let paths: &[PathBuf] = match self {
@@ -106,7 +106,7 @@ impl LogArgs {
         origin: &Origin,
         otherwise: Want,
         since: Timestamp,
-    ) -> Result<Source<'static>, CliError> {
+    ) -> Result<Source, CliError> {
         let Want { matches: otherwise, fields } = otherwise;
         let given = self.journal.as_deref().unwrap_or_default().join(" ");
         let matches = if given.is_empty() {
@@ -125,7 +125,7 @@ impl LogArgs {
     /// Hands over everything there is in `source`.
     pub(super) fn read(
         &self,
-        source: &Source<'_>,
+        source: &Source,
         take: impl FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), CliError> {
         self.read_along(source, &Progress::of(source.paths()), take)
@@ -134,13 +134,13 @@ impl LogArgs {
     /// The same, with the progress of what is read beside it.
     pub(super) fn read_along(
         &self,
-        source: &Source<'_>,
+        source: &Source,
         progress: &Progress,
         mut take: impl FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), CliError> {
         match source {
             Source::Logs(paths) => {
-                for path in *paths {
+                for path in paths {
                     if self.read_log(path, progress, &mut take)?.is_break() {
                         break;
                     }

@@ -106,7 +106,7 @@ pub(super) fn run(args: &TestArgs, json: bool) -> Result<u8, CliError> {
     } else if asks_for_journal {
         return Err(CliError::Usage("a log and the journal exclude each other".into()));
     } else {
-        Source::Logs(&args.logs)
+        Source::Logs(args.logs.clone())
     };
     let mut tester = Tester::new(Arc::clone(&filter), args);
     let mut tally = Tally::new(title, &filter, args);

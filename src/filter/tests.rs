@@ -204,6 +204,24 @@ fn sessions_are_bounded_and_forgotten() {
 }
 
 #[test]
+fn a_line_of_the_past_is_as_old_as_the_one_before() {
+    let filter = Arc::new(filter(recipe(Language::Fail2ban, &["failed from <ADDR>$"])));
+    let examiner = || Examiner::new(Arc::clone(&filter), Zone::of(TimeZone::UTC));
+    let an_hour_ago = NOON.minus(Duration::from_hours(1));
+    let dated = format!("{} failed from 192.0.2.1", an_hour_ago.seconds());
+    let (mut past, mut present) = (examiner(), examiner());
+    let undated = "failed from 192.0.2.1";
+    assert_eq!(past.past_line(undated, NOON).time, None);
+    for (line, has_date) in [(&*dated, true), (undated, false)] {
+        let seen = past.past_line(line, NOON);
+        assert_eq!((seen.time, seen.has_date), (Some(an_hour_ago), has_date));
+        assert_eq!(short(&seen.verdict), "192.0.2.1");
+    }
+    assert_eq!(present.line(&dated, NOON).time, Some(an_hour_ago));
+    assert_eq!(present.line(undated, NOON).time, None, "more than a minute has gone by");
+}
+
+#[test]
 fn lines_are_matched_together() {
     let mut recipe = recipe(
         Language::Fail2ban,

@@ -26,18 +26,18 @@ const BATCHES: usize = 4;
 
 /// A source, and the jails that examine what is in it.
 pub(super) struct Feed<'f> {
-    pub(super) source: Source<'f>,
+    pub(super) args: LogArgs,
+    pub(super) source: Source,
     pub(super) watches: Vec<&'f Watch>,
 }
 
-/// How everything is read.
+/// Which time is replayed.
 #[derive(Clone, Copy)]
-pub(super) struct Reading<'r> {
-    pub(super) args: &'r LogArgs,
+pub(super) struct Span {
+    /// What is older is left out.
+    pub(super) since: Timestamp,
     /// What is to be taken for now. No record is from a later time.
     pub(super) now: Timestamp,
-    /// What is older is left out.
-    pub(super) since: Option<Timestamp>,
 }
 
 /// A failure that a jail has recognised.
@@ -77,7 +77,7 @@ impl AddAssign for Counts {
 /// source in their order.
 pub(super) fn read_all(
     feeds: &[Feed<'_>],
-    reading: &Reading<'_>,
+    span: Span,
     hear: impl FnMut(Heard) -> io::Result<()>,
 ) -> Result<Counts, CliError> {
     let progress = &Progress::of(feeds.iter().flat_map(|feed| feed.source.paths()));
@@ -85,7 +85,7 @@ pub(super) fn read_all(
         let (mut threads, mut queues) = (Vec::new(), Vec::new());
         for feed in feeds {
             let (sender, receiver) = bounded(BATCHES);
-            let read = move || Listener::new(feed, reading, sender).read(&feed.source, progress);
+            let read = move || Listener::new(feed, span, sender).read(feed, progress);
             let thread = thread::Builder::new().spawn_scoped(scope, read);
             threads.push(thread.map_err(|error| CliError::Failed(error.to_string()))?);
             queues.push(Queue { receiver, batch: Vec::new().into_iter() });
@@ -137,23 +137,23 @@ impl Iterator for Queue {
 }
 
 /// Has the jails examine one source.
-struct Listener<'f> {
+struct Listener {
     examiners: Vec<(JailId, Examiner)>,
-    reading: &'f Reading<'f>,
+    span: Span,
     latest: Option<Timestamp>,
     counts: Counts,
     batch: Vec<Heard>,
     sender: Sender<Vec<Heard>>,
 }
 
-impl<'f> Listener<'f> {
-    fn new(feed: &Feed<'_>, reading: &'f Reading<'f>, sender: Sender<Vec<Heard>>) -> Self {
-        let zone = reading.args.zone();
+impl Listener {
+    fn new(feed: &Feed<'_>, span: Span, sender: Sender<Vec<Heard>>) -> Self {
+        let zone = feed.args.zone();
         let examiner =
             |watch: &&Watch| (watch.id, Examiner::new(watch.filter.clone(), zone.clone()));
         Self {
             examiners: feed.watches.iter().map(examiner).collect(),
-            reading,
+            span,
             latest: None,
             counts: Counts::default(),
             batch: Vec::new(),
@@ -161,9 +161,8 @@ impl<'f> Listener<'f> {
         }
     }
 
-    fn read(mut self, source: &Source<'_>, progress: &Progress) -> Result<Counts, CliError> {
-        let args = self.reading.args;
-        args.read_along(source, progress, |entry| {
+    fn read(mut self, feed: &Feed<'_>, progress: &Progress) -> Result<Counts, CliError> {
+        feed.args.read_along(&feed.source, progress, |entry| {
             self.take(entry);
             if self.batch.len() < BATCH { ControlFlow::Continue(()) } else { self.hand_over() }
         })?;
@@ -189,7 +188,7 @@ impl<'f> Listener<'f> {
                     break;
                 }
                 Entry::Line(text) => {
-                    let examined = examiner.past_line(text, self.reading.now);
+                    let examined = examiner.past_line(text, self.span.now);
                     self.judged(*jail, &examined.verdict, examined.time);
                 }
                 Entry::Record(record) => {
@@ -202,7 +201,7 @@ impl<'f> Listener<'f> {
 
     fn judged(&mut self, jail: JailId, verdict: &Verdict, time: Option<Timestamp>) {
         // A record from the future is one from a clock that is wrong.
-        let time = time.map(|time| time.min(self.reading.now));
+        let time = time.map(|time| time.min(self.span.now));
         self.latest = self.latest.max(time);
         match verdict {
             Verdict::Failure(Failure { offender: Offender::Address(address), .. }) => {
@@ -210,7 +209,7 @@ impl<'f> Listener<'f> {
                     self.counts.undated += 1;
                     return;
                 };
-                if self.reading.since.is_none_or(|since| since <= time) {
+                if self.span.since <= time {
                     self.batch.push(Heard { read_at, jail, address: *address, time });
                 }
             }

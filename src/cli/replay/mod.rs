@@ -19,7 +19,7 @@ use super::args::Sentenced;
 use super::error::CliError;
 use super::exit;
 use super::logs::{LogArgs, parse_time};
-use feed::Reading;
+use feed::Span;
 use lineup::Lineup;
 use report::Report;
 use trial::Trial;
@@ -37,13 +37,13 @@ Nothing is banned, and the service is not asked. A word is a log if it holds a /
 file, and otherwise a jail; write ./sshd for a file with the name of a jail.
 
 Examples:
-  jailkeeper replay                                   every jail, over the last day's journal
+  jailkeeper replay                                   every jail, over the last day
   jailkeeper replay sshd --since 2w
   jailkeeper replay sshd /var/log/auth.log*
   jailkeeper replay --filter my.conf --maxretry 3 --bantime 1h app.log --json")]
 pub struct ReplayArgs {
     /// Jails [default: every jail that is switched on], and log files, compressed ones too; - is the
-    /// standard input [default: the journal entries that the jails are for]
+    /// standard input [default: the journal and the log files that the jails read]
     #[arg(value_name = "JAIL|LOG")]
     pub words: Vec<PathBuf>,
 
@@ -70,7 +70,7 @@ pub struct ReplayArgs {
     pub bantime: Option<Sentenced>,
 
     /// Leave out what is older: 1d, 2h30m, a date in RFC 3339, or @ and unix seconds [default: 1d
-    /// for this machine's journal, if no MATCH is given, and else everything]
+    /// for what the jails read themselves, and everything of what is named]
     #[arg(long, value_name = "TIME", value_parser = Since::parse)]
     pub since: Option<Since>,
 
@@ -115,13 +115,13 @@ impl Since {
 /// Replays the past and writes the report.
 pub(super) fn run(args: &ReplayArgs, json: bool) -> Result<u8, CliError> {
     let now = args.reading.now();
-    let since = args.since.map(|since| since.time(now));
     let lineup = Lineup::of(args)?;
-    let feeds = lineup.feeds(&args.reading, since, now)?;
+    let a_day = || lineup.reads_its_own(&args.reading).then_some(Since::Ago(A_DAY));
+    let since = args.since.or_else(a_day).map_or(Timestamp::from_micros(i64::MIN), |s| s.time(now));
+    let feeds = lineup.feeds(&args.reading, since)?;
     let mut report = Report::new(json);
     let mut trial = Trial::of(&lineup);
-    let reading = Reading { args: &args.reading, now, since };
-    let counts = feed::read_all(&feeds, &reading, |heard| {
+    let counts = feed::read_all(&feeds, Span { since, now }, |heard| {
         trial.hear(heard, |ban| report.ban(&lineup, ban))
     })?;
     report.finish(&lineup, &trial, counts)?;
