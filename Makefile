@@ -30,7 +30,7 @@ CARGO_DEB := $(CACHE)/cargo-deb-$(CARGO_DEB_VERSION)/bin/cargo-deb
 CARGO_GENERATE_RPM := $(CACHE)/cargo-generate-rpm-$(CARGO_GENERATE_RPM_VERSION)/bin/cargo-generate-rpm
 
 MAN := man/jailkeeper.1 man/jailkeeperd.8 man/jailkeeper.toml.5
-SCRIPTS := .ci/run $(addprefix packaging/,deps demo.sh check-deb check-rpm \
+SCRIPTS := .ci/run fuzz/rustc $(addprefix packaging/,deps demo.sh check-deb check-rpm \
 	debian/postinst debian/prerm debian/postrm rpm/post rpm/preun rpm/postun)
 
 .PHONY: help
@@ -63,9 +63,28 @@ test: deps test-deps ## run every test (root)
 .PHONY: lint
 lint: ## check the format, the code, the manual pages and the scripts
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	mandoc -T lint -W warning $(MAN)
 	shellcheck $(SCRIPTS)
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+# The targets, and how long each.
+FUZZ ?= dialect pattern dates line
+SECONDS ?= 60
+FUZZ_DIR := $(TARGET)/fuzz
+
+# What one run has found, the next begins with. An input that fails is kept beside it.
+.PHONY: fuzz
+fuzz: ## feed the readers of texts at random; FUZZ=line SECONDS=3600
+	RUSTC_WRAPPER=$(CURDIR)/fuzz/rustc $(CARGO) build --release --locked \
+		--manifest-path fuzz/Cargo.toml --target-dir $(FUZZ_DIR)
+	for target in $(FUZZ); do \
+		mkdir -p $(FUZZ_DIR)/corpus/$$target; \
+		$(FUZZ_DIR)/release/$$target $(FUZZ_DIR)/corpus/$$target fuzz/seeds/$$target \
+			-dict=fuzz/dictionaries/$$target.dict -artifact_prefix=$(FUZZ_DIR)/$$target- \
+			-max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=16384 \
+			-print_final_stats=1; \
+	done
 
 .PHONY: deb
 deb: deps build $(CARGO_DEB) ## make the Debian package, in target/debian

@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("journal", &["keeper", "record"]),
     ("nft", &["keeper"]),
     ("host", &[]),
+    ("names", &[]),
     ("store", &["keeper"]),
     ("bus", &["keeper"]),
     ("systemd", &[]),
@@ -31,8 +32,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
-            "keeper", "record", "dates", "filter", "rules", "confdir", "files", "journal", "nft",
-            "host", "store", "bus", "systemd",
+            "names", "keeper", "record", "dates", "filter", "rules", "confdir", "files", "journal",
+            "nft", "host", "store", "bus", "systemd",
         ],
     ),
 ];

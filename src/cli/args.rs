@@ -8,6 +8,7 @@ use crate::keeper::{Network, Sentence};
 use crate::rules;
 
 use super::import::ImportArgs;
+use super::replay::ReplayArgs;
 use super::test::TestArgs;
 
 /// Shows and controls jailkeeperd, which keeps attackers off this machine.
@@ -68,6 +69,9 @@ Example: jailkeeper check && jailkeeper reload")]
 
     /// Test a filter on a log, line by line
     Test(TestArgs),
+
+    /// Run jails over the past: whom would they have banned?
+    Replay(ReplayArgs),
 
     /// Check the configuration without touching the service
     #[command(after_help = "\
@@ -144,7 +148,8 @@ pub struct UnbanOrder {
 pub struct Sentenced(pub Sentence);
 
 impl Sentenced {
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Reads a sentence.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         rules::parse_sentence(text).map(Self)
     }
 }

@@ -22,8 +22,21 @@ pub struct Report {
     pub samples: usize,
     /// The samples of which the filter says something else.
     pub failures: Vec<SampleFailure>,
+    /// The patterns that the linear engine cannot do.
+    pub slow: Vec<SlowPattern>,
     /// The mistakes.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A pattern that needs backtracking, of which only so many steps are taken a line.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct SlowPattern {
+    /// The filter.
+    pub filter: String,
+    /// The pattern.
+    pub pattern: String,
+    /// What the linear engine cannot do.
+    pub why: &'static str,
 }
 
 /// A sample of which the filter says something else.
@@ -56,7 +69,23 @@ pub fn check(texts: &Texts) -> Report {
         let failed = sampled.samples.iter().filter_map(|sample| run(&sampled.filter, sample));
         failures.extend(failed);
     }
+    let filters = loaded.jails.iter().map(|jail| &jail.filter);
+    let filters = filters.chain(loaded.sampled.iter().map(|sampled| &sampled.filter));
+    let mut slow: Vec<SlowPattern> = Vec::new();
+    for filter in filters {
+        let found = filter.backtracking().map(|(pattern, why)| SlowPattern {
+            filter: filter.name().to_owned(),
+            pattern: pattern.to_owned(),
+            why,
+        });
+        for pattern in found {
+            if !slow.contains(&pattern) {
+                slow.push(pattern);
+            }
+        }
+    }
     Report {
+        slow,
         jails: loaded.jails.into_iter().map(|jail| jail.name).collect(),
         broken: loaded.broken,
         samples,
@@ -138,6 +167,10 @@ impl Report {
             let _ = writeln!(text, "{place}: a sample of the filter {filter} (mode {mode}) fails");
             let _ = writeln!(text, "  message:  {}", message.escape_debug());
             let _ = writeln!(text, "  expected: {expected}\n  found:    {found}\n");
+        }
+        for SlowPattern { filter, pattern, why } in &self.slow {
+            let pattern: String = pattern.escape_debug().take(100).collect();
+            let _ = writeln!(text, "The filter {filter} is slow, because of {why}: {pattern}");
         }
         for BrokenJail { name, why } in &self.broken {
             let _ = writeln!(text, "The jail {name} would not run: {why}.");

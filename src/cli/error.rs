@@ -19,6 +19,8 @@ pub(super) enum CliError {
     NotPermitted,
     /// The jail is not there; these are.
     NoSuchJail { name: String, jails: Vec<String> },
+    /// The jail is switched on and cannot run.
+    BrokenJail { name: String, why: String },
     /// The configuration has errors; the diagnostics.
     Config(String),
     /// The arguments do not fit together or name something that is not there.
@@ -37,7 +39,7 @@ impl CliError {
             Self::Unreachable(_) => exit::NOT_RUNNING,
             Self::NotPermitted => exit::NOT_PERMITTED,
             Self::NoSuchJail { .. } => exit::NO_SUCH_JAIL,
-            Self::Config(_) | Self::Mistakes(_) => exit::CONFIG,
+            Self::BrokenJail { .. } | Self::Config(_) | Self::Mistakes(_) => exit::CONFIG,
             Self::Usage(_) => exit::USAGE,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::DONE,
             Self::Failed(_) | Self::Output(_) => exit::FAILED,
@@ -58,6 +60,10 @@ impl CliError {
                 "you are not permitted to do that; run it as root, for example with sudo".to_owned()
             }
             Self::NoSuchJail { name, jails } => no_such_jail(name, jails),
+            Self::BrokenJail { name, why } => format!(
+                "the jail {name} has mistakes: {}\nsee all of them with: jailkeeper check",
+                words::clean(why)
+            ),
             Self::Config(diagnostics) => format!(
                 "the configuration has errors, and the old rules stay in force\n{}",
                 words::clean_lines(diagnostics)

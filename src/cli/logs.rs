@@ -1,5 +1,6 @@
 //! What the offline tools read: log files, the standard input, the journal.
 
+use std::fs::Metadata;
 use std::io::{IsTerminal as _, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::record::{Matches, Origin, Record, Want};
 
 use super::error::CliError;
 
-/// A file of which reading may take so long has a progress bar, in bytes.
+/// Reading files that are so long has a progress bar, in bytes.
 const LONG: u64 = 16 << 20;
 
 /// Where lines come from, and how they are read.
@@ -57,9 +58,20 @@ pub(super) enum Entry<'e> {
 }
 
 /// What is to be read.
-pub(super) enum Source<'s> {
-    Logs(&'s [PathBuf]),
+pub(super) enum Source {
+    Logs(Vec<PathBuf>),
     Journal { past: Past, want: Want, since: Timestamp },
+}
+
+impl Source {
+    /// The log files among it.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        let paths: &[PathBuf] = match self {
+            Source::Logs(paths) => paths,
+            Source::Journal { .. } => &[],
+        };
+        paths.iter()
+    }
 }
 
 impl LogArgs {
@@ -82,21 +94,28 @@ impl LogArgs {
         }
     }
 
-    /// The journal that is asked for, with the matches that are given or else `otherwise`.
+    /// Whether matches are given for the journal.
+    pub(super) fn gives_matches(&self) -> bool {
+        self.journal.as_ref().is_some_and(|matches| !matches.is_empty())
+    }
+
+    /// The journal that is asked for, or else that in `origin`; with the matches that are given, or
+    /// else those of `otherwise`.
     pub(super) fn journal(
         &self,
-        otherwise: Option<Matches>,
-        fields: Vec<String>,
+        origin: &Origin,
+        otherwise: Want,
         since: Timestamp,
-    ) -> Result<Source<'static>, CliError> {
+    ) -> Result<Source, CliError> {
+        let Want { matches: otherwise, fields } = otherwise;
         let given = self.journal.as_deref().unwrap_or_default().join(" ");
         let matches = if given.is_empty() {
-            otherwise.unwrap_or_default()
+            otherwise
         } else {
             Matches::parse(&given).map_err(|error| CliError::Usage(error.to_string()))?
         };
         let past = if self.journal_file.is_empty() {
-            Past::Journal(Origin::System)
+            Past::Journal(origin.clone())
         } else {
             Past::Files(files_of(&self.journal_file)?)
         };
@@ -106,13 +125,23 @@ impl LogArgs {
     /// Hands over everything there is in `source`.
     pub(super) fn read(
         &self,
-        source: &Source<'_>,
+        source: &Source,
+        take: impl FnMut(Entry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), CliError> {
+        self.read_along(source, &Progress::of(source.paths()), take)
+    }
+
+    /// The same, with the progress of what is read beside it.
+    pub(super) fn read_along(
+        &self,
+        source: &Source,
+        progress: &Progress,
         mut take: impl FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), CliError> {
         match source {
             Source::Logs(paths) => {
-                for path in *paths {
-                    if self.read_log(path, &mut take)?.is_break() {
+                for path in paths {
+                    if self.read_log(path, progress, &mut take)?.is_break() {
                         break;
                     }
                 }
@@ -128,6 +157,7 @@ impl LogArgs {
     fn read_log(
         &self,
         path: &Path,
+        progress: &Progress,
         take: &mut impl FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, CliError> {
         let failed = |error| CliError::Failed(format!("{}: {error}", path.display()));
@@ -142,8 +172,7 @@ impl LogArgs {
             Lines::open(path, encoding)
         }
         .map_err(failed)?;
-        let bar = progress(path);
-        let mut too_long = 0;
+        let (mut too_long, mut bytes) = (0, 0);
         loop {
             let next = lines.next().transpose().map_err(failed)?;
             while too_long < lines.too_long() {
@@ -156,28 +185,48 @@ impl LogArgs {
             if take(Entry::Line(line.trim_end_matches(['\r', '\n']))).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
-            if let Some(bar) = &bar {
-                bar.set_position(lines.bytes_read());
+            if bytes < lines.bytes_read() {
+                progress.add(lines.bytes_read() - bytes);
+                bytes = lines.bytes_read();
             }
-        }
-        if let Some(bar) = &bar {
-            bar.finish_and_clear();
         }
         Ok(ControlFlow::Continue(()))
     }
 }
 
-/// A progress bar for a file that is long, on a terminal.
-fn progress(path: &Path) -> Option<ProgressBar> {
-    let length = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?.len();
-    if length < LONG || !std::io::stderr().is_terminal() {
-        return None;
+/// How far reading has come: a bar where files are long and somebody looks on.
+#[derive(Default)]
+pub(super) struct Progress(Option<ProgressBar>);
+
+impl Progress {
+    /// That of reading these files.
+    pub(super) fn of<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> Self {
+        let files = paths.filter_map(|path| std::fs::metadata(path).ok());
+        let length = files.filter(Metadata::is_file).map(|file| file.len()).sum();
+        if length < LONG || !std::io::stderr().is_terminal() {
+            return Self::default();
+        }
+        let bar = ProgressBar::new(length);
+        let style = "{wide_bar} {bytes}/{total_bytes}, {eta} left";
+        bar.set_style(ProgressStyle::with_template(style).unwrap_or(ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self(Some(bar))
     }
-    let bar = ProgressBar::new(length);
-    let style = "{wide_bar} {bytes}/{total_bytes}, {eta} left";
-    bar.set_style(ProgressStyle::with_template(style).unwrap_or(ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_millis(200));
-    Some(bar)
+
+    /// So many bytes more have been read.
+    fn add(&self, bytes: u64) {
+        if let Some(bar) = &self.0 {
+            bar.inc(bytes);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 fn files_of(globs: &[String]) -> Result<Vec<PathBuf>, CliError> {
@@ -194,7 +243,7 @@ fn files_of(globs: &[String]) -> Result<Vec<PathBuf>, CliError> {
     Ok(files)
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn parse_time(text: &str) -> Result<Timestamp, String> {
     if let Some(seconds) = text.strip_prefix('@') {
         let seconds: f64 = seconds.parse().map_err(|_| "behind @ stand unix seconds".to_owned())?;
         if !seconds.is_finite() || seconds.abs() > 1e11 {

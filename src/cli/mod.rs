@@ -12,6 +12,7 @@ mod list;
 mod logs;
 mod page;
 mod reload;
+pub mod replay;
 mod status;
 mod table;
 mod target;
@@ -50,6 +51,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let outcome = match &args.verb {
         Verb::Test(test) => test::run(test, args.json),
+        Verb::Replay(replay) => replay::run(replay, args.json),
         Verb::Check(place) => check(place, args.json)
             .and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)),
         Verb::Import(import) => take_over(import, args.json)
@@ -94,7 +96,9 @@ async fn perform(args: &Args, verb: &Verb) -> Result<String, CliError> {
         Verb::Ban(order) => args.render(&ban::run(&connect().await?, order).await?),
         Verb::Unban(order) => args.render(&unban::run(&connect().await?, order).await?),
         Verb::Reload => args.render(&reload::run(&connect().await?).await?),
-        Verb::Check(_) | Verb::Test(_) | Verb::Import(_) => unreachable!("it needs no service"),
+        Verb::Check(_) | Verb::Test(_) | Verb::Replay(_) | Verb::Import(_) => {
+            unreachable!("it needs no service")
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The filter that an offline tool is given: a name, a file, or a regex.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::confdir::{self, Directories};
@@ -26,7 +26,7 @@ pub(super) struct Target {
 /// one of fail2ban's that ends in `.conf` or `.local` with or without `[options]`, or else a regex.
 pub(super) fn find(
     text: &str,
-    vendor: Option<&PathBuf>,
+    directories: &Directories,
     as_journal: bool,
 ) -> Result<Target, CliError> {
     let (path, _) = text.split_once('[').unwrap_or((text, ""));
@@ -34,7 +34,7 @@ pub(super) fn find(
     match ending {
         Some("toml") => toml(Path::new(path), &reference(text)?),
         Some("conf" | "local") => fail2ban(Path::new(path), &reference(text)?, as_journal),
-        _ if is_name(path) => by_name(&reference(text)?, vendor),
+        _ if is_name(path) => by_name(&reference(text)?, directories),
         _ => regex(text),
     }
 }
@@ -60,8 +60,8 @@ fn mode(reference: &Reference) -> Result<&str, CliError> {
     }
 }
 
-fn by_name(reference: &Reference, vendor: Option<&PathBuf>) -> Result<Target, CliError> {
-    let texts = confdir::read(&Directories::with(vendor.cloned(), None));
+fn by_name(reference: &Reference, directories: &Directories) -> Result<Target, CliError> {
+    let texts = confdir::read(directories);
     let name = &reference.name;
     choose(&texts, name, mode(reference)?)
 }

@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::confdir::Directories;
 use crate::filter::{Examined, Examiner, Failure, Filter, Line, Verdict};
 use crate::keeper::Timestamp;
+use crate::record::{Origin, Want};
 
 use super::error::CliError;
 use super::exit;
@@ -93,17 +95,18 @@ pub(super) struct Judged<'l> {
 pub(super) fn run(args: &TestArgs, json: bool) -> Result<u8, CliError> {
     let asks_for_journal = args.reading.asks_for_journal();
     let as_journal = args.as_journal || asks_for_journal;
-    let Target { title, filter, matches } =
-        target::find(&args.filter, args.vendor.as_ref(), as_journal)?;
+    let directories = Directories::with(args.vendor.clone(), None);
+    let Target { title, filter, matches } = target::find(&args.filter, &directories, as_journal)?;
     let source = if args.logs.is_empty() && (asks_for_journal || matches.is_some()) {
         let fields = filter.fields().map(str::to_owned).collect();
-        args.reading.journal(matches, fields, Timestamp::default())?
+        let want = Want { matches: matches.unwrap_or_default(), fields };
+        args.reading.journal(&Origin::System, want, Timestamp::default())?
     } else if args.logs.is_empty() {
         return Err(CliError::Usage("name a log, - for the standard input, or --journal".into()));
     } else if asks_for_journal {
         return Err(CliError::Usage("a log and the journal exclude each other".into()));
     } else {
-        Source::Logs(&args.logs)
+        Source::Logs(args.logs.clone())
     };
     let mut tester = Tester::new(Arc::clone(&filter), args);
     let mut tally = Tally::new(title, &filter, args);

@@ -44,13 +44,14 @@ pub(super) enum Control {
 }
 
 /// What a reader has found since its last batch.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) attempts: Vec<Attempt>,
     pub(super) records: Vec<(JailId, Timestamp)>,
     /// What was odd about a record, for the jail's health.
     pub(super) remarks: Vec<(JailId, &'static str)>,
-    pub(super) reached: Reached,
+    /// How far the reader has come; nothing when it is not a reader that has found something.
+    pub(super) reached: Option<Reached>,
 }
 
 /// How far a reader has come.

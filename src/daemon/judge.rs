@@ -17,6 +17,7 @@ use crate::files;
 use crate::filter::{Examiner, Filter, Offender, Placed, Verdict, place};
 use crate::journal;
 use crate::keeper::{Attempt, JailId, Place, SourceId, Timestamp};
+use crate::names::{NameError, Resolver};
 use crate::record::Record;
 use crate::store::SavedPosition;
 
@@ -28,8 +29,39 @@ pub(super) struct Watch {
     pub(super) findtime: Duration,
     /// The zone of dates in files that name none.
     pub(super) zone: Zone,
+    /// Who resolves hosts' names, if the jail wants them resolved.
+    pub(super) names: Option<Resolver<Tried>>,
 }
 
+/// An attempt by a host of which only the name is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tried {
+    jail: JailId,
+    time: Timestamp,
+}
+
+/// Starts to resolve names: what they lead to comes to the loop as attempts, under a source of their
+/// own, since they come when they come.
+pub(super) fn resolver(outbox: &Outbox, numbers: &Numbers) -> Resolver<Tried> {
+    let (batches, source) = (outbox.batches.clone(), numbers.next());
+    let mut sequence = 0;
+    Resolver::start(move |_name, Tried { jail, time }, answer| {
+        let mut batch = Batch::default();
+        match answer {
+            Ok(addresses) => batch.attempts.extend(addresses.into_iter().map(|address| {
+                sequence += 1;
+                Attempt { jail, address, time, place: Place { source, sequence } }
+            })),
+            Err(NameError::Refused(_)) => batch.remarks.push((jail, UNRESOLVED)),
+            Err(NameError::Unreachable(_)) => batch.remarks.push((jail, NO_RESOLVER)),
+        }
+        // When the loop is gone there is nobody left to tell.
+        let _ = batches.send(batch);
+    })
+}
+
+const UNRESOLVED: &str = "a host's name in a record has no address";
+const NO_RESOLVER: &str = "systemd-resolved cannot be asked for hosts' names, which usedns needs";
 const UNUSABLE: &str = "a record matched that names no usable address";
 const OFF: &str = "the log's dates are more than a minute off, so that now counts; see logtimezone";
 
@@ -80,12 +112,20 @@ impl Judge {
     }
 
     /// Takes a verdict on a record that was written at `time` and stands at `place`.
-    fn take(&mut self, jail: JailId, verdict: Verdict, time: Timestamp, place: Place) {
+    fn take(&mut self, post: usize, verdict: Verdict, time: Timestamp, place: Place) {
+        let Some(Post { watch, .. }) = self.posts.get(post) else { return };
+        let jail = watch.jail;
         let remark = match verdict {
-            Verdict::Failure(failure) => match failure.offender {
-                Offender::Address(address) => {
+            Verdict::Failure(failure) => match (failure.offender, &watch.names) {
+                (Offender::Address(address), _) => {
                     self.attempts.push(Attempt { jail, address, time, place });
                     return;
+                }
+                (Offender::Name(name), Some(names)) => {
+                    match names.ask(name, Tried { jail, time }) {
+                        Ok(()) => return,
+                        Err(why) => why,
+                    }
                 }
                 _ => UNUSABLE,
             },
@@ -107,7 +147,7 @@ impl Judge {
             attempts: std::mem::take(&mut self.attempts),
             records,
             remarks: std::mem::take(&mut self.remarks),
-            reached,
+            reached: Some(reached),
         };
         flow(self.batches.send(batch).is_ok())
     }
@@ -129,8 +169,7 @@ impl journal::Sink for Judge {
             let Some(post) = self.posts.get_mut(*index) else { continue };
             post.last_record = Some(record.time);
             let verdict = post.examiner.entry(&record);
-            let jail = post.watch.jail;
-            self.take(jail, verdict, record.time, record.place);
+            self.take(*index, verdict, record.time, record.place);
         }
     }
 
@@ -170,7 +209,7 @@ impl files::Sink for Judge {
                 Placed::TooOld => continue,
             };
             post.last_record = Some(time);
-            self.take(jail, examined.verdict, time, at);
+            self.take(*index, examined.verdict, time, at);
         }
     }
 

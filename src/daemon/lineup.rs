@@ -1,12 +1,12 @@
 //! The jails that are running, and what is known of their health.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::judge::Watch;
+use super::judge::{Tried, Watch};
 use super::reading::FILES;
 use super::sources;
 use crate::bus::{Health, JailSettings, JailSnapshot, JailState, Tally};
@@ -15,6 +15,7 @@ use crate::keeper::{
     Action, Gate, JailId, Keeper, Ports, Prefix, Protocols, Roster, Scope, Sentence, Settled,
     Timestamp,
 };
+use crate::names::Resolver;
 use crate::record::{LogFiles, Origin, Sources, Want};
 use crate::rules::{BrokenJail, Jail, Loaded};
 
@@ -89,23 +90,34 @@ impl Lineup {
     }
 
     /// Which journals are to be read, by their names, and what of them for whom.
-    pub(super) fn journals(&self) -> BTreeMap<String, (Origin, Vec<(Watch, Want)>)> {
+    pub(super) fn journals(
+        &self,
+        names: &Resolver<Tried>,
+    ) -> BTreeMap<String, (Origin, Vec<(Watch, Want)>)> {
         let mut journals = BTreeMap::new();
         for (id, post) in &self.posts {
             let Some((origin, want)) = &post.jail.sources.journal else { continue };
             let (_, watches) = journals
                 .entry(sources::journal_name(origin))
                 .or_insert_with(|| (origin.clone(), Vec::new()));
-            watches.push((post.watch(*id), want.clone()));
+            watches.push((post.watch(*id, names), want.clone()));
         }
         journals
     }
 
+    /// The names of the journals that are to be read.
+    pub(super) fn journal_names(&self) -> BTreeSet<String> {
+        let journals = self.posts.values().filter_map(|post| post.jail.sources.journal.as_ref());
+        journals.map(|(origin, _)| sources::journal_name(origin)).collect()
+    }
+
     /// Which log files are to be read for whom.
-    pub(super) fn file_watches(&self) -> Vec<(Watch, LogFiles)> {
+    pub(super) fn file_watches(&self, names: &Resolver<Tried>) -> Vec<(Watch, LogFiles)> {
         let posts = self.posts.iter();
         posts
-            .filter_map(|(id, post)| Some((post.watch(*id), post.jail.sources.files.clone()?)))
+            .filter_map(|(id, post)| {
+                Some((post.watch(*id, names), post.jail.sources.files.clone()?))
+            })
             .collect()
     }
 
@@ -153,13 +165,14 @@ impl Lineup {
 }
 
 impl Post {
-    fn watch(&self, id: JailId) -> Watch {
+    fn watch(&self, id: JailId, names: &Resolver<Tried>) -> Watch {
         let zone = self.jail.sources.files.as_ref().and_then(|files| files.zone.as_ref());
         let local = TimeZone::system();
         // A zone that is none was refused with the configuration.
         let zone = zone.and_then(|zone| Zone::parse(zone).ok());
         Watch {
             jail: id,
+            names: self.jail.resolves.then(|| names.clone()),
             filter: Arc::clone(&self.jail.filter),
             findtime: self.jail.policy.findtime,
             zone: zone

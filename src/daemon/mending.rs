@@ -105,7 +105,7 @@ impl Service {
 
     /// Opens what is not being read where the last reader left it.
     pub(super) fn read_on(&mut self) {
-        let sources = (&self.records, &mut self.register);
+        let sources = (&self.records, &mut self.register, &self.names);
         let now = clock::now();
         let Err(failed) = self.readers.start_missing(&self.lineup, sources, now, &self.outbox)
         else {
@@ -203,9 +203,9 @@ impl Service {
     /// The position in a journal that nobody reads any more would, when somebody does again, lead
     /// back to long ago.
     pub(super) fn forget_journals(&mut self) {
-        let read = self.lineup.journals();
+        let read = self.lineup.journal_names();
         let unread = self.records.positions().map(|(name, _)| name.to_owned());
-        let unread = unread.filter(|name| !is_file(name) && !read.contains_key(name));
+        let unread = unread.filter(|name| !is_file(name) && !read.contains(name));
         for name in unread.collect::<Vec<_>>() {
             self.records.forget(&name);
             if let Some(source) = self.register.forget(&name) {

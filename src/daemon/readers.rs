@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::inbox::Outbox;
+use super::judge::Tried;
 use super::lineup::Lineup;
 use super::reading::{Errand, FILES, Reading};
 use super::records::Records;
 use super::sources::{Register, is_file};
 use crate::journal::{Position, Start};
 use crate::keeper::Timestamp;
+use crate::names::Resolver;
 
 /// The readers at work.
 #[derive(Default)]
@@ -30,12 +32,12 @@ impl Readers {
     pub(super) fn start_missing(
         &mut self,
         lineup: &Lineup,
-        (records, register): (&Records, &mut Register),
+        (records, register, names): (&Records, &mut Register, &Resolver<Tried>),
         now: Timestamp,
         outbox: &Outbox,
     ) -> Result<(), Vec<(String, String)>> {
         let mut failed = Vec::new();
-        for (name, errand) in errands(lineup, records, register, now) {
+        for (name, errand) in errands(lineup, (records, register, names), now) {
             if self.running.iter().any(|reading| **reading.name() == *name) {
                 continue;
             }
@@ -83,14 +85,13 @@ impl Readers {
 /// What there is to read, by the readers' names.
 fn errands(
     lineup: &Lineup,
-    records: &Records,
-    register: &mut Register,
+    (records, register, names): (&Records, &mut Register, &Resolver<Tried>),
     now: Timestamp,
 ) -> Vec<(String, Errand)> {
     let positions: BTreeMap<&str, _> = records.positions().collect();
     let since = now.minus(lineup.longest_findtime());
     let mut errands = Vec::new();
-    for (name, (origin, watches)) in lineup.journals() {
+    for (name, (origin, watches)) in lineup.journals(names) {
         let position = positions
             .get(name.as_str())
             .map(|saved| Position { cursor: saved.cursor.clone(), sequence: saved.sequence });
@@ -98,7 +99,7 @@ fn errands(
         let source = register.enter(&name);
         errands.push((name, Errand::Journal { origin, source, start, watches }));
     }
-    let watches = lineup.file_watches();
+    let watches = lineup.file_watches(names);
     if !watches.is_empty() {
         let files = positions.iter().filter(|(name, _)| is_file(name));
         // What cannot be read was written by another release; its file is read from its beginning.

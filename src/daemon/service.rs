@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
 use super::inbox::{Batch, Control, Inbox, Outbox, Reached};
+use super::judge::Tried;
 use super::lineup::Lineup;
 use super::pulse::Pulse;
 use super::readers::Readers;
@@ -18,6 +19,7 @@ use crate::keeper::{
     BanOrder, Change, Decisions, Event, JailId, Keeper, Notice, Outcome, Reply, Roster, Settled,
     Ticket, Timestamp, UnbanOrder,
 };
+use crate::names::Resolver;
 use crate::nft::Firewall;
 use crate::systemd::{Ending, Notifier, Signals, catalog, ending};
 
@@ -38,6 +40,7 @@ pub(super) struct Service {
     pub(super) outbox: Outbox,
     pub(super) readers: Readers,
     pub(super) register: Register,
+    pub(super) names: Resolver<Tried>,
     pub(super) notifier: Notifier,
     pub(super) pulse: Pulse,
     pub(super) calls: BTreeMap<Ticket, AnswerSender>,
@@ -226,7 +229,9 @@ impl Service {
             for (jail, remark) in batch.remarks {
                 self.lineup.note_error(jail, remark.to_owned());
             }
-            self.take_reached(batch.reached);
+            if let Some(reached) = batch.reached {
+                self.take_reached(reached);
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use thiserror::Error;
 use tracing::{error, info, warn};
 
 use super::inbox::{Control, Outbox, queues};
+use super::judge::{Tried, resolver};
 use super::lineup::Lineup;
 use super::options::Options;
 use super::pulse::Pulse;
@@ -20,6 +21,7 @@ use crate::bus::{Bus, BusError, Snapshot};
 use crate::confdir::{self, Directories};
 use crate::host::{self, HostError};
 use crate::keeper::{Keeper, Notice, Outcome, Roster, Timestamp};
+use crate::names::Resolver;
 use crate::nft::{Firewall, Monitor, NftError};
 use crate::rules;
 use crate::store::{Opened, Saved, SavedPosition, Store, StoreError};
@@ -67,7 +69,8 @@ impl Service {
         let records = Records::new(store, positions);
         let (firewall, monitor, told) = raise_firewall(now, &lineup, &mut keeper)?;
 
-        let readers = start_readers(&lineup, (&records, &mut register), now, &outbox)?;
+        let names = resolver(&outbox, &register.numbers);
+        let readers = start_readers(&lineup, (&records, &mut register, &names), now, &outbox)?;
         let first = Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: "starting".to_owned(),
@@ -90,6 +93,7 @@ impl Service {
             outbox,
             readers,
             register,
+            names,
             notifier,
             calls: std::collections::BTreeMap::new(),
             last_ticket: 0,
@@ -136,7 +140,7 @@ fn open_state(path: &Path, now: Timestamp) -> Result<(Store, Saved), StartError>
 
 fn start_readers(
     lineup: &Lineup,
-    sources: (&Records, &mut Register),
+    sources: (&Records, &mut Register, &Resolver<Tried>),
     now: Timestamp,
     outbox: &Outbox,
 ) -> Result<Readers, StartError> {

@@ -57,6 +57,24 @@ impl Dating {
     /// that is young; with a pattern that matches nothing (`{NONE}`), otherwise as old as now.
     pub fn date<'l>(&mut self, text: &'l str, now: Timestamp) -> Dated<'l> {
         let last = self.last.filter(|last| *last > now.minus(LAST_COUNTS));
+        self.cut(text, now, last, Some(last.unwrap_or(now)))
+    }
+
+    /// Dates a line that was written long before `now`. Without a date it is as old as the last one
+    /// that had one, however old that is; there is no other that could tell.
+    pub fn date_past<'l>(&mut self, text: &'l str, now: Timestamp) -> Dated<'l> {
+        self.cut(text, now, self.last, self.last)
+    }
+
+    /// Cuts the date out of a line that is as old as `last` when it has none, and as `undated` when
+    /// it is to have none.
+    fn cut<'l>(
+        &mut self,
+        text: &'l str,
+        now: Timestamp,
+        last: Option<Timestamp>,
+        undated: Option<Timestamp>,
+    ) -> Dated<'l> {
         let whole = Dated { text, line: Line::plain(text), date: "", time: last };
         let Some(found) = self.detector.find(text, now) else { return whole };
         let part = |range| text.get(range).unwrap_or_default();
@@ -68,7 +86,7 @@ impl Dating {
                 self.last = Some(time);
                 Dated { text, line, date, time: Some(time) }
             }
-            None if date.is_empty() => Dated { text, line, date, time: Some(last.unwrap_or(now)) },
+            None if date.is_empty() => Dated { text, line, date, time: undated },
             None if last.is_some() => whole,
             None => Dated { text, line, date, time: None },
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::dating::Dating;
+use super::dating::{Dated, Dating};
 use super::judge::{Filter, Line, Memory};
 use super::verdict::{Failure, Stated, Verdict};
 use crate::dates::Zone;
@@ -59,9 +59,20 @@ impl Examiner {
     /// What the filter says to a line of a log file that is read at `now`.
     pub fn line<'l>(&mut self, text: &'l str, now: Timestamp) -> Examined<'l> {
         let dated = self.dating.date(text, now);
-        let line = self.filter.in_file(&dated);
+        self.dated(&dated, now, now)
+    }
+
+    /// What the filter says to a line of a log file that was written long before `now`: sessions run
+    /// on the time of the lines.
+    pub fn past_line<'l>(&mut self, text: &'l str, now: Timestamp) -> Examined<'l> {
+        let dated = self.dating.date_past(text, now);
+        self.dated(&dated, now, dated.time.unwrap_or(now))
+    }
+
+    fn dated<'l>(&mut self, dated: &Dated<'l>, now: Timestamp, then: Timestamp) -> Examined<'l> {
+        let line = self.filter.in_file(dated);
         let verdict = match line {
-            Some(line) => self.filter.judge(&mut self.memory, line, now),
+            Some(line) => self.filter.judge(&mut self.memory, line, then),
             None => Verdict::Nothing,
         };
         let stated = match &verdict {

@@ -204,6 +204,24 @@ fn sessions_are_bounded_and_forgotten() {
 }
 
 #[test]
+fn a_line_of_the_past_is_as_old_as_the_one_before() {
+    let filter = Arc::new(filter(recipe(Language::Fail2ban, &["failed from <ADDR>$"])));
+    let examiner = || Examiner::new(Arc::clone(&filter), Zone::of(TimeZone::UTC));
+    let an_hour_ago = NOON.minus(Duration::from_hours(1));
+    let dated = format!("{} failed from 192.0.2.1", an_hour_ago.seconds());
+    let (mut past, mut present) = (examiner(), examiner());
+    let undated = "failed from 192.0.2.1";
+    assert_eq!(past.past_line(undated, NOON).time, None);
+    for (line, has_date) in [(&*dated, true), (undated, false)] {
+        let seen = past.past_line(line, NOON);
+        assert_eq!((seen.time, seen.has_date), (Some(an_hour_ago), has_date));
+        assert_eq!(short(&seen.verdict), "192.0.2.1");
+    }
+    assert_eq!(present.line(&dated, NOON).time, Some(an_hour_ago));
+    assert_eq!(present.line(undated, NOON).time, None, "more than a minute has gone by");
+}
+
+#[test]
 fn lines_are_matched_together() {
     let mut recipe = recipe(
         Language::Fail2ban,
@@ -237,15 +255,15 @@ fn dates_have_fractions_of_any_length() {
     for fraction in ["", ".1", ".123456", ".123456789", ",12", ".1234567", ".5", ""] {
         for zone in ["Z", "+02:00", "-0530", ""] {
             let line = format!("2027-01-15T07:59:58{fraction}{zone} app: 192.0.2.1");
-            let examined = examiner.line(&line, NOON);
-            assert_eq!(short(&examined.verdict), "192.0.2.1", "{line}");
+            let found = examiner.line(&line, NOON);
+            assert_eq!(short(&found.verdict), "192.0.2.1", "{line}");
             let offset = match zone {
                 "+02:00" => -7200,
                 "-0530" => 19_800,
                 _ => 0,
             };
             let time = Timestamp::from_seconds(1_799_999_998 + offset);
-            assert_eq!(examined.time, Some(time), "{line}");
+            assert_eq!(found.time, Some(time), "{line}");
         }
     }
 }

@@ -7,6 +7,9 @@ use super::ignore::IgnoreList;
 use super::network::Prefix;
 use super::time::Sentence;
 
+const MAXRETRY: NonZeroU32 = NonZeroU32::new(5).expect("5 is not 0");
+const TEN_MINUTES: Duration = Duration::from_mins(10);
+
 /// The rules by which one jail counts and sentences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -22,4 +25,18 @@ pub struct Policy {
     pub ignore: IgnoreList,
     /// Whether this host's own addresses are never banned (`ignoreself`).
     pub ignoreself: bool,
+}
+
+impl Default for Policy {
+    /// fail2ban's, which its users know; IPv6 by the /64.
+    fn default() -> Self {
+        Self {
+            maxretry: MAXRETRY,
+            findtime: TEN_MINUTES,
+            bantime: Sentence::For(TEN_MINUTES),
+            prefix: Prefix::default(),
+            ignore: IgnoreList::default(),
+            ignoreself: true,
+        }
+    }
 }

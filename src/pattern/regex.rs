@@ -1,6 +1,7 @@
 //! A regex, with the engine that it needs.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::ast::Tree;
 use super::emit;
@@ -15,8 +16,13 @@ const SIZE_MAX: usize = 4 << 20;
 const TEXT_MAX: usize = 64 * 1024;
 
 /// So many steps the backtracking engine takes for one text; then it gives up. The hardest line of
-/// fail2ban's filters takes some thousands.
-const STEPS_MAX: usize = 200_000;
+/// fail2ban's filters takes some thousands. Each step may go through the whole text (a look-ahead
+/// with `.*` in it), so that texts of more than [`SHORT_MAX`] bytes get fewer.
+const STEPS_MAX: usize = 20_000;
+const LONG_STEPS_MAX: usize = 500;
+
+/// So many bytes a text has that gets [`STEPS_MAX`]: a request of a web server's log, mostly.
+const SHORT_MAX: usize = 8 * 1024;
 
 /// What a regex is matched against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,7 +62,17 @@ pub struct Regex {
 #[derive(Clone, Debug)]
 enum Engine {
     Linear(regex::Regex),
-    Backtracking { exact: Box<fancy_regex::Regex>, loose: regex::Regex },
+    Backtracking(Box<Backtracking>),
+}
+
+/// A regex for the backtracking engine.
+#[derive(Clone, Debug)]
+struct Backtracking {
+    exact: fancy_regex::Regex,
+    /// The same for long texts, from the first of them on.
+    for_long: OnceLock<Option<fancy_regex::Regex>>,
+    /// Matches wherever they do.
+    loose: regex::Regex,
 }
 
 /// The backtracking engine has taken as many steps as it may.
@@ -113,7 +129,7 @@ impl Regex {
         let names = written.names.into_iter().map(|(name, group)| (name.into(), group)).collect();
         let loose = match &engine {
             Engine::Linear(_) => written.text,
-            Engine::Backtracking { .. } => emit::loose(&tree, options.text),
+            Engine::Backtracking(it) => it.loose.as_str().to_owned(),
         };
         let source = text.into();
         let needs_backtracking = tree.needs_backtracking;
@@ -152,9 +168,8 @@ impl Regex {
     #[must_use]
     pub fn may_match(&self, text: &str) -> bool {
         match &self.engine {
-            Engine::Linear(regex) | Engine::Backtracking { loose: regex, .. } => {
-                regex.is_match(text)
-            }
+            Engine::Linear(regex) => regex.is_match(text),
+            Engine::Backtracking(it) => it.loose.is_match(text),
         }
     }
 
@@ -186,18 +201,39 @@ impl Regex {
                 let span = |group| places.get(group).map(|(start, end)| start..end);
                 Ok(Some(Captures { spans: (0..places.len()).map(span).collect() }))
             }
-            Engine::Backtracking { exact, loose } => {
-                if !loose.is_match_at(text, from) {
-                    return Ok(None);
-                }
-                let found = exact.captures_from_pos(text, from).map_err(|_| GaveUp)?;
-                Ok(found.map(|captures| {
-                    let spans = captures.iter().map(|group| group.map(|group| group.range()));
-                    Captures { spans: spans.collect() }
-                }))
-            }
+            Engine::Backtracking(it) => it.captures_from(text, from),
         }
     }
+}
+
+impl Backtracking {
+    fn new(exact: &str, loose: regex::Regex) -> Result<Self, Option<String>> {
+        let exact = backtracking(exact, STEPS_MAX).map_err(|error| Some(error.to_string()))?;
+        Ok(Self { exact, for_long: OnceLock::new(), loose })
+    }
+
+    fn captures_from(&self, text: &str, from: usize) -> Result<Option<Captures>, GaveUp> {
+        // The exact one need not be tried where the loose one does not match yet.
+        let Some(first) = self.loose.find_at(text, from) else { return Ok(None) };
+        let exact = if text.len() > SHORT_MAX { self.for_long() } else { Some(&self.exact) };
+        let found = exact.ok_or(GaveUp)?.captures_from_pos(text, first.start());
+        Ok(found.map_err(|_| GaveUp)?.map(|captures| {
+            let spans = captures.iter().map(|group| group.map(|group| group.range()));
+            Captures { spans: spans.collect() }
+        }))
+    }
+
+    fn for_long(&self) -> Option<&fancy_regex::Regex> {
+        let build = || backtracking(self.exact.as_str(), LONG_STEPS_MAX).ok();
+        self.for_long.get_or_init(build).as_ref()
+    }
+}
+
+fn backtracking(text: &str, steps: usize) -> Result<fancy_regex::Regex, fancy_regex::Error> {
+    fancy_regex::RegexBuilder::new(text)
+        .backtrack_limit(steps)
+        .delegate_size_limit(SIZE_MAX)
+        .build()
 }
 
 impl Engine {
@@ -213,16 +249,7 @@ impl Engine {
         if tree.needs_backtracking.is_none() {
             return linear(exact).map(Self::Linear);
         }
-        let built = fancy_regex::RegexBuilder::new(exact)
-            .backtrack_limit(STEPS_MAX)
-            .delegate_size_limit(SIZE_MAX)
-            .build();
-        match built {
-            Ok(exact) => {
-                let loose = linear(&emit::loose(tree, text))?;
-                Ok(Self::Backtracking { exact: Box::new(exact), loose })
-            }
-            Err(error) => Err(Some(error.to_string())),
-        }
+        let loose = linear(&emit::loose(tree, text))?;
+        Ok(Self::Backtracking(Box::new(Backtracking::new(exact, loose)?)))
     }
 }

@@ -142,6 +142,17 @@ fn progress_tells_where_a_text_leaves_the_pattern() {
     assert_eq!(regex.progress("other").expect("no match").reached, 0);
 }
 
+/// A look-ahead that goes through the whole text wherever it is tried.
+#[test]
+fn a_long_text_gets_fewer_steps() {
+    let regex = regex("a(?=.*z)b|x");
+    let tried = |count| "ab ".repeat(count) + "x";
+    assert_eq!(found(&regex, &tried(2_000)), Some("x"));
+    assert!(regex.captures(&tried(20_000)).is_err(), "it gives up");
+    // Where it need not be tried there are no steps.
+    assert_eq!(found(&regex, &("aa ".repeat(20_000) + "x")), Some("x"));
+}
+
 proptest! {
     #[test]
     fn no_text_breaks_the_parser(text in r"[\[\](){}?:<>|*+a\\^$.,0-9PiIxX=!#&~é -]{0,60}") {
@@ -154,12 +165,24 @@ proptest! {
     }
 
     #[test]
-    fn the_loose_regex_misses_nothing(text in "[ab!]{0,12}") {
-        for source in [r"(a+)b\1", "a(?=b)", "(?<!a)b+", "(a)?(?(1)b|!)", "(?>a+)b", "a*+!"] {
-            let regex = regex(source);
-            if regex.captures(&text) != Ok(None) {
-                prop_assert!(regex.may_match(&text), "{source}");
-            }
+    fn the_loose_regex_misses_nothing(text in "[ab!]{0,12}", from in 0usize..13) {
+        for source in [
+            r"(a+)b\1",
+            "a(?=b)",
+            "(?<!a)b+",
+            "(a)?(?(1)b|!)",
+            "(?>a+)b",
+            "(?=.*!)b?a",
+            "(?<=a)(?:b|!)*$",
+            "^(?!b)|!",
+            "a*+!",
+        ] {
+            let engine = fancy_regex::Regex::new(source).expect("a regex");
+            let expected = engine.captures_from_pos(&text, from).expect("few steps");
+            let expected = expected.and_then(|found| found.get(0)).map(|whole| whole.range());
+            let expected = expected.filter(|_| from <= text.len());
+            let found = regex(source).captures_from(&text, from).expect("few steps");
+            prop_assert_eq!(found.map(|found| found.whole()), expected, "{}", source);
         }
     }
 }

@@ -1,10 +1,8 @@
 //! A jail: its settings, understood.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -17,9 +15,7 @@ use super::tree::{At, Entry, Node};
 use super::value::{self, Read, Text};
 use super::wording;
 use crate::filter::Filter;
-use crate::keeper::{
-    Action, Gate, IgnoreList, JailId, Policy, Ports, Prefix, Protocol, Protocols, Scope, Sentence,
-};
+use crate::keeper::{Action, Gate, JailId, Policy, Ports, Protocol, Protocols, Scope};
 use crate::record::{Matches, Sources};
 
 /// The settings of a jail; all but `description` may stand under `[default]` too.
@@ -57,10 +53,6 @@ const ACTIONS: [(&str, Action); 2] = [("drop", Action::Drop), ("reject", Action:
 const USEDNS: [(&str, bool); 4] = [("no", false), ("yes", true), ("warn", true), ("raw", false)];
 const SCOPES: [(&str, Scope); 3] =
     [("host", Scope::Host), ("forward", Scope::Forward), ("all", Scope::All)];
-
-/// fail2ban's, which its users know.
-const MAXRETRY: NonZeroU32 = NonZeroU32::new(5).expect("5 is not 0");
-const TEN_MINUTES: Duration = Duration::from_mins(10);
 
 /// A jail that can run.
 #[derive(Clone, Debug)]
@@ -181,14 +173,7 @@ impl Draft {
             sources: SourceDraft::default(),
             broken: None,
             unreadable: false,
-            policy: Policy {
-                maxretry: MAXRETRY,
-                findtime: TEN_MINUTES,
-                bantime: Sentence::For(TEN_MINUTES),
-                prefix: Prefix::default(),
-                ignore: IgnoreList::default(),
-                ignoreself: true,
-            },
+            policy: Policy::default(),
             ports: Ports::All,
             protocols: Protocols::Only(vec![Protocol::Tcp]),
             action: Action::Drop,

@@ -7,14 +7,15 @@ use std::process::Command;
 const CACHE: &str = "/var/cache/jailkeeper-tests";
 
 /// What the machines have beyond Debian's minimum. Without libpam-systemd polkitd is not configured.
-const PACKAGES: &str = "systemd,systemd-sysv,dbus,libpam-systemd,polkitd,nftables,iproute2,\
-    openssh-server,sshpass,libpam-modules,netcat-openbsd,python3-minimal";
+const PACKAGES: &str = "systemd,systemd-sysv,systemd-resolved,dbus,libpam-systemd,polkitd,nftables,\
+    iproute2,openssh-server,sshpass,libpam-modules,netcat-openbsd,python3-minimal";
 
 /// The root file system of this host's own Debian release, for which the package was built. Made
 /// with debootstrap when it is not there yet.
 pub(crate) fn root() -> PathBuf {
     let release = release();
-    let root = Path::new(CACHE).join(format!("root-{release}"));
+    // Another list of packages makes another root.
+    let root = Path::new(CACHE).join(format!("root-{release}-{}", PACKAGES.len()));
     fs::create_dir_all(CACHE).expect("a directory for the root file system");
     let lock = File::create(Path::new(CACHE).join("lock")).expect("a lock file");
     lock.lock().expect("the lock on the root file system");

@@ -299,14 +299,19 @@ pub(in crate::rules) fn multi_line() -> Problem {
         .hint("a client can put a new line into a message; leave the flag out")
 }
 
+/// So many characters of a pattern are shown.
+const EXCERPT_MAX: usize = 80;
+
 /// A mistake in a pattern that fail2ban's language has put together: its place is that of the option.
 pub(in crate::rules) fn in_effective_pattern(why: &str, excerpt: &str) -> Problem {
     let problem = error(format!("this pattern does not compile: {why}"), "makes this pattern");
     if excerpt.is_empty() {
         return problem;
     }
-    problem
-        .hint(format!("the mistake is at \"{}\", with everything put in", excerpt.escape_debug()))
+    let shown: String = excerpt.chars().take(EXCERPT_MAX).collect();
+    let more = if shown.len() < excerpt.len() { "…" } else { "" };
+    let shown = shown.escape_debug();
+    problem.hint(format!("the mistake is at \"{shown}{more}\", with everything put in"))
 }
 
 pub(in crate::rules) fn bad_line_count(most: usize) -> Problem {

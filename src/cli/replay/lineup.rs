@@ -1,0 +1,251 @@
+//! The jails that are replayed, and what each of them reads.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use glob::MatchOptions;
+
+use crate::cli::error::CliError;
+use crate::cli::logs::{LogArgs, Source};
+use crate::cli::target;
+use crate::cli::words;
+use crate::confdir::{self, Directories};
+use crate::dates::Zone;
+use crate::files::FilesError;
+use crate::filter::Filter;
+use crate::keeper::{JailId, Policy, Roster, Timestamp};
+use crate::record::{LogPath, Matches, Origin, Sources, Want};
+use crate::rules::{self, BrokenJail, Jail};
+
+use super::ReplayArgs;
+use super::feed::Feed;
+
+/// So many logs at most: all are open at once, each with a thread and what its decompression needs.
+const LOGS_MAX: usize = 200;
+
+/// A jail, or a filter in the place of one.
+pub(super) struct Watch {
+    pub(super) id: JailId,
+    pub(super) policy: Policy,
+    pub(super) filter: Arc<Filter>,
+    sources: Sources,
+}
+
+/// All of them.
+pub(super) struct Lineup {
+    pub(super) roster: Roster,
+    pub(super) watches: Vec<Watch>,
+    /// What is read in place of what they read themselves.
+    logs: Vec<PathBuf>,
+}
+
+/// Something to read.
+#[derive(PartialEq, Eq)]
+enum Wanted {
+    /// Entries of a journal.
+    Entries(Origin, Matches),
+    /// A log, the name of its encoding, and the zone of its dates.
+    Log(PathBuf, Option<String>, Option<String>),
+}
+
+impl Lineup {
+    /// What the arguments name.
+    pub(super) fn of(args: &ReplayArgs) -> Result<Self, CliError> {
+        match &args.filter {
+            Some(filter) => Self::of_filter(args, filter),
+            None => Self::of_jails(args),
+        }
+    }
+
+    fn of_filter(args: &ReplayArgs, filter: &str) -> Result<Self, CliError> {
+        let logs = args.words.clone();
+        let target = target::find(filter, &directories_of(args), logs.is_empty())?;
+        let stock = Policy::default();
+        let policy = Policy {
+            maxretry: args.maxretry.unwrap_or(stock.maxretry),
+            findtime: args.findtime.unwrap_or(stock.findtime),
+            bantime: args.bantime.map_or(stock.bantime, |bantime| bantime.0),
+            ..stock
+        };
+        let mut roster = Roster::default();
+        let id = roster.enrol(target.filter.name());
+        let asked = args.reading.asks_for_journal();
+        let matches = target.matches.or(asked.then(Matches::any));
+        let want = |matches| Want { matches, fields: Vec::new() };
+        let journal = matches.map(|matches| (Origin::System, want(matches)));
+        let watch =
+            Watch { id, policy, filter: target.filter, sources: Sources { journal, files: None } };
+        Ok(Self { roster, watches: vec![watch], logs })
+    }
+
+    fn of_jails(args: &ReplayArgs) -> Result<Self, CliError> {
+        let loaded = rules::load(&confdir::read(&directories_of(args)));
+        let (mut names, mut logs) = (Vec::new(), Vec::new());
+        for word in &args.words {
+            let name = word.to_str().unwrap_or_default();
+            if let Some(BrokenJail { name, why }) = loaded.broken.iter().find(|b| b.name == name) {
+                return Err(CliError::BrokenJail { name: name.clone(), why: why.clone() });
+            }
+            if loaded.jails.iter().any(|jail| jail.name == name) {
+                names.push(name);
+            } else if is_log(word) {
+                logs.push(word.clone());
+            } else {
+                let jails = loaded.jails.into_iter().map(|jail| jail.name).collect();
+                return Err(CliError::NoSuchJail { name: word.display().to_string(), jails });
+            }
+        }
+        let mut jails = loaded.jails;
+        if names.is_empty() {
+            for BrokenJail { name, why } in &loaded.broken {
+                remark(&format!("the jail {name} is left out, since it has mistakes: {why}"));
+            }
+        } else {
+            jails.retain(|jail| names.contains(&jail.name.as_str()));
+        }
+        if jails.is_empty() {
+            return Err(CliError::Failed(
+                "there is no jail to replay; switch one on in /etc/jailkeeper/jails.d, or give a \
+                 --filter"
+                    .to_owned(),
+            ));
+        }
+        let mut roster = Roster::default();
+        let watches = jails.into_iter().map(|jail| Watch::of(jail, &mut roster)).collect();
+        Ok(Self { roster, watches, logs })
+    }
+
+    /// Whether what is read is the jails' to say, and not named by the arguments.
+    pub(super) fn reads_its_own(&self, reading: &LogArgs) -> bool {
+        self.logs.is_empty() && !reading.asks_for_journal()
+    }
+
+    /// What is read, each once for all jails that read it; of journals what is not before `since`.
+    pub(super) fn feeds<'l>(
+        &'l self,
+        reading: &LogArgs,
+        since: Timestamp,
+    ) -> Result<Vec<Feed<'l>>, CliError> {
+        if reading.asks_for_journal() && !self.logs.is_empty() {
+            return Err(CliError::Usage("a log and the journal exclude each other".to_owned()));
+        }
+        let mut groups: Vec<(Wanted, Vec<&Watch>)> = Vec::new();
+        for watch in &self.watches {
+            for wanted in self.wanted_by(watch, reading) {
+                match groups.iter_mut().find(|(known, _)| *known == wanted) {
+                    // What is named twice is read once.
+                    Some((_, watches)) if watches.iter().any(|known| known.id == watch.id) => {}
+                    Some((_, watches)) => watches.push(watch),
+                    None => groups.push((wanted, vec![watch])),
+                }
+            }
+        }
+        if groups.is_empty() {
+            return Err(CliError::Usage(
+                "there is nothing to read; name a log, - for the standard input, or --journal"
+                    .to_owned(),
+            ));
+        }
+        let is_log = |(wanted, _): &&(Wanted, _)| matches!(wanted, Wanted::Log(..));
+        if groups.iter().filter(is_log).count() > LOGS_MAX {
+            return Err(CliError::Usage(format!(
+                "more than {LOGS_MAX} logs are too many at once; put them together on the \
+                 standard input"
+            )));
+        }
+        groups.into_iter().map(|(wanted, watches)| wanted.feed(watches, reading, since)).collect()
+    }
+
+    fn wanted_by(&self, watch: &Watch, reading: &LogArgs) -> Vec<Wanted> {
+        let Sources { journal, files } = &watch.sources;
+        if !self.logs.is_empty() {
+            return self.logs.iter().map(|log| Wanted::Log(log.clone(), None, None)).collect();
+        }
+        if reading.gives_matches() {
+            return vec![Wanted::Entries(Origin::System, Matches::any())];
+        }
+        let entries =
+            |(origin, want): &(Origin, Want)| Wanted::Entries(origin.clone(), want.matches.clone());
+        let mut wanted: Vec<Wanted> = journal.iter().map(entries).collect();
+        if let (false, Some(files)) = (reading.asks_for_journal(), files) {
+            for LogPath { path, .. } in &files.paths {
+                let paths = found(path);
+                if paths.is_empty() {
+                    remark(&format!("{}: there is no log {path}", self.roster.name(watch.id)));
+                }
+                let log = |path| Wanted::Log(path, files.encoding.clone(), files.zone.clone());
+                wanted.extend(paths.into_iter().map(log));
+            }
+        }
+        wanted
+    }
+}
+
+impl Wanted {
+    fn feed<'l>(
+        self,
+        watches: Vec<&'l Watch>,
+        reading: &LogArgs,
+        since: Timestamp,
+    ) -> Result<Feed<'l>, CliError> {
+        let mut args = reading.clone();
+        let source = match self {
+            Self::Entries(origin, matches) => {
+                let fields = watches.iter().flat_map(|watch| watch.filter.fields());
+                let fields = fields.map(str::to_owned).collect();
+                args.journal(&origin, Want { matches, fields }, since)?
+            }
+            Self::Log(path, encoding, zone) => {
+                let failed = |why: String| CliError::Failed(format!("{}: {why}", path.display()));
+                if let (None, Some(encoding)) = (&args.encoding, encoding) {
+                    args.encoding =
+                        Some(encoding.parse().map_err(|e: FilesError| failed(e.to_string()))?);
+                }
+                if let (None, Some(zone)) = (&args.timezone, zone) {
+                    args.timezone = Some(Zone::parse(&zone).map_err(|e| failed(e.to_string()))?);
+                }
+                // A name that is wrong is found before hours of reading.
+                if path.as_os_str() != "-" {
+                    File::open(&path).map_err(|error| failed(error.to_string()))?;
+                }
+                Source::Logs(vec![path])
+            }
+        };
+        Ok(Feed { args, source, watches })
+    }
+}
+
+/// The files of this name or glob(7) that there are, under their own names.
+fn found(path: &str) -> Vec<PathBuf> {
+    let options = MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+    };
+    let paths = glob::glob_with(path, options).into_iter().flatten().flatten();
+    let files = paths.filter(|path| path.is_file());
+    files.map(|path| path.canonicalize().unwrap_or(path)).collect()
+}
+
+impl Watch {
+    fn of(jail: Jail, roster: &mut Roster) -> Self {
+        let Jail { name, policy, filter, sources, .. } = jail;
+        Self { id: roster.enrol(&name), policy, filter, sources }
+    }
+}
+
+/// Tells on the standard error what is left out.
+fn remark(text: &str) {
+    // Nothing is left to do for a terminal that has gone away.
+    drop(writeln!(anstream::stderr().lock(), "jailkeeper: {}", words::clean(text)));
+}
+
+fn directories_of(args: &ReplayArgs) -> Directories {
+    Directories::with(args.vendor.clone(), args.config.clone())
+}
+
+fn is_log(word: &Path) -> bool {
+    word.as_os_str() == "-" || word.to_string_lossy().contains('/') || word.exists()
+}
