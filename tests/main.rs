@@ -13,6 +13,7 @@ mod filters;
 mod fuzz;
 mod host;
 mod hostile;
+mod import;
 mod journal;
 mod machine;
 mod nft;

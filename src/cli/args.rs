@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::keeper::{Network, Sentence};
 use crate::rules;
 
+use super::import::ImportArgs;
 use super::replay::ReplayArgs;
 use super::test::TestArgs;
 
@@ -78,6 +79,9 @@ Examples:
   jailkeeper check             the configuration of this machine
   jailkeeper check ./new-etc   the one in a directory")]
     Check(Place),
+
+    /// Take over fail2ban's configuration
+    Import(ImportArgs),
 }
 
 /// Which configuration to check.

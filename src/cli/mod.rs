@@ -6,6 +6,7 @@ pub mod exit;
 mod ban;
 pub mod check;
 mod error;
+pub mod import;
 mod jails;
 mod list;
 mod logs;
@@ -35,6 +36,7 @@ use crate::confdir::{self, Directories};
 
 use args::{Args, Place, Verb};
 use error::CliError;
+use import::ImportArgs;
 use page::{Page, Report};
 
 /// Does what the arguments say; the first is the program's name.
@@ -51,6 +53,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Test(test) => test::run(test, args.json),
         Verb::Replay(replay) => replay::run(replay, args.json),
         Verb::Check(place) => check(place, args.json)
+            .and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)),
+        Verb::Import(import) => take_over(import, args.json)
             .and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)),
         verb => zbus::block_on(perform(&args, verb))
             .and_then(|output| Ok(write_out(&output).map(|()| exit::DONE)?)),
@@ -74,6 +78,13 @@ fn check(place: &Place, json: bool) -> Result<(String, u8), CliError> {
     if json { Ok((to_json(&report)?, code)) } else { Ok((report.render(true), code)) }
 }
 
+/// What was taken over from fail2ban, and the exit code; the service is not asked.
+fn take_over(args: &ImportArgs, json: bool) -> Result<(String, u8), CliError> {
+    let report = import::run(args)?;
+    let code = report.exit_code();
+    if json { Ok((to_json(&report)?, code)) } else { Ok((report.render(true), code)) }
+}
+
 /// Everything that the service has to say, as one text.
 async fn perform(args: &Args, verb: &Verb) -> Result<String, CliError> {
     match verb {
@@ -85,7 +96,9 @@ async fn perform(args: &Args, verb: &Verb) -> Result<String, CliError> {
         Verb::Ban(order) => args.render(&ban::run(&connect().await?, order).await?),
         Verb::Unban(order) => args.render(&unban::run(&connect().await?, order).await?),
         Verb::Reload => args.render(&reload::run(&connect().await?).await?),
-        Verb::Check(_) | Verb::Test(_) | Verb::Replay(_) => unreachable!("it needs no service"),
+        Verb::Check(_) | Verb::Test(_) | Verb::Replay(_) | Verb::Import(_) => {
+            unreachable!("it needs no service")
+        }
     }
 }
 

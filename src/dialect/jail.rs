@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::action::{ActionSettings, Asked};
 use super::config::{Config, Vars};
 use super::dict::Dict;
-use super::file::Entry;
+use super::file::{DEFAULT, Entry, Section};
 use super::filter::{FILTER_OPTIONS, Filter, FilterSettings, settings_of};
 use super::lint;
 use super::mistake::{Fault, Outcome, Trouble};
@@ -77,6 +77,19 @@ pub struct JailSettings {
     pub logpath: Vec<LogPath>,
     /// What is done with offenders.
     pub actions: Vec<ActionSettings>,
+    /// The ports that the jail is about (`port`). They count only where an action is given them.
+    pub port: Option<Value>,
+}
+
+/// What `[DEFAULT]` says for all jails.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JailDefaults {
+    /// The options, by name.
+    pub options: BTreeMap<String, Value>,
+    /// What is done with offenders; nothing where that cannot be read.
+    pub actions: Vec<ActionSettings>,
+    /// The ports (`port`).
+    pub port: Option<Value>,
 }
 
 /// A jail that cannot be read. Why is among the mistakes.
@@ -147,6 +160,20 @@ impl Tree {
         let unreadable = unreadable.into_iter().map(|(_, jail)| jail).collect();
         session.outcome(Jails { jails, unreadable })
     }
+
+    /// What all jails have in common. What is wrong with it is told where jails are read
+    /// ([`Tree::jails`]), as far as it takes effect.
+    pub fn jail_defaults(&self) -> JailDefaults {
+        let mut session = Session::new(self);
+        let Some(config) = session.config("jail") else { return JailDefaults::default() };
+        let mut config = (*config).clone();
+        with_builtins(&mut config, self.root());
+        config.sections.insert(DEFAULT, Section::default());
+        let mut reader = JailReader { session: &mut session, config: &mut config, name: DEFAULT };
+        let Ok((raw, options)) = reader.options() else { return JailDefaults::default() };
+        let actions = reader.actions(&raw, &options).unwrap_or_default();
+        JailDefaults { options: reader.values(&raw), actions, port: reader.port() }
+    }
 }
 
 /// One jail on its way from its section to what it means.
@@ -180,20 +207,31 @@ impl JailReader<'_, '_> {
         lint::rules(self.session, &rules, self.entry("filter").as_ref());
         let actions = self.actions(&raw, &options)?;
         let tree = self.session.tree;
-        let value = |(name, text): (&str, &Text)| {
-            let otherwise = self.entry(name).and_then(|entry| entry.key);
-            (name.to_owned(), Value::new(tree, text, otherwise.as_ref()))
-        };
         Ok(JailSettings {
             name: self.name.to_owned(),
             enabled,
             backend: options.get("backend").map_or("", Text::as_str).to_owned(),
             logpath: raw.get("logpath").map(|text| logpaths(tree, text)).unwrap_or_default(),
-            options: raw.iter().map(value).collect(),
+            options: self.values(&raw),
             filter: filter.map(|(reference, _)| reference),
             rules,
             actions,
+            port: self.port(),
         })
+    }
+
+    fn values(&self, raw: &Dict<Text>) -> BTreeMap<String, Value> {
+        let value = |(name, text): (&str, &Text)| {
+            let otherwise = self.entry(name).and_then(|entry| entry.key);
+            (name.to_owned(), Value::new(self.session.tree, text, otherwise.as_ref()))
+        };
+        raw.iter().map(value).collect()
+    }
+
+    /// The jail's `port`. A mistake in it is told where an action asks for it.
+    fn port(&mut self) -> Option<Value> {
+        let text = self.get("port").ok().flatten()?;
+        Some(Value::new(self.session.tree, &text, None))
     }
 
     fn get(&mut self, option: &str) -> Result<Option<Text>, Trouble> {

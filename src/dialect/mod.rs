@@ -29,7 +29,7 @@ mod tests;
 
 pub use action::ActionSettings;
 pub use filter::{FilterSettings, JailOptions, JournalMatch};
-pub use jail::{JailSettings, Jails, LogPath, UnreadableJail};
+pub use jail::{JailDefaults, JailSettings, Jails, LogPath, UnreadableJail};
 pub use mistake::{Mistake, Outcome, Severity};
 pub use reference::{NotAReference, Reference};
 pub use tree::{FILE_BYTES_MAX, FILES_MAX, Tree};

@@ -10,13 +10,15 @@ use super::structured::{self, Structured};
 use super::tree::{Entry, Kind, Node};
 use super::value::{self, Read, Text, all};
 use super::wording;
+use crate::pattern::Language;
 use crate::record::{Fields, Matches};
 
 /// The mode that every filter has: the patterns that stand outside of a mode.
 pub(super) const NORMAL: &str = "normal";
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "description",
+    "language",
     "journalmatch",
     "prefregex",
     "failregex",
@@ -32,10 +34,16 @@ const KEYS: [&str; 12] = [
 const MODE_KEYS: [&str; 4] = ["failregex", "ignoreregex", "match", "extract"];
 const SAMPLE_KEYS: [&str; 6] = ["message", "fields", "offender", "user", "mode", "why"];
 
+/// A filter that was taken over from fail2ban says that its patterns are fail2ban's: they may need
+/// backtracking, and lines are judged as fail2ban judges them.
+const LANGUAGES: [(&str, Language); 2] =
+    [("jailkeeper", Language::Native), ("fail2ban", Language::Fail2ban)];
+
 /// A filter's text, understood but not compiled.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Definition {
     pub(super) name: String,
+    pub(super) language: Language,
     pub(super) matches: Option<Matches>,
     pub(super) prefix: Option<Text>,
     pub(super) max_lines: usize,
@@ -109,6 +117,7 @@ impl Definition {
         let node = &entry.value;
         match entry.key.as_str() {
             "description" => drop(value::prose(sink, node)?),
+            "language" => self.language = value::choice(sink, node, &LANGUAGES)?,
             "journalmatch" => self.matches = Some(value::matches(sink, node)?),
             "prefregex" => self.prefix = Some(value::word(sink, node)?),
             "failregex" => self.failures = value::patterns(sink, node)?,

@@ -8,7 +8,7 @@ use super::tree::within;
 use super::value::Text;
 use super::wording::{self, Problem};
 use crate::filter::{Filter, KeyFault, OperandFault, PATTERNS_MAX, Part, Recipe, RecipeError};
-use crate::pattern::{Fault, FaultKind, Language, tag_names};
+use crate::pattern::{Fault, FaultKind, tag_names};
 
 /// What a jail sets of its filter: patterns that come behind the filter's, and what takes the place
 /// of the filter's own.
@@ -53,7 +53,7 @@ pub(super) fn compile(
     let recipe = Recipe {
         name: definition.name.clone(),
         mode: mode.to_owned(),
-        language: Language::Native,
+        language: definition.language,
         prefix: prefix.map(|prefix| prefix.text.clone()),
         failures: written(&failures),
         ignores: written(&ignores),

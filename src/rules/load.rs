@@ -18,6 +18,7 @@ use super::tree::{At, Kind};
 use super::value::{self, Read};
 use super::wording;
 use crate::filter::Filter;
+use crate::pattern::Language;
 use crate::record::{LogFiles, Matches, Origin, Sources, Want, is_namespace};
 
 /// What became of the configuration.
@@ -131,7 +132,7 @@ pub fn load_filter(texts: &Texts, name: &str, mode: &str) -> Result<Chosen, NotC
     let (matches, broken) = (definition.matches.clone(), definition.broken.is_some());
     let at = loader.layers.filters.get(name).and_then(|layer| layer.at.clone());
     let filter = loader.compile(name, mode, &at.unwrap_or(At { file: 0, span: 0..0 }));
-    match filter {
+    match filter.and_then(|filter| loader.with_names(name, mode).unwrap_or(Ok(filter))) {
         Ok(filter) if !broken => Ok(Chosen { filter, matches }),
         _ => {
             let file_of = |found: &Diagnostic| {
@@ -320,6 +321,15 @@ impl<'t> Loader<'t> {
         };
         self.compiled.insert(key, filter.clone());
         filter
+    }
+
+    /// A filter in fail2ban's language, for whoever asks for it by itself: no jail says whether hosts'
+    /// names count, and fail2ban's own tool takes them.
+    fn with_names(&mut self, name: &str, mode: &str) -> Option<Read<Arc<Filter>>> {
+        let definition = self.definitions.get(name)?;
+        let own = Own { names: true, ..Own::default() };
+        let compiled = || filter::compile(&mut self.sink, definition, mode, &own).map(Arc::new);
+        (definition.language == Language::Fail2ban).then(compiled)
     }
 
     fn matches_of(&mut self, draft: &Draft, filters: Option<Matches>) -> Read<Matches> {

@@ -36,3 +36,4 @@ pub use load::{
 pub use render::render;
 pub use span::parse_sentence;
 pub use text::{SourceText, Texts, Unreadable};
+pub use wording::advice;

@@ -7,7 +7,7 @@ use super::wording::closest;
 /// The services that jails guard, from IANA's "Service Name and Transport Protocol Port Number
 /// Registry", and the few names that Debian's /etc/services adds. The machine's own file is not
 /// asked, so that a configuration means the same everywhere.
-const SERVICES: [(&str, u16); 66] = [
+const SERVICES: [(&str, u16); 67] = [
     ("acap", 674),
     ("amqp", 5672),
     ("amqps", 5671),
@@ -66,6 +66,7 @@ const SERVICES: [(&str, u16); 66] = [
     ("snmp", 161),
     ("socks", 1080),
     ("ssh", 22),
+    ("ssmtp", 465),
     ("submission", 587),
     ("submissions", 465),
     ("sunrpc", 111),

@@ -151,9 +151,15 @@ const HABITS: [(&str, &str); 10] = [
     ("mta", "jailkeeper sends no mail; its events are in the journal, each with a MESSAGE_ID"),
 ];
 
+/// What to do about a setting of fail2ban's that we do not have, as a sentence without a full stop.
+#[must_use]
+pub fn advice(setting: &str) -> Option<&'static str> {
+    HABITS.iter().find(|(habit, _)| *habit == setting).map(|(_, advice)| *advice)
+}
+
 pub(in crate::rules) fn unknown_key(name: &str, known: &[&str]) -> Problem {
-    if let Some((_, advice)) = HABITS.iter().find(|(habit, _)| *habit == name) {
-        return error(format!("jailkeeper has no setting \"{name}\""), "fail2ban's").hint(*advice);
+    if let Some(advice) = advice(name) {
+        return error(format!("jailkeeper has no setting \"{name}\""), "fail2ban's").hint(advice);
     }
     let hint = did_you_mean(closest(name, known.iter().copied()))
         .unwrap_or_else(|| format!("the settings here are {}", known.join(", ")));
