@@ -14,7 +14,7 @@ use proptest::test_runner::TestRunner;
 mod targets;
 
 /// So many random inputs each target gets.
-const CASES: u32 = 1000;
+const CASES: u32 = 500;
 
 /// What an input is made of.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ fn inputs(target: &str) -> impl Strategy<Value = String> {
     (pieces, around).prop_map(|(pieces, around)| match around {
         None => pieces,
         Some((mut seed, at)) => {
-            seed.insert_str(boundary(&seed, &at), &pieces);
+            seed.insert_str(boundary(&seed, at), &pieces);
             seed
         }
     })
@@ -70,13 +70,13 @@ fn text(piece: Piece) -> String {
     match piece {
         Piece::Token(text) | Piece::Noise(text) => text,
         Piece::Seed(seed, Range { start, end }) => {
-            let (start, end) = (boundary(&seed, &start), boundary(&seed, &end));
+            let (start, end) = (boundary(&seed, start), boundary(&seed, end));
             seed[start.min(end)..start.max(end)].to_owned()
         }
     }
 }
 
-fn boundary(text: &str, at: &Index) -> usize {
+fn boundary(text: &str, at: Index) -> usize {
     text.floor_char_boundary(at.index(text.len() + 1))
 }
 
