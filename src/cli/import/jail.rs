@@ -11,16 +11,15 @@ use crate::rules;
 /// The file that fail2ban writes its own bans to, which its jail `recidive` reads.
 const OWN_LOG: &str = "fail2ban.log";
 
-/// A jail as it will be, and what is to be said about it.
+/// A jail as it will be.
 #[derive(Debug)]
 pub(super) struct Converted {
     pub(super) settings: Settings,
-    /// The name of a filter that is written for it.
+    /// The name of its filter.
     pub(super) filter: String,
-    pub(super) notes: Notes,
 }
 
-/// Turns a jail into ours, and adds its filter to `filters`.
+/// Turns a jail into ours, adds its filter to `filters`, and what is to be said about it to `notes`.
 ///
 /// # Errors
 ///
@@ -29,21 +28,21 @@ pub(super) fn convert(
     tree: &Tree,
     jail: &JailSettings,
     filters: &mut Filters,
+    notes: &mut Notes,
 ) -> Result<Converted, String> {
-    let mut notes = Notes::default();
-    let ban = match ban::read(&jail.actions, jail.port.as_ref(), &mut notes) {
+    let ban = match ban::read(&jail.actions, jail.port.as_ref(), notes) {
         Verdict::Bans(ban) => ban,
         Verdict::Not(why) => return Err(why),
     };
-    let mut settings = settings::common(&jail.options, jail.rules.usedns.as_ref(), &mut notes);
-    let enabled = jail.enabled && !has_command(jail, &mut notes);
+    let mut settings = settings::common(&jail.options, jail.rules.usedns.as_ref(), notes);
+    let enabled = jail.enabled && !has_command(jail, notes);
     settings.insert("enabled", enabled.to_string());
     settings.append(&mut settings::closed(&ban));
     let reads_journal = jail.backend.starts_with("systemd");
     sources(jail, reads_journal, &mut settings)?;
     let filter = match filter::stock(tree, jail) {
-        Some(stock) => ours(&stock, &mut settings, &mut notes),
-        None => theirs(jail, reads_journal, filters, (&mut settings, &mut notes))?,
+        Some(stock) => ours(&stock, &mut settings, notes),
+        None => theirs(jail, reads_journal, filters, (&mut settings, notes))?,
     };
     settings.insert("filter", toml::basic(&filter));
     notes.take(format!(
@@ -52,7 +51,7 @@ pub(super) fn convert(
         ban::words(ban.protocols.as_ref()),
         if ban.reject { "rejected" } else { "dropped" }
     ));
-    Ok(Converted { settings, filter, notes })
+    Ok(Converted { settings, filter })
 }
 
 /// Whether a program says whom the jail spares. Without it, the jail would ban them.

@@ -170,7 +170,7 @@ impl<'a> Plan<'a> {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let hint = error.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
         let line = error.spot.as_ref().map(|spot| spot.source_line.trim());
-        let line = line.map(|line| format!(" (`{}`)", line.escape_debug())).unwrap_or_default();
+        let line = line.map(|line| format!(" (`{line}`)")).unwrap_or_default();
         let why = format!("{}{line}{hint}", error.title);
         for jail in &self.reports {
             let its_filter = match &jail.outcome {
@@ -190,20 +190,24 @@ impl<'a> Plan<'a> {
         self.texts.clear();
         for jail in &self.jails {
             let name = unused(&mut names, &filter::plain(&jail.name));
+            let mut notes = Notes::default();
             let converted = match self.left_out.get(&jail.name) {
                 Some(why) => Err(why.clone()),
-                None => jail::convert(self.tree, jail, &mut filters),
+                None => jail::convert(self.tree, jail, &mut filters, &mut notes),
             };
             let jail = jail.name.clone();
             let (outcome, notes) = match converted {
-                Ok(Converted { settings, filter, notes }) => {
+                Ok(Converted { settings, filter }) => {
                     let lines = settings::lines(&settings, &self.base);
                     let head = toml::comment(&format!("Taken over from fail2ban's jail {jail}."));
                     let text = format!("{head}\n[jail.{name}]\n{lines}");
                     self.texts.insert(format!("jails.d/{name}.toml"), text);
                     (Outcome::Imported { filter }, notes.without(&self.all))
                 }
-                Err(why) => (Outcome::LeftOut { why }, Notes::default()),
+                Err(why) => {
+                    let by_hand = Notes { by_hand: notes.by_hand, ..Notes::default() };
+                    (Outcome::LeftOut { why }, by_hand)
+                }
             };
             self.reports.push(JailReport { jail, name, outcome, notes });
         }
