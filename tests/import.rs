@@ -384,19 +384,19 @@ fn the_output_is_whole_or_not_there() {
     assert_eq!(scene.leavings(), ["output"]);
 }
 
-#[test]
-fn what_cannot_be_taken_over_is_said() {
-    let scene = Scene::over(&[]);
-    scene.write(
-        "jail.local",
-        "[DEFAULT]\nbantime.increment = true\nignoreip = 192.0.2.7/24 office.example.org\n\
+/// Jails of which not all can be taken over.
+const SEVERAL: &str = "[DEFAULT]\nbantime.increment = true\nignoreip = 192.0.2.7/24 office.example.org\n\
          [sshd]\nmode = ddos\nmaxretry = 3\nbackend = systemd\nport = 22,2222\n\
          [only-mail]\nenabled = true\nfilter = vsftpd\nlogpath = /var/log/vsftpd.log\n\
          action = sendmail-whois[name=x]\n\
          [my jail]\nenabled = true\nfilter =\nfailregex = ^it's '''bad''' <HOST>$\n\
          logpath = /var/log/my.log tail\naction = nftables[type=allports]\n\
-         [no-port]\nenabled = true\nfilter = vsftpd\nlogpath = /var/log/vsftpd.log\nport = gopherx\n",
-    );
+         [no-port]\nenabled = true\nfilter = vsftpd\nlogpath = /var/log/vsftpd.log\nport = gopherx\n";
+
+#[test]
+fn what_cannot_be_taken_over_is_said() {
+    let scene = Scene::over(&[]);
+    scene.write("jail.local", SEVERAL);
     let report = scene.imported(1, &[]);
     assert_eq!(
         list(&report["all"]["by_hand"]),
@@ -439,6 +439,12 @@ fn what_cannot_be_taken_over_is_said() {
         String("\"gopherx\" is no port: no service of this name is known (`port = \\\"gopherx\\\"`); write \"all\", a number, a service's name such as \"ssh\", or a range such as \"6000:6100\""),
     ]
     "#);
+}
+
+#[test]
+fn people_are_told_jail_by_jail() {
+    let scene = Scene::over(&[]);
+    scene.write("jail.local", SEVERAL);
     let mut text = jailkeeper([
         "import".as_ref(),
         "--vendor".as_ref(),
