@@ -14,7 +14,7 @@ use proptest::test_runner::TestRunner;
 mod targets;
 
 /// So many random inputs each target gets.
-const CASES: u32 = 1000;
+const CASES: u32 = 500;
 
 /// What an input is made of.
 #[derive(Clone, Debug)]

@@ -75,7 +75,7 @@ fn whatever_stands_in_a_log_is_passed_over() {
 
 #[test]
 fn a_pattern_that_takes_for_ever_gives_up() {
-    let run = "a".repeat(60_000);
+    let padding = "a".repeat(60_000);
     for pattern in [
         r"^(a+)+\1<HOST>$",
         r"(?:(?=a)a)*+ac <HOST>$",
@@ -84,7 +84,7 @@ fn a_pattern_that_takes_for_ever_gives_up() {
         r"(.*)\1+z?(?<!c) <HOST>$",
     ] {
         let filter = format!("[Definition]\nfailregex = {pattern}\n ^good line from <HOST>$\n");
-        let log = format!("{run}c 192.0.2.1\ngood line from 192.0.2.1\n").repeat(2);
+        let log = format!("{padding}c 192.0.2.1\ngood line from 192.0.2.1\n").repeat(2);
         assert_eq!(
             judged(&filter, log.as_bytes()),
             "Lines: 4 read, 2 failures, 0 ignored, 0 missed; 2 took too many steps",
@@ -121,7 +121,7 @@ fn sessions_that_nobody_closes_are_forgotten() {
 fn a_line_that_matches_every_pattern_is_counted_once() {
     let mut filter = "[Definition]\nfailregex =".to_owned();
     for number in 0..500 {
-        let _ = writeln!(filter, " ^bad .* from <ADDR>(?: {number})?$");
+        writeln!(filter, " ^bad .* from <ADDR>(?: {number})?$").expect("a string");
     }
     assert_eq!(
         judged(&filter, &b"bad login from 192.0.2.1\n".repeat(100)),

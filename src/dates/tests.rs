@@ -378,7 +378,10 @@ proptest! {
         let from = (from..line.len()).find(|at| line.is_char_boundary(*at)).unwrap_or(0);
         let region = Region { text: &line, from, latest_year: 2099, has_clock: has_clock(&line) };
         let wanted = format!("{begin:?} ");
-        for (name, program, searcher) in ENGINES.iter().filter(|(name, ..)| name.starts_with(&wanted)) {
+        // To Python a dotless i is in [A-Z] when case does not count, to our engine it is not.
+        let dotless = line.contains('ı');
+        let ours = ENGINES.iter().filter(|(name, ..)| name.starts_with(&wanted));
+        for (name, program, searcher) in ours.filter(|(name, ..)| !dotless || !name.contains("%Z")) {
             let (ours, theirs) = (program.search(region), searcher.search(region));
             prop_assert_eq!(whole(&line, ours), whole(&line, theirs), "{}", name);
         }
