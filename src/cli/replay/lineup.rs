@@ -164,7 +164,8 @@ impl Lineup {
             return self.logs.iter().map(|log| Wanted::Log(log.clone(), None, None)).collect();
         }
         if reading.gives_matches() {
-            return vec![Wanted::Entries(Origin::System, Matches::any())];
+            let origin = journal.as_ref().map_or(Origin::System, |(origin, _)| origin.clone());
+            return vec![Wanted::Entries(origin, Matches::any())];
         }
         let entries =
             |(origin, want): &(Origin, Want)| Wanted::Entries(origin.clone(), want.matches.clone());
