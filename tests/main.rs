@@ -23,3 +23,4 @@ mod sources;
 mod store;
 mod support;
 mod systemd;
+mod tester;

@@ -176,3 +176,44 @@ fn our_own_filter_for_the_journal_serves_a_syslog_file() {
     house.await_log("[sshd] Ban 198.51.100.1", 1);
     assert_eq!(house.times_logged("198.51.100.2"), 0, "another program's");
 }
+
+#[test]
+fn fields_and_json_need_no_regex() {
+    let mut house = House::new("");
+    let folder = house.path("etc/filters.d");
+    fs::create_dir(&folder).expect("a directory");
+    let filter = "journalmatch = \"SYSLOG_IDENTIFIER=api\"\n\
+                  [match]\nPRIORITY = \"<=4\"\n\"/event\" = \"login failed\"\n\
+                  [extract]\noffender = \"/peer\"\nuser = \"/user\"\n";
+    fs::write(folder.join("api.toml"), filter).expect("a filter");
+    let json = filter.replace("journalmatch", "# journalmatch").replace("PRIORITY", "# PRIORITY")
+        + "time = \"/at\"\n";
+    fs::write(folder.join("api-file.toml"), json).expect("a filter");
+    let log = house.path("api.log");
+    house.configure(&format!(
+        "[jail.api]\nenabled = true\nmaxretry = 2\n\
+         [jail.api-file]\nenabled = true\nmaxretry = 2\nlogpath = \"{}\"\n",
+        log.display()
+    ));
+    house.start();
+    let line = |peer: &str, event: &str| {
+        let at = jiff::Timestamp::now();
+        format!(r#"{{"at":"{at}","event":"{event}","user":"root","peer":"{peer}:4711"}}"#)
+    };
+    let send = |priority: &str, message: &str| {
+        house.journald.send(&[
+            ("MESSAGE", message.as_bytes()),
+            ("SYSLOG_IDENTIFIER", b"api"),
+            ("PRIORITY", priority.as_bytes()),
+        ]);
+    };
+    for _ in 0..2 {
+        send("6", &line("198.51.100.1", "login failed"));
+        send("4", &line("198.51.100.2", "login"));
+        send("4", &line("198.51.100.3", "login failed"));
+        append(&log, &format!("{}\n", line("198.51.100.4", "login failed")));
+    }
+    house.await_log("[api] Ban 198.51.100.3", 1);
+    house.await_log("[api-file] Ban 198.51.100.4", 1);
+    assert_eq!(house.times_logged("198.51.100.1") + house.times_logged("198.51.100.2"), 0);
+}

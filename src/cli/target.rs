@@ -125,19 +125,23 @@ fn fail2ban(path: &Path, reference: &Reference, as_journal: bool) -> Result<Targ
     }
 }
 
+/// A regex in our language, or if that will not have it, in fail2ban's.
 fn regex(text: &str) -> Result<Target, CliError> {
-    let recipe = Recipe {
-        name: "regex".to_owned(),
-        mode: "normal".to_owned(),
-        language: Language::Fail2ban,
-        failures: vec![text.to_owned()],
-        names: true,
-        ..Recipe::default()
+    let compile = |language| {
+        Filter::compile(Recipe {
+            name: "regex".to_owned(),
+            mode: "normal".to_owned(),
+            language,
+            failures: vec![text.to_owned()],
+            names: true,
+            ..Recipe::default()
+        })
     };
-    match Filter::compile(recipe) {
-        Ok(filter) => {
-            Ok(Target { title: "the regex".to_owned(), filter: Arc::new(filter), matches: None })
-        }
+    let title = "the regex".to_owned();
+    let tried =
+        compile(Language::Native).or_else(|errors| compile(Language::Fail2ban).map_err(|_| errors));
+    match tried {
+        Ok(filter) => Ok(Target { title, filter: Arc::new(filter), matches: None }),
         Err(errors) => {
             let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
             Err(CliError::Usage(format!(

@@ -91,6 +91,15 @@ pub(super) struct Judged<'l> {
     pub(super) verdict: Verdict,
 }
 
+impl Judged<'_> {
+    /// Whether it is nothing to judge: what fail2ban-regex passes over.
+    pub(super) fn is_passed_over(&self) -> bool {
+        self.line.is_none()
+            && (self.text.starts_with('#') || self.text.trim().is_empty())
+            && self.verdict == Verdict::Nothing
+    }
+}
+
 /// Tests the filter and writes the report.
 pub(super) fn run(args: &TestArgs, json: bool) -> Result<u8, CliError> {
     let asks_for_journal = args.reading.asks_for_journal();

@@ -20,6 +20,7 @@ pub(super) struct Tally<'f> {
     filter: &'f Filter,
     args: &'f TestArgs,
     lines: u64,
+    passed_over: u64,
     failures: u64,
     helpers: u64,
     ignored: u64,
@@ -39,6 +40,7 @@ impl<'f> Tally<'f> {
             filter,
             args,
             lines: 0,
+            passed_over: 0,
             failures: 0,
             helpers: 0,
             ignored: 0,
@@ -55,6 +57,10 @@ impl<'f> Tally<'f> {
     /// Counts a line, and shows it if it is asked for.
     pub(super) fn add(&mut self, judged: &Judged<'_>, out: &mut impl io::Write) -> io::Result<()> {
         self.lines += 1;
+        if judged.is_passed_over() {
+            self.passed_over += 1;
+            return self.explain_line(judged, out);
+        }
         self.undated += u64::from(judged.time.is_none());
         let text = clean(judged.text);
         match &judged.verdict {
@@ -88,7 +94,12 @@ impl<'f> Tally<'f> {
             Verdict::GaveUp => self.odd("took too many steps"),
             Verdict::Nothing => self.miss(judged, &text, out)?,
         }
+        self.explain_line(judged, out)
+    }
+
+    fn explain_line(&self, judged: &Judged<'_>, out: &mut impl io::Write) -> io::Result<()> {
         if self.args.explain {
+            let text = clean(judged.text);
             writeln!(out, "{}: {text}\n    {}", judged.number, self.explain(judged))?;
         }
         Ok(())
@@ -123,7 +134,7 @@ impl<'f> Tally<'f> {
         let Some(line) = judged.line else {
             let why = if judged.verdict == Verdict::TooLong {
                 "too long to be judged"
-            } else if judged.text.starts_with('#') || judged.text.trim().is_empty() {
+            } else if judged.is_passed_over() {
                 "a comment or an empty line"
             } else {
                 "written by a program that the filter is not for"
@@ -213,6 +224,9 @@ impl<'f> Tally<'f> {
             write!(out, ", {} that help to tell", self.helpers)?;
         }
         writeln!(out, ", {} ignored, {} missed", self.ignored, self.missed_in_all)?;
+        if self.passed_over > 0 {
+            writeln!(out, "       {} empty or a comment", self.passed_over)?;
+        }
         for (what, count) in &self.odd {
             writeln!(out, "       {count} {what}")?;
         }

@@ -33,7 +33,10 @@ impl Regex {
             let middle = usize::midpoint(matching, failing);
             if reach(middle).is_some() { matching = middle } else { failing = middle }
         }
-        let piece = Tree { node: pieces.get(matching)?.clone(), ..tree.clone() };
+        let is_plain = |node: &&Node| matches!(node, Node::Literal(_));
+        let plain = pieces[matching..].iter().take_while(is_plain).count().max(1);
+        let wanted = Node::Concat(pieces[matching..].iter().take(plain).cloned().collect());
+        let piece = Tree { node: wanted, ..tree.clone() };
         let stopped_at = emit::loose(&piece, options.text);
         Some(Progress { reached: reach(matching).unwrap_or(0), stopped_at })
     }

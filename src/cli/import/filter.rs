@@ -1,6 +1,6 @@
 //! Filters: ours where fail2ban's own is used as it came, else fail2ban's patterns as TOML.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::toml;
@@ -31,9 +31,12 @@ pub(super) struct Stock {
 }
 
 /// Our own filter, if the jail uses fail2ban's one of that name as it came.
-pub(super) fn stock(tree: &Tree, jail: &JailSettings) -> Option<Stock> {
+pub(super) fn stock(tree: &Tree, jail: &JailSettings, filters: &Filters) -> Option<Stock> {
     let reference = jail.filter.as_ref()?;
     let (name, modes) = OURS.iter().find(|(name, _)| *name == reference.name)?;
+    if !filters.ours.contains(*name) {
+        return None;
+    }
     let changed = tree.text(&format!("filter.d/{name}.local")).is_some()
         || tree.text(&format!("filter.d/{name}.conf")).is_none()
         || OWN.iter().any(|option| jail.options.contains_key(*option))
@@ -46,10 +49,17 @@ pub(super) fn stock(tree: &Tree, jail: &JailSettings) -> Option<Stock> {
 /// The filters that are written, by their names.
 #[derive(Debug, Default)]
 pub(super) struct Filters {
+    /// Those of ours that are there.
+    ours: BTreeSet<String>,
     texts: BTreeMap<String, String>,
 }
 
 impl Filters {
+    /// No filters yet, beside those of ours.
+    pub(super) fn beside(ours: BTreeSet<String>) -> Self {
+        Self { ours, texts: BTreeMap::new() }
+    }
+
     /// The name under which a jail's filter is written. Jails with the same patterns share it.
     ///
     /// It begins with `fail2ban-`, so that no filter that jailkeeper brings, now or later, has the

@@ -40,7 +40,7 @@ pub(super) fn convert(
     settings.append(&mut settings::closed(&ban));
     let reads_journal = jail.backend.starts_with("systemd");
     sources(jail, reads_journal, &mut settings)?;
-    let filter = match filter::stock(tree, jail) {
+    let filter = match filter::stock(tree, jail, filters) {
         Some(stock) => ours(&stock, &mut settings, notes),
         None => theirs(jail, reads_journal, filters, (&mut settings, notes))?,
     };

@@ -83,7 +83,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<Report, CliError> {
     let jails = read.value.jails;
     let wanted: Vec<&JailSettings> = jails.iter().filter(|jail| jail.enabled || args.all).collect();
     report.disabled = jails.len() - wanted.len();
-    let mut plan = Plan::new(&tree, wanted);
+    let mut plan = Plan::new(&tree, wanted, ours(args.vendor.clone()));
     let directories = Directories::with(args.vendor.clone(), Some(place.unfinished().to_owned()));
     plan.write(&mut place, &directories)?;
     report.sshd_besides = !plan.has("sshd");
@@ -101,10 +101,20 @@ pub(super) fn run(args: &ImportArgs) -> Result<Report, CliError> {
     Ok(report)
 }
 
+/// The names of the filters that jailkeeper brings.
+fn ours(vendor: Option<PathBuf>) -> BTreeSet<String> {
+    let Directories { vendor, .. } = Directories::with(vendor, None);
+    let texts = confdir::read(&Directories { vendor, overrides: Vec::new() });
+    let names = texts.filters.iter().filter_map(|file| file.path.file_stem());
+    names.map(|name| name.to_string_lossy().into_owned()).collect()
+}
+
 /// What is going to be written.
 struct Plan<'a> {
     tree: &'a Tree,
     jails: Vec<&'a JailSettings>,
+    /// The filters that jailkeeper brings.
+    ours: BTreeSet<String>,
     /// Why a jail is left out, by its name in fail2ban.
     left_out: BTreeMap<String, String>,
     base: Settings,
@@ -116,7 +126,7 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(tree: &'a Tree, jails: Vec<&'a JailSettings>) -> Self {
+    fn new(tree: &'a Tree, jails: Vec<&'a JailSettings>, ours: BTreeSet<String>) -> Self {
         let common = tree.jail_defaults();
         let mut all = Notes::default();
         let options = &common.options;
@@ -136,7 +146,7 @@ impl<'a> Plan<'a> {
         base.extend(defaults.clone());
         let (left_out, reports) = (BTreeMap::new(), Vec::new());
         let (filters, texts) = (BTreeMap::new(), BTreeMap::new());
-        Self { tree, jails, left_out, base, all, defaults, reports, filters, texts }
+        Self { tree, jails, ours, left_out, base, all, defaults, reports, filters, texts }
     }
 
     /// Writes all jails that are right. A jail in which the examination finds an error is left out
@@ -184,7 +194,7 @@ impl<'a> Plan<'a> {
     }
 
     fn convert(&mut self) {
-        let mut filters = Filters::default();
+        let mut filters = Filters::beside(self.ours.clone());
         let mut names = BTreeSet::new();
         self.reports.clear();
         self.texts.clear();

@@ -59,7 +59,8 @@ fn one_jail(options: &str, action: &str) -> (Tree, JailSettings) {
 fn closed(action: &str) -> (String, Notes) {
     let (tree, jail) = one_jail("", action);
     let mut notes = Notes::default();
-    let made = jail::convert(&tree, &jail, &mut Filters::default(), &mut notes);
+    let made =
+        jail::convert(&tree, &jail, &mut Filters::beside(["sshd".to_owned()].into()), &mut notes);
     let told = made.map_or_else(
         |why| why,
         |made| ["port", "protocol", "action", "scope"].map(|key| &*made.settings[key]).join(" "),
@@ -141,7 +142,12 @@ fn options_keep_their_meaning() {
     for (options, key, wanted) in cases {
         let (tree, jail) = one_jail(options, "ufw");
         let mut notes = Notes::default();
-        let made = jail::convert(&tree, &jail, &mut Filters::default(), &mut notes);
+        let made = jail::convert(
+            &tree,
+            &jail,
+            &mut Filters::beside(["sshd".to_owned()].into()),
+            &mut notes,
+        );
         assert_eq!(made.expect("a jail").settings[key], wanted, "{options}");
     }
 }
