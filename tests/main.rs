@@ -17,6 +17,7 @@ mod import;
 mod journal;
 mod machine;
 mod nft;
+mod pattern;
 mod replay;
 mod source;
 mod sources;

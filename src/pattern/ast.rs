@@ -54,6 +54,29 @@ pub(super) enum Node {
     },
 }
 
+impl Node {
+    /// Whether all it does is look around.
+    pub(super) fn is_look(&self) -> bool {
+        match self {
+            Self::Look { .. } => true,
+            Self::Case { node, .. } => node.is_look(),
+            _ => false,
+        }
+    }
+
+    /// Whether it is a place between two characters.
+    pub(super) fn is_edge(&self) -> bool {
+        matches!(
+            self,
+            Self::LineStart { .. }
+                | Self::LineEnd { .. }
+                | Self::TextStart
+                | Self::TextEnd
+                | Self::WordEdge { .. }
+        )
+    }
+}
+
 /// How much a repetition takes at first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Greed {

@@ -146,6 +146,13 @@ impl Writer<'_> {
     }
 
     fn repeat(&mut self, node: &Node, min: u32, max: Option<u32>, greed: Greed) {
+        // To look around twice is to look around once, and our engines want to hear it so.
+        if node.is_look() {
+            return self.within("(?:", |it| {
+                it.node(node);
+                it.out.push_str(if min == 0 { "|" } else { "" });
+            });
+        }
         let atomic = greed == Greed::Possessive && self.kept.is_some();
         if atomic {
             self.out.push_str("(?>");

@@ -36,6 +36,8 @@ pub(super) struct Parser<'t> {
     at: usize,
     depth: usize,
     groups: usize,
+    /// The groups that we are in.
+    open: Vec<usize>,
     flags: Flags,
     global: Flags,
     names: Vec<(String, usize)>,
@@ -51,6 +53,7 @@ impl<'t> Parser<'t> {
             at: 0,
             depth: 0,
             groups: 0,
+            open: Vec::new(),
             flags,
             global: Flags::default(),
             names: Vec::new(),
@@ -189,6 +192,9 @@ impl<'t> Parser<'t> {
         if group == 0 || group > self.groups {
             return Err(Fault::syntax(span, format!("there is no group {group} before this")));
         }
+        if self.open.contains(&group) {
+            return Err(Fault::syntax(span, "a group cannot refer to itself"));
+        }
         self.referenced.push(group);
         self.needs_backtracking.get_or_insert("a back-reference");
         Ok(Node::BackReference(group))
@@ -197,6 +203,9 @@ impl<'t> Parser<'t> {
     /// The repetition behind `node`, if there is one.
     fn repeated(&mut self, node: Node, start: usize) -> Result<Node, Fault> {
         let Some((min, max)) = self.repetition() else { return Ok(node) };
+        if node.is_edge() {
+            return Err(Fault::syntax(start..self.at, "there is nothing to repeat here"));
+        }
         if max.is_some_and(|max| max < min) {
             return Err(Fault::syntax(start..self.at, "the upper bound is less than the lower"));
         }
@@ -364,7 +373,10 @@ impl<'t> Parser<'t> {
             }
             self.names.push((name.to_owned(), group));
         }
-        Ok(Node::Capture(group, Box::new(self.inside(start)?)))
+        self.open.push(group);
+        let node = self.inside(start)?;
+        self.open.pop();
+        Ok(Node::Capture(group, Box::new(node)))
     }
 
     fn named(&self, name: &str, span: Range<usize>) -> Result<usize, Fault> {
@@ -384,8 +396,6 @@ impl<'t> Parser<'t> {
             }
             Err(_) => self.named(name, start..self.at)?,
         };
-        self.referenced.push(group);
-        self.needs_backtracking.get_or_insert("a conditional");
         let (yes, no) = match self.inside(start)? {
             Node::Alternation(branches) if branches.len() > 2 => {
                 let why = "a conditional has two branches at most";
@@ -397,6 +407,12 @@ impl<'t> Parser<'t> {
             }
             node => (node, Node::Empty),
         };
+        // A group that we are in has not matched yet.
+        if self.open.contains(&group) {
+            return Ok(no);
+        }
+        self.referenced.push(group);
+        self.needs_backtracking.get_or_insert("a conditional");
         Ok(Node::Conditional { group, yes: Box::new(yes), no: Box::new(no) })
     }
 
