@@ -19,6 +19,7 @@ mod machine;
 mod nft;
 mod pattern;
 mod replay;
+mod seeds;
 mod source;
 mod sources;
 mod store;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::toml;
 use crate::dialect::{FilterSettings, JailSettings, Tree, Value};
 
-/// fail2ban's filters of which we have our own, and the modes of ours that theirs come to.
+/// fail2ban's filters in the place of which ours can stand, and the modes of ours that theirs come to.
 const OURS: [(&str, &[(&str, &str)]); 1] = [(
     "sshd",
     &[

@@ -1,0 +1,61 @@
+//! The how-tos' logs and our own filters: what their authors had to write themselves comes with us.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+const VENDOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/jailkeeper");
+
+fn seed(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds").join(name)
+}
+
+fn rows(arguments: &[&str], log: &Path) -> Vec<Value> {
+    let output = Command::new(env!("CARGO_BIN_EXE_jailkeeper"))
+        .args(arguments)
+        .arg(log)
+        .args(["--vendor", VENDOR, "--json", "--timezone", "UTC"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("the client runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("JSON");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+/// What a how-to expects of one of our own filters, by the words in which it names it.
+fn expected(name: &str, words: &str) -> Value {
+    let text = fs::read_to_string(seed(name).join("expect.json")).expect("what is expected");
+    let all: Vec<Value> = serde_json::from_str(&text).expect("JSON");
+    all.into_iter().find(|case| case["filter"] == words).expect("such a case")
+}
+
+#[test]
+fn our_own_filters_find_whom_the_how_tos_want() {
+    for (name, words, filter) in [
+        ("3-hestia", "the own dovecot filter, normal mode", "dovecot"),
+        ("3-hestia", "the own dovecot filter, aggressive mode", "dovecot[mode=aggressive]"),
+        ("5-asterisk", "the own asterisk filter", "asterisk"),
+    ] {
+        let case = expected(name, words);
+        let log = seed(name).join(case["log"].as_str().expect("a log"));
+        let now = case["now"].as_str().expect("a time").trim_end_matches('Z').to_owned() + "Z";
+        let found = rows(&["test", filter, "--now", &now], &log);
+        let found: Vec<&Value> = found.iter().map(|row| &row["id"]).collect();
+        let wanted: Vec<&Value> = case["offenders"].as_array().expect("a list").iter().collect();
+        assert_eq!(found, wanted, "{name} {words}");
+    }
+}
+
+#[test]
+fn the_second_failure_at_asterisk_is_a_ban_for_ever() {
+    let log = seed("5-asterisk").join("messages");
+    let policy = ["--maxretry", "2", "--findtime", "20m", "--bantime", "-1"];
+    let arguments = [&["replay", "--filter", "asterisk"][..], &policy].concat();
+    let rows = rows(&arguments, &log);
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert_eq!((&rows[0]["offender"], &rows[0]["until"]), (&"1.2.3.4".into(), &(-1.0).into()));
+    assert_eq!(rows[1]["bans"], 1);
+}
