@@ -15,6 +15,9 @@ use super::position::Mark;
 /// At most so many files are taken for a file's past: logrotate(8) keeps a year of weeks.
 const PAST_MAX: usize = 64;
 
+/// Rotations come minutes apart at the least, so that this is never reached by accident.
+const LOOKS_MAX: usize = 16;
+
 /// Names that compressed files have, behind what rotation adds.
 const COMPRESSED: [&[u8]; 6] = [b".gz", b".xz", b".zst", b".bz2", b".lz4", b".Z"];
 
@@ -80,7 +83,23 @@ struct Old {
 }
 
 /// The past of `path`, open, without those that are held already.
+///
+/// A rotation in the middle of looking moves a file to a name that was passed already, or that there
+/// was not yet. So it is looked until nothing has changed meanwhile.
 fn past(path: &Path, held: &[Inode]) -> Vec<Old> {
+    let place = |old: &Old| (old.suffix.clone(), old.log.inode());
+    let mut found = look(path, held);
+    for _ in 0..LOOKS_MAX {
+        let before: Vec<_> = found.iter().map(place).collect();
+        found = look(path, held);
+        if found.iter().map(place).eq(before) {
+            break;
+        }
+    }
+    found
+}
+
+fn look(path: &Path, held: &[Inode]) -> Vec<Old> {
     let Some(listed) = path.parent().and_then(|directory| fs::read_dir(directory).ok()) else {
         return Vec::new();
     };
