@@ -18,6 +18,10 @@ pub const FILE_BYTES_MAX: u64 = 4 << 20;
 /// So many files a directory may hold; more is not a configuration but an accident.
 pub const FILES_MAX: usize = 2000;
 
+/// How the names of our files end, and those of fail2ban's.
+const OURS: [&str; 1] = [".toml"];
+const FAIL2BAN: [&str; 2] = [".conf", ".local"];
+
 /// Where the configuration is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directories {
@@ -57,9 +61,9 @@ pub fn read(directories: &Directories) -> Texts {
     for directory in std::iter::once(&directories.vendor).chain(&directories.overrides) {
         let (jails, unreadable) = (&mut texts.jails, &mut texts.unreadable_jails);
         add(directory.join("jailkeeper.toml"), jails, unreadable);
-        add_all(&directory.join("jails.d"), jails, unreadable);
+        add_all(&directory.join("jails.d"), &OURS, jails, unreadable);
         let (filters, unreadable) = (&mut texts.filters, &mut texts.unreadable_filters);
-        add_all(&directory.join("filters.d"), filters, unreadable);
+        add_all(&directory.join("filters.d"), &OURS, filters, unreadable);
         add_fail2ban(&mut texts, &directory.join("filters.d"), PathBuf::new());
     }
     for folder in rules::fail2ban_folders(&texts) {
@@ -70,19 +74,20 @@ pub fn read(directories: &Directories) -> Texts {
 
 /// Adds the filters of fail2ban's in `directory`; a jail that uses one which is not read cannot run.
 fn add_fail2ban(texts: &mut Texts, directory: &Path, folder: PathBuf) {
-    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
-    match list(directory, &[".conf", ".local"]) {
-        Ok(paths) => paths.into_iter().for_each(|path| add(path, &mut found, &mut unreadable)),
-        Err(why) => unreadable.push(Unreadable { path: directory.to_owned(), why }),
-    }
+    let mut found = Vec::new();
+    add_all(directory, &FAIL2BAN, &mut found, &mut texts.unreadable_filters);
     if !found.is_empty() {
         texts.fail2ban.entry(folder).or_default().extend(found);
     }
-    texts.unreadable_filters.extend(unreadable);
 }
 
-fn add_all(directory: &Path, texts: &mut Vec<SourceText>, unreadable: &mut Vec<Unreadable>) {
-    match list(directory, &[".toml"]) {
+fn add_all(
+    directory: &Path,
+    endings: &[&str],
+    texts: &mut Vec<SourceText>,
+    unreadable: &mut Vec<Unreadable>,
+) {
+    match list(directory, endings) {
         Ok(paths) => paths.into_iter().for_each(|path| add(path, texts, unreadable)),
         Err(error) => unreadable.push(Unreadable { path: directory.to_owned(), why: error }),
     }
@@ -178,7 +183,7 @@ fn read_into(
     folder: &str,
 ) -> Result<(), Unreadable> {
     let unreadable = |path: &Path, why| Unreadable { path: path.to_owned(), why };
-    let paths = list(directory, &[".conf", ".local"]);
+    let paths = list(directory, &FAIL2BAN);
     for path in paths.map_err(|why| unreadable(directory, why))? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = read_file(&path).map_err(|why| unreadable(&path, why))?;

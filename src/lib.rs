@@ -20,6 +20,7 @@ pub mod rules;
 
 pub mod bus;
 pub mod confdir;
+pub mod control;
 pub mod files;
 pub mod host;
 pub mod journal;

@@ -14,8 +14,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("rules", &["keeper", "record", "pattern", "dates", "filter", "dialect"]),
     ("dialect", &[]),
     ("confdir", &["rules", "dialect"]),
-    ("files", &["keeper", "record"]),
-    ("journal", &["keeper", "record"]),
+    ("files", &["keeper", "record", "control"]),
+    ("control", &[]),
+    ("journal", &["keeper", "record", "control"]),
     ("nft", &["keeper"]),
     ("host", &[]),
     ("names", &[]),
@@ -32,8 +33,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
-            "names", "keeper", "record", "dates", "filter", "rules", "confdir", "files", "journal",
-            "nft", "host", "store", "bus", "systemd",
+            "names", "control", "keeper", "record", "dates", "filter", "rules", "confdir", "files",
+            "journal", "nft", "host", "store", "bus", "systemd",
         ],
     ),
 ];

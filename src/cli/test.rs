@@ -94,10 +94,13 @@ pub(super) struct Judged<'l> {
 impl Judged<'_> {
     /// Whether it is nothing to judge: what fail2ban-regex passes over.
     pub(super) fn is_passed_over(&self) -> bool {
-        self.line.is_none()
-            && (self.text.starts_with('#') || self.text.trim().is_empty())
-            && self.verdict == Verdict::Nothing
+        self.line.is_none() && is_comment(self.text) && self.verdict == Verdict::Nothing
     }
+}
+
+/// Whether fail2ban-regex passes over a line.
+fn is_comment(text: &str) -> bool {
+    text.starts_with('#') || text.trim().is_empty()
 }
 
 /// Tests the filter and writes the report.
@@ -169,10 +172,7 @@ impl Tester {
         };
         match entry {
             Entry::TooLong => judged.verdict = Verdict::TooLong,
-            // What fail2ban-regex passes over.
-            Entry::Line(text) if text.starts_with('#') || text.trim().is_empty() => {
-                judged.text = text;
-            }
+            Entry::Line(text) if is_comment(text) => judged.text = text,
             Entry::Line(text) if self.as_journal => {
                 let verdict = self.examiner.message(text, self.now);
                 let (line, time) = (Some(Line::plain(text)), Some(self.now));

@@ -10,7 +10,7 @@ use super::judge::{Judge, Watch};
 use super::sources::Numbers;
 use crate::keeper::SourceId;
 use crate::record::{LogFiles, Origin, Want};
-use crate::{files, journal};
+use crate::{control, files, journal};
 
 /// The name of the reader of log files.
 pub(super) const FILES: &str = "files";
@@ -26,14 +26,8 @@ pub(super) enum Errand {
 /// A reader at work.
 pub(super) struct Reading {
     name: Arc<str>,
-    stopper: Stopper,
+    reader: control::Control,
     thread: JoinHandle<()>,
-}
-
-#[derive(Clone)]
-enum Stopper {
-    Journal(journal::Control),
-    Files(files::Control),
 }
 
 impl Reading {
@@ -72,18 +66,12 @@ impl Reading {
 
     /// Asks whether the reader moves; the answer is [`Control::ReaderAlive`].
     pub(super) fn ping(&self, number: u64) {
-        match &self.stopper {
-            Stopper::Journal(control) => control.ping(number),
-            Stopper::Files(control) => control.ping(number),
-        }
+        self.reader.ping(number);
     }
 
     /// Tells the reader to stop. What it has read is in the queue when [`Reading::is_over`] says so.
     pub(super) fn stop(&self) {
-        match &self.stopper {
-            Stopper::Journal(control) => control.stop(),
-            Stopper::Files(control) => control.stop(),
-        }
+        self.reader.stop();
     }
 
     /// Whether the thread has ended.
@@ -98,11 +86,9 @@ fn read_journal(
     (wants, mut judge): (Vec<Want>, Judge),
     outbox: &Outbox,
 ) -> Result<Reading, String> {
-    let control = journal::Control::new().map_err(|error| error.to_string())?;
-    let stopper = Stopper::Journal(control.clone());
     // sd-journal is bound to the thread that opens it.
-    let open = move || journal::Reader::open(&origin, source, &wants, start, control);
-    spawn(name, stopper, outbox, move |opened| match open() {
+    let open = move |control| journal::Reader::open(&origin, source, &wants, start, control);
+    spawn(name, outbox, move |control, opened| match open(control) {
         Ok(reader) => {
             opened(Ok(()));
             Some(reader.run(&mut judge).map(drop).map_err(|error| error.to_string()))
@@ -120,9 +106,7 @@ fn read_files(
     mut judge: Judge,
     outbox: &Outbox,
 ) -> Result<Reading, String> {
-    let control = files::Control::new().map_err(|error| error.to_string())?;
-    let stopper = Stopper::Files(control.clone());
-    spawn(name, stopper, outbox, move |opened| {
+    spawn(name, outbox, move |control, opened| {
         match files::Reader::open(&wants, positions, control) {
             Ok(reader) => {
                 opened(Ok(()));
@@ -139,26 +123,28 @@ fn read_files(
 /// Runs `body` in a thread. It says whether the source is open, and then how reading has ended.
 fn spawn(
     name: Arc<str>,
-    stopper: Stopper,
     outbox: &Outbox,
-    body: impl FnOnce(&dyn Fn(Result<(), String>)) -> Option<Result<(), String>> + Send + 'static,
+    body: impl FnOnce(control::Control, &dyn Fn(Result<(), String>)) -> Option<Result<(), String>>
+    + Send
+    + 'static,
 ) -> Result<Reading, String> {
+    let reader = control::Control::new().map_err(|error| format!("making an eventfd: {error}"))?;
     let (sender, opened) = bounded(1);
     let controls = outbox.controls.clone();
     let thread = {
-        let name = Arc::clone(&name);
+        let (name, control) = (Arc::clone(&name), reader.clone());
         // A thread's name has at most 15 bytes.
         let short: String = name.chars().take(15).collect();
         let told = move |result| drop(sender.send(result));
         thread::Builder::new().name(short).spawn(move || {
-            if let Some(ended) = body(&told) {
+            if let Some(ended) = body(control, &told) {
                 let _ = controls.send(Control::ReaderEnded(name, ended));
             }
         })
     };
     let thread = thread.expect("the system can start a thread");
     opened.recv().expect("the thread tells how opening went")?;
-    Ok(Reading { name, stopper, thread })
+    Ok(Reading { name, reader, thread })
 }
 
 fn file_want(logs: &LogFiles) -> Result<files::Want, String> {

@@ -29,7 +29,6 @@
 //!
 //! [`Lines`] reads a log from its beginning to its end, compressed or not.
 
-mod control;
 mod encoding;
 mod error;
 mod log;
@@ -44,7 +43,7 @@ mod trail;
 mod want;
 mod watch;
 
-pub use control::Control;
+pub use crate::control::Control;
 pub use encoding::Encoding;
 pub use error::{FilesError, Trouble};
 pub use names::FILES_MAX;

@@ -9,7 +9,6 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
-use super::control::Control;
 use super::encoding::Encoding;
 use super::error::{FilesError, Trouble};
 use super::log::{Inode, Log, TURN_BYTES};
@@ -19,6 +18,7 @@ use super::rotation;
 use super::trail::{Trail, Turned};
 use super::want::{From, Want};
 use super::watch::Watch;
+use crate::control::Control;
 
 /// At most so often directories are looked at again at once because they changed meanwhile.
 const LOOKS_AT_ONCE: usize = 8;

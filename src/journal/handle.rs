@@ -11,7 +11,7 @@ use systemd::journal::{OpenDirectoryOptions, OpenOptions};
 
 use super::error::{JournalError, Trouble};
 use crate::keeper::Timestamp;
-use crate::record::{MESSAGE_BYTES_MAX, Matches, Origin, is_namespace};
+use crate::record::{Fields, MESSAGE_BYTES_MAX, Matches, Origin, is_namespace};
 
 /// sd-journal decompresses this much of a field: a message that is not too long, whole, and one
 /// byte more, by which one that is too long is known.
@@ -191,6 +191,15 @@ pub(super) fn seek_time(journal: &mut Journal, time: Timestamp) -> systemd::Resu
 pub(super) fn time_of(journal: &Journal) -> systemd::Result<Timestamp> {
     let micros = journal.timestamp_usec()?;
     Ok(Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX)))
+}
+
+/// Fills `fields` from the entry at which the handle stands.
+pub(super) fn read_fields(journal: &mut Journal, fields: &mut Fields) -> systemd::Result<()> {
+    for (name, value) in fields.slots() {
+        let field = journal.get_data(name)?;
+        *value = field.and_then(|field| Some(String::from_utf8_lossy(field.value()?).into_owned()));
+    }
+    Ok(())
 }
 
 /// Matches on different fields in a row are a conjunction, those on one field a disjunction.

@@ -14,7 +14,6 @@
 //! file system, since inotify(7) does not tell what another machine writes there; a journal that
 //! this machine's own journald writes is noticed there too.
 
-mod control;
 mod error;
 mod handle;
 mod past;
@@ -22,7 +21,7 @@ mod reader;
 mod sieve;
 mod watch;
 
-pub use control::Control;
+pub use crate::control::Control;
 pub use error::{JournalError, Trouble};
 pub use past::{Past, read_past};
 pub use reader::{BATCH, Position, Reader, Sink, Start};

@@ -41,11 +41,7 @@ pub fn read_past(
     while journal.next().map_err(read)? > 0 {
         sequence += 1;
         let time = handle::time_of(&journal).map_err(read)?;
-        for (name, value) in fields.slots() {
-            let field = journal.get_data(name).map_err(read)?;
-            let bytes = field.and_then(|field| field.value().map(<[u8]>::to_vec));
-            *value = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        }
+        handle::read_fields(&mut journal, &mut fields).map_err(read)?;
         let Some(field) = journal.get_data(c"MESSAGE").map_err(read)? else { continue };
         let message = field.value().unwrap_or_default();
         if message.len() > MESSAGE_BYTES_MAX {

@@ -12,11 +12,11 @@ use mio::{Events, Interest, Poll, Token};
 use systemd::Journal;
 use systemd::journal::JournalWaitResult;
 
-use super::control::Control;
 use super::error::{JournalError, Trouble};
 use super::handle;
 use super::sieve::Sieve;
 use super::watch::Watch;
+use crate::control::Control;
 use crate::keeper::{Place, SourceId, Timestamp};
 use crate::record::{Fields, MESSAGE_BYTES_MAX, Matches, Origin, Record, Want};
 
@@ -234,11 +234,7 @@ impl Reader {
             }
             self.sieve.judge();
         }
-        for (name, value) in self.fields.slots() {
-            let field = self.journal.get_data(name).map_err(unreadable)?;
-            *value =
-                field.and_then(|field| Some(String::from_utf8_lossy(field.value()?).into_owned()));
-        }
+        handle::read_fields(&mut self.journal, &mut self.fields).map_err(unreadable)?;
         // Last, since what it points to is gone with the next call.
         let Some(field) = self.journal.get_data(c"MESSAGE").map_err(unreadable)? else {
             return Ok(());

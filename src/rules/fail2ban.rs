@@ -90,7 +90,7 @@ pub(super) fn find(texts: &Texts, asked: &Asked<'_>) -> Result<Translated, NotFo
     translate(&tree, &folder, &reference, &jail, asked.own.names).map_err(|mut found| {
         for diagnostic in &mut found {
             let name = diagnostic.path.file_name().map(ToOwned::to_owned);
-            let file = files.iter().find(|file| file.path.file_name() == name.as_deref());
+            let file = files.iter().rfind(|file| file.path.file_name() == name.as_deref());
             if let Some(file) = file {
                 diagnostic.path.clone_from(&file.path);
             }

@@ -1,4 +1,4 @@
-//! How other threads speak to the reader.
+//! How other threads speak to a reader: the journal's and that of the log files alike.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::event::{EventfdFlags, eventfd};
-
-use super::error::FilesError;
 
 /// Wakes the reader, from any thread. Clones speak to the same reader.
 #[derive(Clone, Debug)]
@@ -24,14 +22,17 @@ struct Shared {
 
 impl Control {
     /// A control for a reader that is still to be opened.
-    pub fn new() -> Result<Self, FilesError> {
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|e| FilesError::Wait { doing: "making an eventfd", source: e.into() })?;
+    ///
+    /// # Errors
+    ///
+    /// When the kernel has no eventfd(2) left.
+    pub fn new() -> io::Result<Self> {
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let shared = Shared { wake, stopped: AtomicBool::new(false), asked: AtomicU64::new(0) };
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Asks for a sign of life, which comes as [`Sink::pong`](super::Sink::pong).
+    /// Asks for a sign of life, which comes as `pong` of the reader's sink.
     ///
     /// Numbers grow, the first is at least 1. The answer to a number answers all before it.
     pub fn ping(&self, number: u64) {
@@ -45,16 +46,16 @@ impl Control {
         self.wake();
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.shared.stopped.load(Ordering::SeqCst)
     }
 
-    pub(super) fn asked(&self) -> u64 {
+    pub(crate) fn asked(&self) -> u64 {
         self.shared.asked.load(Ordering::SeqCst)
     }
 
     /// The descriptor that becomes readable with each call; the reader waits for its edges.
-    pub(super) fn fd(&self) -> RawFd {
+    pub(crate) fn fd(&self) -> RawFd {
         self.shared.wake.as_raw_fd()
     }
 
