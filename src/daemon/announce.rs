@@ -9,12 +9,13 @@ use crate::systemd::catalog;
 /// Writes one notice to the log, in the words that users of fail2ban know.
 pub(super) fn log(roster: &Roster, notice: &Notice) {
     match notice {
-        Notice::Found { jail, address, time, banned } => info!(
+        Notice::Found { jail, offender, user, time, banned } => info!(
             message_id = catalog::FOUND,
             jailkeeper_jail = %roster.name(*jail),
-            jailkeeper_offender = %address,
+            jailkeeper_offender = %offender,
+            jailkeeper_user = user.as_deref(),
             jailkeeper_time = time.micros(),
-            "[{}] Found {address}{}",
+            "[{}] Found {offender}{}",
             roster.name(*jail),
             if *banned { " (already banned)" } else { "" },
         ),

@@ -16,7 +16,7 @@ use crate::dates::Zone;
 use crate::files;
 use crate::filter::{Examiner, Filter, Offender, Placed, Verdict, place};
 use crate::journal;
-use crate::keeper::{Attempt, JailId, Place, SourceId, Timestamp};
+use crate::keeper::{Attempt, JailId, Network, Place, SourceId, Timestamp};
 use crate::names::{NameError, Resolver};
 use crate::record::Record;
 use crate::store::SavedPosition;
@@ -34,9 +34,10 @@ pub(super) struct Watch {
 }
 
 /// An attempt by a host of which only the name is known.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Tried {
     jail: JailId,
+    user: Option<Arc<str>>,
     time: Timestamp,
 }
 
@@ -45,12 +46,13 @@ pub(super) struct Tried {
 pub(super) fn resolver(outbox: &Outbox, numbers: &Numbers) -> Resolver<Tried> {
     let (batches, source) = (outbox.batches.clone(), numbers.next());
     let mut sequence = 0;
-    Resolver::start(move |_name, Tried { jail, time }, answer| {
+    Resolver::start(move |_name, Tried { jail, user, time }, answer| {
         let mut batch = Batch::default();
         match answer {
             Ok(addresses) => batch.attempts.extend(addresses.into_iter().map(|address| {
                 sequence += 1;
-                Attempt { jail, address, time, place: Place { source, sequence } }
+                let (offender, user) = (Network::address(address), user.clone());
+                Attempt { jail, offender, user, time, place: Place { source, sequence } }
             })),
             Err(NameError::Refused(_)) => batch.remarks.push((jail, UNRESOLVED)),
             Err(NameError::Unreachable(_)) => batch.remarks.push((jail, NO_RESOLVER)),
@@ -116,19 +118,23 @@ impl Judge {
         let Some(Post { watch, .. }) = self.posts.get(post) else { return };
         let jail = watch.jail;
         let remark = match verdict {
-            Verdict::Failure(failure) => match (failure.offender, &watch.names) {
-                (Offender::Address(address), _) => {
-                    self.attempts.push(Attempt { jail, address, time, place });
-                    return;
-                }
-                (Offender::Name(name), Some(names)) => {
-                    match names.ask(name, Tried { jail, time }) {
-                        Ok(()) => return,
-                        Err(why) => why,
+            Verdict::Failure(failure) => {
+                let user = failure.user.map(Arc::from);
+                match (failure.offender, &watch.names) {
+                    (Offender::Address(address), _) => {
+                        let offender = Network::address(address);
+                        self.attempts.push(Attempt { jail, offender, user, time, place });
+                        return;
                     }
+                    (Offender::Name(name), Some(names)) => {
+                        match names.ask(name, Tried { jail, user, time }) {
+                            Ok(()) => return,
+                            Err(why) => why,
+                        }
+                    }
+                    _ => UNUSABLE,
                 }
-                _ => UNUSABLE,
-            },
+            }
             Verdict::NoAddress { .. } => UNUSABLE,
             Verdict::TooLong => "a record was too long to be judged",
             Verdict::GaveUp => "a record took a pattern more steps than it may take",

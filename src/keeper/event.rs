@@ -1,6 +1,6 @@
 //! What goes into the keeper and what comes out: plain values.
 
-use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::network::Network;
 use super::roster::JailId;
@@ -27,12 +27,14 @@ pub struct SourceId(pub u32);
 pub struct Ticket(pub u64);
 
 /// One recognised failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// The jail whose filter recognised it.
     pub jail: JailId,
-    /// Who is to blame.
-    pub address: IpAddr,
+    /// Who is to blame: an address, or the network that a record names.
+    pub offender: Network,
+    /// As whom, if the record says so.
+    pub user: Option<Arc<str>>,
     /// When it happened, by the record.
     pub time: Timestamp,
     /// The record that tells of it.
@@ -128,8 +130,10 @@ pub enum Notice {
     Found {
         /// By this jail's filter.
         jail: JailId,
-        /// From this address.
-        address: IpAddr,
+        /// By this address, or network.
+        offender: Network,
+        /// As whom, if the record says so.
+        user: Option<Arc<str>>,
         /// At this time, by the record.
         time: Timestamp,
         /// Whether its network is banned already.

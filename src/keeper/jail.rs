@@ -68,7 +68,7 @@ impl Jail {
         attempt: Attempt,
         own: &OwnAddresses,
     ) -> Notice {
-        let culprit = Network::address(attempt.address);
+        let culprit = attempt.offender;
         let network = culprit.widened(self.policy.prefix);
         if let Some(why) = self.spares(culprit, network, own) {
             return Notice::Ignored { jail: self.id, network: culprit, why };
@@ -83,7 +83,7 @@ impl Jail {
         if !banned {
             self.count(now, network, time);
         }
-        Notice::Found { jail: self.id, address: culprit.first(), time, banned }
+        Notice::Found { jail: self.id, offender: culprit, user: attempt.user, time, banned }
     }
 
     fn count(&mut self, now: Timestamp, network: Network, time: Timestamp) {

@@ -40,7 +40,8 @@ fn keeper(policy: Policy) -> Keeper {
 fn attempt(address: &str, seconds: i64, sequence: u64) -> Event {
     Event::Attempt(Attempt {
         jail: JAIL,
-        address: address.parse().expect("an address"),
+        offender: net(address),
+        user: None,
         time: at(seconds),
         place: Place { source: SourceId(0), sequence },
     })

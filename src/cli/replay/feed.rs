@@ -4,8 +4,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
-use std::net::IpAddr;
 use std::ops::{AddAssign, ControlFlow};
+use std::sync::Arc;
 use std::thread;
 use std::vec;
 
@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::cli::error::CliError;
 use crate::cli::logs::{Entry, LogArgs, Progress, Source};
 use crate::filter::{Examiner, Failure, Offender, Verdict};
-use crate::keeper::{JailId, Timestamp};
+use crate::keeper::{JailId, Network, Timestamp};
 
 use super::lineup::Watch;
 
@@ -41,12 +41,14 @@ pub(super) struct Span {
 }
 
 /// A failure that a jail has recognised.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Heard {
     /// What time it was when it was read: the latest of its source so far.
     pub(super) read_at: Timestamp,
     pub(super) jail: JailId,
-    pub(super) address: IpAddr,
+    pub(super) offender: Network,
+    /// As whom, if the record says so.
+    pub(super) user: Option<Arc<str>>,
     /// When it happened, by the record.
     pub(super) time: Timestamp,
 }
@@ -106,12 +108,12 @@ fn merge(mut queues: Vec<Queue>, mut hear: impl FnMut(Heard) -> io::Result<()>) 
     let mut first = BinaryHeap::new();
     let mut next: Vec<Option<Heard>> = queues.iter_mut().map(Iterator::next).collect();
     for (index, heard) in next.iter().enumerate() {
-        first.extend(heard.map(|heard| Reverse((heard.read_at, index))));
+        first.extend(heard.as_ref().map(|heard| Reverse((heard.read_at, index))));
     }
     while let Some(Reverse((_, index))) = first.pop() {
         let (Some(next), Some(queue)) = (next.get_mut(index), queues.get_mut(index)) else { break };
         let heard = std::mem::replace(next, queue.next());
-        first.extend(next.map(|heard| Reverse((heard.read_at, index))));
+        first.extend(next.as_ref().map(|heard| Reverse((heard.read_at, index))));
         heard.map(&mut hear).transpose()?;
     }
     Ok(())
@@ -204,13 +206,15 @@ impl Listener {
         let time = time.map(|time| time.min(self.span.now));
         self.latest = self.latest.max(time);
         match verdict {
-            Verdict::Failure(Failure { offender: Offender::Address(address), .. }) => {
+            Verdict::Failure(Failure { offender: Offender::Address(address), user, .. }) => {
                 let (Some(time), Some(read_at)) = (time, self.latest) else {
                     self.counts.undated += 1;
                     return;
                 };
                 if self.span.since <= time {
-                    self.batch.push(Heard { read_at, jail, address: *address, time });
+                    let (offender, user) = (Network::address(*address), user.as_deref());
+                    let user = user.map(Arc::from);
+                    self.batch.push(Heard { read_at, jail, offender, user, time });
                 }
             }
             Verdict::Failure(_) | Verdict::NoAddress { .. } => self.counts.nameless += 1,

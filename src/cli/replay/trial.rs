@@ -48,12 +48,12 @@ impl Trial {
         heard: Heard,
         mut tell: impl FnMut(Ban) -> io::Result<()>,
     ) -> io::Result<()> {
-        let Heard { read_at, jail, address, time } = heard;
+        let Heard { read_at, jail, offender, user, time } = heard;
         let now = self.now.map_or(read_at, |now| now.max(read_at));
         self.now = Some(now);
         self.heard += 1;
         let place = Place { source: SourceId(0), sequence: self.heard };
-        let event = Event::Attempt(Attempt { jail, address, time, place });
+        let event = Event::Attempt(Attempt { jail, offender, user, time, place });
         let decisions = self.keeper.decide(now, [event]);
         let is_spared = |notice: &&Notice| matches!(notice, Notice::Ignored { .. });
         self.spared += decisions.notices.iter().filter(is_spared).count() as u64;
