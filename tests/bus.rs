@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use futures_lite::{StreamExt as _, future};
 use jailkeeper::bus::{
-    Announcement, BanRow, Bus, BusAnswer, BusError, Call, Failure, Health, JAIL, JailSettings,
-    JailSnapshot, JailState, Link, MANAGER, MAX_ADDRESSES, MAX_ANNOUNCEMENTS, NAME, PATH, Snapshot,
-    Tally,
+    Announcement, BanRow, Bus, BusAnswer, BusError, Call, Diagnosis, Failure, Health, JAIL,
+    JailSettings, JailSnapshot, JailState, JailView, Link, MANAGER, MAX_ADDRESSES,
+    MAX_ANNOUNCEMENTS, NAME, PATH, Snapshot, Tally,
 };
 use jailkeeper::keeper::{
     Action, Lifted, Network, Ports, Prefix, Protocol, Protocols, Scope, Sentence, Spared,
@@ -138,10 +138,12 @@ fn busctl_sees_the_manager_as_it_is_documented() {
     let service = served(&bus, answering(|_| None));
     insta::assert_snapshot!(introspected(&bus, PATH, MANAGER), @r#"
     .Ban method sasx - -
+    .Diagnose method - (xsassuasuas) -
     .ListBans method s a(ssxxu) -
     .ListJails method - a(so) -
     .Reload method - - -
     .Unban method sas u -
+    .Why method s a(sa(sxxu)axutsa(sxxu)tt) -
     .Jails property as 1 "sshd" emits-change
     .State property s "Guarding 1 jail." emits-change
     .Version property s "1.2.3" const
@@ -224,6 +226,16 @@ fn busctl_calls_every_method() {
                     row("sshd", "192.0.2.1", Until::At(Timestamp::from_seconds(1_700_003_600))),
                     row("sshd", "2001:db8::/64", Until::Forever),
                 ]),
+                Call::Why { .. } => BusAnswer::Views(vec![JailView {
+                    jail: "sshd".to_owned(),
+                    attempts: vec![1_700_000_000],
+                    ..JailView::default()
+                }]),
+                Call::Diagnose => BusAnswer::Diagnosis(Diagnosis {
+                    loaded: 1_700_000_000,
+                    deviations: 2,
+                    ..Diagnosis::default()
+                }),
             };
             heard.send(call).expect("the test listens");
             Some(answer)
@@ -256,6 +268,12 @@ fn busctl_calls_every_method() {
             Some(Call::ListBans { jail: Some(sshd()) }),
         ),
         ("Reload", "", Some(Call::Reload)),
+        (
+            "Why s 192.0.2.1",
+            "a(sa(sxxu)axutsa(sxxu)tt) 1 \"sshd\" 0 1 1700000000 0 0 \"\" 0 0 0",
+            Some(Call::Why { network: network("192.0.2.1") }),
+        ),
+        ("Diagnose", "xsassuasuas 1700000000 \"\" 0 \"\" 2 0 0 0", Some(Call::Diagnose)),
         ("ListJails", "a(so) 1 \"sshd\" \"/org/jailkeeper1/jail/sshd\"", None),
     ];
     for (arguments, printed, expected) in cases {

@@ -14,6 +14,7 @@ mod fuzz;
 mod host;
 mod hostile;
 mod import;
+mod inquiry;
 mod journal;
 mod machine;
 mod nft;

@@ -3,6 +3,7 @@
 mod elements;
 mod monitor;
 mod packets;
+mod surroundings;
 mod table;
 
 use std::time::{Duration, SystemTime};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::keeper::{Answer, Network, Sentence, Spared, Timestamp, Until};
 
 use super::answer::AnswerSender;
+use super::inquiry::{Diagnosis, JailView};
 
 /// A call names at most this many addresses: a whole blocklist, and yet only some milliseconds of
 /// parsing, during which no other call is served.
@@ -36,6 +37,13 @@ pub enum Call {
     },
     /// Read the configuration again.
     Reload,
+    /// Tell what each jail knows of this.
+    Why {
+        /// An address or network.
+        network: Network,
+    },
+    /// Tell how the service and the firewall are.
+    Diagnose,
 }
 
 /// A call, and where its answer goes.
@@ -54,6 +62,10 @@ pub enum BusAnswer {
     Done(u32),
     /// The bans in force, to [`Call::ListBans`].
     Bans(Vec<BanRow>),
+    /// What the jails know, to [`Call::Why`].
+    Views(Vec<JailView>),
+    /// How all is, to [`Call::Diagnose`].
+    Diagnosis(Diagnosis),
     /// It is not done.
     Failed(Failure),
 }

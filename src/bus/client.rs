@@ -8,6 +8,7 @@ use zbus::wire::{OwnedObjectPath, Type, as_variant};
 use zbus::{Connection, fdo, proxy};
 
 use super::error::Error;
+use super::inquiry::{Diagnosis, JailView};
 use super::{JAIL, MANAGER, NAME, PATH};
 
 /// A call that is not answered within this is given up: far longer than the firewall needs for the
@@ -36,6 +37,14 @@ pub trait Manager {
     /// Reads the configuration again.
     #[zbus(no_autostart)]
     fn reload(&self) -> Result<(), Error>;
+
+    /// What each jail knows of an address or network.
+    #[zbus(no_autostart)]
+    fn why(&self, address: &str) -> Result<Vec<JailView>, Error>;
+
+    /// How the kernel's firewall is, ours and what others have in it.
+    #[zbus(no_autostart)]
+    fn diagnose(&self) -> Result<Diagnosis, Error>;
 
     /// The jails' names and objects.
     #[zbus(no_autostart)]
@@ -71,7 +80,7 @@ pub struct Overview {
 }
 
 /// What a jail shows. Times are unix seconds, 0 for never; spans are seconds, -1 for ever.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, Type)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, Type)]
 #[serde(rename_all(deserialize = "PascalCase"))]
 #[zbus(signature = "dict")]
 pub struct JailStatus {

@@ -12,6 +12,7 @@ use crate::keeper::{Network, Sentence};
 use super::answer::answer;
 use super::call::{BanRow, BusAnswer, Call, Calls, MAX_ADDRESSES, Request};
 use super::error::Error;
+use super::inquiry::{Diagnosis, JailView};
 use super::path::jail_path;
 use super::snapshot::Snapshot;
 use super::text;
@@ -70,7 +71,7 @@ impl Manager {
         let networks = networks(&addresses)?;
         match self.ask(&jail, Call::Unban { jail: named(&jail), networks }).await? {
             BusAnswer::Done(lifted) => Ok(lifted),
-            BusAnswer::Bans(_) | BusAnswer::Failed(_) => Err(Error::another_answer()),
+            _ => Err(Error::another_answer()),
         }
     }
 
@@ -80,7 +81,7 @@ impl Manager {
     async fn list_bans(&self, jail: String) -> Result<Vec<Row>, Error> {
         match self.ask(&jail, Call::ListBans { jail: named(&jail) }).await? {
             BusAnswer::Bans(bans) => Ok(bans.into_iter().map(row).collect()),
-            BusAnswer::Done(_) | BusAnswer::Failed(_) => Err(Error::another_answer()),
+            _ => Err(Error::another_answer()),
         }
     }
 
@@ -88,6 +89,25 @@ impl Manager {
     /// the old rules stay in force.
     async fn reload(&self) -> Result<(), Error> {
         self.ask("", Call::Reload).await.map(drop)
+    }
+
+    /// What each jail knows of an address or network.
+    #[zbus(out_args("views"))]
+    async fn why(&self, address: &str) -> Result<Vec<JailView>, Error> {
+        let network = address.parse().map_err(|why| Error::not_an_address(address, &why))?;
+        match self.ask("", Call::Why { network }).await? {
+            BusAnswer::Views(views) => Ok(views),
+            _ => Err(Error::another_answer()),
+        }
+    }
+
+    /// How the kernel's firewall is, ours and what others have in it.
+    #[zbus(out_args("diagnosis"))]
+    async fn diagnose(&self) -> Result<Diagnosis, Error> {
+        match self.ask("", Call::Diagnose).await? {
+            BusAnswer::Diagnosis(diagnosis) => Ok(diagnosis),
+            _ => Err(Error::another_answer()),
+        }
     }
 
     /// The jails that are switched on, and their objects.

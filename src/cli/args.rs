@@ -60,6 +60,26 @@ Examples:
     /// Lift bans
     Unban(UnbanOrder),
 
+    /// Tell what each jail knows of an address: is it banned, and why (not)?
+    #[command(after_help = "\
+Shows for each jail the ban, the attempts that count now, why the address is never banned, and its
+past bans.
+
+Example: jailkeeper why 192.0.2.1")]
+    Why {
+        /// An address or network
+        #[arg(value_name = "ADDR", value_parser = network)]
+        address: Network,
+    },
+
+    /// Find what hinders jailkeeper, and tell what to do about it
+    #[command(after_help = "\
+Looks at the service, its sources and its table, at what other programs have in the firewall, and
+at this machine's journal and clock. Nothing is changed.
+
+Exit code 1 says that there is a problem.")]
+    Doctor,
+
     /// Read the configuration again
     #[command(after_help = "\
 If the configuration has errors, they are shown and the old rules stay in force.

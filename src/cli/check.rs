@@ -148,13 +148,19 @@ impl Report {
     /// error.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if self.diagnostics.iter().any(|d| d.severity == Severity::Error) {
+        if self.errors() > 0 {
             exit::CONFIG
         } else if self.failures.is_empty() && self.diagnostics.is_empty() {
             exit::DONE
         } else {
             exit::FAILED
         }
+    }
+
+    /// How many errors there are.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.diagnostics.iter().filter(|found| found.severity == Severity::Error).count()
     }
 
     /// The report as a person reads it.

@@ -5,6 +5,7 @@ pub mod exit;
 
 mod ban;
 pub mod check;
+mod doctor;
 mod error;
 pub mod import;
 mod jails;
@@ -19,6 +20,7 @@ mod target;
 pub mod test;
 mod test_report;
 mod unban;
+mod why;
 mod words;
 
 #[cfg(test)]
@@ -56,6 +58,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             .and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)),
         Verb::Import(import) => take_over(import, args.json)
             .and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)),
+        Verb::Doctor => zbus::block_on(doctor::run()).and_then(|examined| {
+            let output = args.render(&examined)?;
+            Ok(write_out(&output).map(|()| examined.exit_code())?)
+        }),
         verb => zbus::block_on(perform(&args, verb))
             .and_then(|output| Ok(write_out(&output).map(|()| exit::DONE)?)),
     };
@@ -95,8 +101,9 @@ async fn perform(args: &Args, verb: &Verb) -> Result<String, CliError> {
         Verb::List { jail } => args.render(&list::run(&connect().await?, jail.as_deref()).await?),
         Verb::Ban(order) => args.render(&ban::run(&connect().await?, order).await?),
         Verb::Unban(order) => args.render(&unban::run(&connect().await?, order).await?),
+        Verb::Why { address } => args.render(&why::run(&connect().await?, *address).await?),
         Verb::Reload => args.render(&reload::run(&connect().await?).await?),
-        Verb::Check(_) | Verb::Test(_) | Verb::Replay(_) | Verb::Import(_) => {
+        Verb::Check(_) | Verb::Doctor | Verb::Test(_) | Verb::Replay(_) | Verb::Import(_) => {
             unreachable!("it needs no service")
         }
     }

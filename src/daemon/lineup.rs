@@ -12,8 +12,8 @@ use super::sources;
 use crate::bus::{Health, JailSettings, JailSnapshot, JailState, Tally};
 use crate::dates::Zone;
 use crate::keeper::{
-    Action, Gate, JailId, Keeper, Ports, Prefix, Protocols, Roster, Scope, Sentence, Settled,
-    Timestamp,
+    Action, Gate, JailId, Keeper, Policy, Ports, Prefix, Protocols, Roster, Scope, Sentence,
+    Settled, Timestamp,
 };
 use crate::names::Resolver;
 use crate::record::{LogFiles, Origin, Sources, Want};
@@ -69,6 +69,11 @@ impl Lineup {
 
     pub(super) fn ids(&self) -> impl Iterator<Item = JailId> {
         self.posts.keys().copied()
+    }
+
+    /// The jails, and what they decide by.
+    pub(super) fn jails(&self) -> impl Iterator<Item = (JailId, &Policy)> {
+        self.posts.iter().map(|(id, post)| (*id, &post.jail.policy))
     }
 
     pub(super) fn has(&self, id: JailId) -> bool {

@@ -182,6 +182,7 @@ impl Service {
             return Err(Failure::ReloadFailed(reason.to_owned()));
         }
         let now = clock::now();
+        self.loaded = now;
         let before = std::mem::take(&mut self.lineup);
         let ran: Vec<_> = before.ids().collect();
         self.lineup = Lineup::new(loaded, &mut self.roster, Some(before));

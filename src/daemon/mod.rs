@@ -6,6 +6,7 @@
 mod announce;
 mod clock;
 mod inbox;
+mod inquiry;
 mod judge;
 mod lineup;
 mod log;

@@ -45,6 +45,8 @@ pub(super) struct Service {
     pub(super) pulse: Pulse,
     pub(super) calls: BTreeMap<Ticket, AnswerSender>,
     pub(super) last_ticket: u64,
+    /// When the configuration in force was read.
+    pub(super) loaded: Timestamp,
     pub(super) mend_at: Option<Instant>,
     pub(super) read_at: Option<Instant>,
     pub(super) troubles: Troubles,
@@ -197,6 +199,8 @@ impl Service {
                 jail => answer.send(BusAnswer::Bans(self.rows(jail.flatten()))),
             },
             Call::Reload => turn.reloads.push(Some(answer)),
+            Call::Why { network } => answer.send(self.why(network)),
+            Call::Diagnose => answer.send(self.diagnose()),
         }
     }
 

@@ -97,6 +97,7 @@ impl Service {
             notifier,
             calls: std::collections::BTreeMap::new(),
             last_ticket: 0,
+            loaded: now,
             mend_at: None,
             read_at: None,
             troubles: Troubles::default(),

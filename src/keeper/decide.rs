@@ -31,8 +31,8 @@ const REFUSED_RETRY: Duration = Duration::from_mins(1);
 /// the firewall has it; only then is it called a ban to anybody.
 #[derive(Clone, Debug, Default)]
 pub struct Keeper {
-    jails: BTreeMap<JailId, Jail>,
-    own: OwnAddresses,
+    pub(super) jails: BTreeMap<JailId, Jail>,
+    pub(super) own: OwnAddresses,
     calls: Calls,
     counted: BTreeMap<SourceId, u64>,
     retry: Option<Retry>,
@@ -192,7 +192,7 @@ impl Keeper {
     }
 
     /// What the firewall should have.
-    fn wanted(&self) -> impl Iterator<Item = Element> {
+    pub(super) fn wanted(&self) -> impl Iterator<Item = Element> {
         self.jails.values().flat_map(|jail| {
             jail.ledger.iter().map(|(network, ban)| Element {
                 jail: jail.id,

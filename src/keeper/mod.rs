@@ -17,6 +17,7 @@ mod plan;
 mod policy;
 mod roster;
 mod time;
+mod view;
 mod window;
 
 #[cfg(test)]
@@ -34,3 +35,4 @@ pub use plan::plan;
 pub use policy::Policy;
 pub use roster::{JailId, Roster};
 pub use time::{Sentence, Timestamp, Until};
+pub use view::View;

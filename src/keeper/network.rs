@@ -79,6 +79,12 @@ impl Network {
         Self::V6(Ipv6Addr::from_bits(address.to_bits() & mask), length)
     }
 
+    /// This network and all that hold it, the narrowest first, but for that of every address.
+    pub fn and_wider(self) -> impl Iterator<Item = Self> {
+        let wider = move |length| self.widened(Prefix { ipv4: length, ipv6: length });
+        (1..=self.length()).rev().map(wider)
+    }
+
     /// The network's first address.
     #[must_use]
     pub fn first(self) -> IpAddr {

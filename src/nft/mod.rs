@@ -21,6 +21,7 @@ mod present;
 mod raise;
 mod rules;
 mod sets;
+mod surroundings;
 mod transaction;
 mod wire;
 
@@ -30,6 +31,7 @@ pub use error::NftError;
 pub use monitor::{Disturbance, Monitor};
 pub use rules::set_name;
 pub use sets::SET_SIZE;
+pub use surroundings::{Flowtable, Neighbour, Surroundings};
 
 use self::error::errno;
 use self::transaction::Transaction;
@@ -168,6 +170,15 @@ impl Firewall {
             sum
         };
         Ok(self.jails.iter().map(|(id, jail)| (*id, of_jail(jail))).collect())
+    }
+
+    /// What others have in the kernel's firewall, as far as it decides which packets we see.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn surroundings(&mut self) -> Result<Surroundings, NftError> {
+        Surroundings::read(&mut self.wire)
     }
 
     /// Removes the table, if it is there.

@@ -132,16 +132,30 @@ impl Wire {
         }
     }
 
-    /// Everything that the kernel lists for `request`, as `read` makes it out of the attributes.
+    /// Everything that the kernel lists for `request` in tables of the family `inet`, as `read`
+    /// makes it out of the attributes.
     pub(super) fn dump<T>(
         &mut self,
         request: &NfTablesMessage,
         doing: &'static str,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>, NftError> {
+        self.dump_in(NetfilterProtoFamily::Inet, request, doing, read)
+    }
+
+    /// The same in tables of another family.
+    pub(super) fn dump_in<T>(
+        &mut self,
+        family: NetfilterProtoFamily,
+        request: &NfTablesMessage,
+        doing: &'static str,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, NftError> {
         for _ in 0..DUMP_ATTEMPTS {
             let sequence = self.sequences(1);
-            self.send(&message(request.clone(), NLM_F_REQUEST | NLM_F_DUMP, sequence), doing)?;
+            let header = NetfilterHeader::new(family, 0, 0);
+            let payload = NetfilterMessage::new(header, request.clone());
+            self.send(&encode(payload, NLM_F_REQUEST | NLM_F_DUMP, sequence), doing)?;
             let mut list = Vec::new();
             let mut torn = false;
             let all = self.receive(

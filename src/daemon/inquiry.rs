@@ -1,0 +1,104 @@
+//! Questions that only the loop can answer: what each jail knows of an address, and how the
+//! kernel's firewall is.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use tracing::warn;
+
+use super::announce::spared;
+use super::clock;
+use super::service::Service;
+use crate::bus::{BusAnswer, Diagnosis, JailView, PastBan};
+use crate::confdir::Directories;
+use crate::keeper::{BanRecord, JailId, Network};
+use crate::nft::{NftError, Packets};
+
+impl Service {
+    /// What each jail knows of `asked`.
+    pub(super) fn why(&mut self, asked: Network) -> BusAnswer {
+        let packets: BTreeMap<JailId, Packets> = match self.firewall.counters() {
+            Ok(counters) => counters.into_iter().collect(),
+            Err(error) => {
+                warn!("the kernel's counters cannot be read: {error}");
+                BTreeMap::new()
+            }
+        };
+        let mut history = self.history(asked);
+        let views = self.lineup.jails().filter_map(|(id, policy)| {
+            let view = self.keeper.view(id, asked)?;
+            let name = self.roster.name(id);
+            let Packets { packets, bytes } = packets.get(&id).copied().unwrap_or_default();
+            Some(JailView {
+                jail: name.to_string(),
+                bans: view.bans.into_iter().map(|(network, ban)| past_ban(network, ban)).collect(),
+                attempts: view.attempts.iter().map(|time| time.seconds()).collect(),
+                maxretry: policy.maxretry.get(),
+                findtime: policy.findtime.as_secs(),
+                spared: view.spared.map(spared).unwrap_or_default(),
+                history: history.remove(&**name).unwrap_or_default(),
+                packets,
+                bytes,
+            })
+        });
+        BusAnswer::Views(views.collect())
+    }
+
+    /// The bans of `asked` and of the networks that hold it, by jail.
+    fn history(&self, asked: Network) -> BTreeMap<String, Vec<PastBan>> {
+        let mut by_jail: BTreeMap<String, Vec<PastBan>> = BTreeMap::new();
+        for network in asked.and_wider() {
+            match self.records.store().history(network) {
+                Ok(bans) => {
+                    for (jail, ban) in bans {
+                        by_jail.entry(jail).or_default().push(past_ban(network, ban));
+                    }
+                }
+                Err(error) => {
+                    warn!("the history of bans cannot be read: {error}");
+                    break;
+                }
+            }
+        }
+        for bans in by_jail.values_mut() {
+            bans.sort_by_key(|ban| std::cmp::Reverse(ban.since));
+        }
+        by_jail
+    }
+
+    /// How the kernel's firewall is. Nothing is changed.
+    pub(super) fn diagnose(&mut self) -> BusAnswer {
+        let Directories { vendor, overrides } = &self.directories;
+        let written = |path: &PathBuf| path.display().to_string();
+        let mut diagnosis = Diagnosis {
+            loaded: self.loaded.seconds(),
+            vendor: written(vendor),
+            overrides: overrides.iter().map(written).collect(),
+            ..Diagnosis::default()
+        };
+        if let Err(error) = self.look_around(&mut diagnosis) {
+            diagnosis.trouble = error.to_string();
+        }
+        BusAnswer::Diagnosis(diagnosis)
+    }
+
+    fn look_around(&mut self, diagnosis: &mut Diagnosis) -> Result<(), NftError> {
+        let installed = self.firewall.elements(clock::now())?;
+        let deviations = self.keeper.deviations(&installed);
+        diagnosis.deviations = u32::try_from(deviations).unwrap_or(u32::MAX);
+        let surroundings = self.firewall.surroundings()?;
+        diagnosis.ahead = surroundings.ahead.iter().map(ToString::to_string).collect();
+        diagnosis.redirecting_rules = surroundings.redirecting_rules;
+        diagnosis.flowtables = surroundings.flowtables.iter().map(ToString::to_string).collect();
+        Ok(())
+    }
+}
+
+fn past_ban(network: Network, ban: BanRecord) -> PastBan {
+    PastBan {
+        offender: network.to_string(),
+        since: ban.since.seconds(),
+        until: ban.until.unix_seconds(),
+        attempts: ban.attempts,
+    }
+}
