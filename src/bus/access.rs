@@ -141,8 +141,11 @@ fn busy() -> BoxDBusError {
 fn refused(action: &str, refusal: &Refusal) -> BoxDBusError {
     match refusal {
         Refusal::WantsPassword => fdo::Error::InteractiveAuthorizationRequired(format!(
-            "polkit wants a password for {action}; call again and allow interactive \
-             authorization, or as root"
+            "polkit wants a password for {action}, and the call does not allow to ask for it"
+        )),
+        Refusal::NoAgent => fdo::Error::AccessDenied(format!(
+            "polkit wants a password for {action}, and has nobody who could ask for it; is \
+             pkttyagent installed, and this a terminal?"
         )),
         Refusal::Denied => fdo::Error::AccessDenied(format!("polkit does not permit {action}")),
         Refusal::NoAnswer(why) => fdo::Error::AccessDenied(format!(

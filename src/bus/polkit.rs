@@ -15,7 +15,9 @@ use zbus_polkit::policykit1::{
 pub(super) enum Refusal {
     /// He may, after a password that he did not want to be asked for.
     WantsPassword,
-    /// He may not, or did not know the password, or nobody could ask him.
+    /// He may, after a password, but nobody is there to ask him for it.
+    NoAgent,
+    /// He may not, or did not know the password.
     Denied,
     /// Polkit is not there, or does not answer; what went wrong.
     NoAnswer(zbus::Error),
@@ -66,8 +68,8 @@ impl Authority {
         };
         match answer {
             Some(Ok(AuthorizationResult { is_authorized: true, .. })) => Ok(()),
-            Some(Ok(AuthorizationResult { is_challenge: true, .. })) if !may_be_asked => {
-                Err(Refusal::WantsPassword)
+            Some(Ok(AuthorizationResult { is_challenge: true, .. })) => {
+                Err(if may_be_asked { Refusal::NoAgent } else { Refusal::WantsPassword })
             }
             Some(Ok(_)) => Err(Refusal::Denied),
             Some(Err(error)) => {
