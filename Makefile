@@ -115,7 +115,7 @@ define install-program
 endef
 
 # Everything goes below PREFIX, but for what is sought in one place only: the stock jails and
-# filters in /usr/lib/jailkeeper, and the D-Bus policy.
+# filters in /usr/lib/jailkeeper, the D-Bus policy, and polkit's actions.
 install: ## install below DESTDIR and PREFIX (/usr/local), after "make build"
 	install -D -m 755 $(TARGET)/release/jailkeeperd $(DESTDIR)$(PREFIX)/sbin/jailkeeperd
 	install -D -m 755 $(TARGET)/release/jailkeeper $(DESTDIR)$(PREFIX)/bin/jailkeeper
@@ -127,6 +127,8 @@ install: ## install below DESTDIR and PREFIX (/usr/local), after "make build"
 		$(DESTDIR)$(PREFIX)/lib/systemd/catalog/jailkeeper.catalog
 	install -D -m 644 packaging/dbus/org.jailkeeper1.conf \
 		$(DESTDIR)/usr/share/dbus-1/system.d/org.jailkeeper1.conf
+	install -D -m 644 packaging/polkit/org.jailkeeper1.policy \
+		$(DESTDIR)/usr/share/polkit-1/actions/org.jailkeeper1.policy
 	install -D -m 644 -t $(DESTDIR)/usr/lib/jailkeeper/jails.d packaging/jailkeeper/jails.d/*.toml
 	install -D -m 644 -t $(DESTDIR)/usr/lib/jailkeeper/filters.d packaging/jailkeeper/filters.d/*.toml
 	for page in $(MAN); do \
@@ -157,6 +159,7 @@ endif
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/jailkeeper.conf
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/catalog/jailkeeper.catalog
 	rm -f $(DESTDIR)/usr/share/dbus-1/system.d/org.jailkeeper1.conf
+	rm -f $(DESTDIR)/usr/share/polkit-1/actions/org.jailkeeper1.policy
 	rm -rf $(DESTDIR)/usr/lib/jailkeeper
 	for page in $(MAN); do \
 		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \

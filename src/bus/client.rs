@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zbus::connection::Builder;
-use zbus::wire::{OwnedObjectPath, Type, as_variant};
+use zbus::proxy::MethodFlags;
+use zbus::wire::{DynamicDeserialize, DynamicType, OwnedObjectPath, Type, as_variant};
 use zbus::{Connection, fdo, proxy};
 
 use super::error::Error;
@@ -15,28 +16,17 @@ use super::{JAIL, MANAGER, NAME, PATH};
 /// longest list of addresses.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The methods of the service's object. The calls do not start the service.
+/// The methods of the service's object that only read; those that change are the [`Client`]'s. The
+/// calls do not start the service.
 #[proxy(
     interface = "org.jailkeeper1.Manager",
     default_service = "org.jailkeeper1",
     default_path = "/org/jailkeeper1"
 )]
 pub trait Manager {
-    /// Bans addresses in a jail for so many seconds: 0 is the jail's own time, -1 for ever.
-    #[zbus(no_autostart)]
-    fn ban(&self, jail: &str, addresses: &[String], seconds: i64) -> Result<(), Error>;
-
-    /// Lifts bans: no address is everybody, an empty name every jail.
-    #[zbus(no_autostart)]
-    fn unban(&self, jail: &str, addresses: &[String]) -> Result<u32, Error>;
-
     /// The bans in force; an empty name is every jail.
     #[zbus(no_autostart)]
     fn list_bans(&self, jail: &str) -> Result<Vec<Ban>, Error>;
-
-    /// Reads the configuration again.
-    #[zbus(no_autostart)]
-    fn reload(&self) -> Result<(), Error>;
 
     /// What each jail knows of an address or network.
     #[zbus(no_autostart)]
@@ -171,6 +161,7 @@ pub enum Unreachable {
 pub struct Client {
     connection: Connection,
     manager: ManagerProxy<'static>,
+    may_be_asked: bool,
 }
 
 impl Client {
@@ -193,12 +184,47 @@ impl Client {
             .build()
             .await
             .map_err(Unreachable::NoBus)?;
-        Ok(Self { connection, manager })
+        Ok(Self { connection, manager, may_be_asked: false })
     }
 
-    /// The service's methods.
+    /// Whether the person may be asked for a password when polkit wants one. If not, such a call is
+    /// an error.
+    #[must_use]
+    pub fn asking(mut self, may_be_asked: bool) -> Self {
+        self.may_be_asked = may_be_asked;
+        self
+    }
+
+    /// The service's methods that only read.
     pub fn manager(&self) -> &ManagerProxy<'static> {
         &self.manager
+    }
+
+    /// Bans addresses in a jail for so many seconds: 0 is the jail's own time, -1 for ever.
+    pub async fn ban(&self, jail: &str, addresses: &[String], seconds: i64) -> Result<(), Error> {
+        self.change("Ban", &(jail, addresses, seconds)).await
+    }
+
+    /// Lifts bans, and tells how many: no address is everybody, an empty name every jail.
+    pub async fn unban(&self, jail: &str, addresses: &[String]) -> Result<u32, Error> {
+        self.change("Unban", &(jail, addresses)).await
+    }
+
+    /// Reads the configuration again.
+    pub async fn reload(&self) -> Result<(), Error> {
+        self.change("Reload", &()).await
+    }
+
+    /// Calls a method that changes something, and that polkit may want a password for.
+    async fn change<B, R>(&self, method: &str, arguments: &B) -> Result<R, Error>
+    where
+        B: Serialize + DynamicType,
+        R: for<'d> DynamicDeserialize<'d>,
+    {
+        let mut flags = MethodFlags::NO_AUTO_START;
+        flags.set(MethodFlags::ALLOW_INTERACTIVE_AUTH, self.may_be_asked);
+        let answer = self.manager.inner().call_with_flags(method, flags, arguments).await?;
+        Ok(answer.expect("a reply was asked for"))
     }
 
     /// How the service is.

@@ -4,6 +4,7 @@ use zbus::DBusError;
 
 use crate::keeper::{Network, NotANetwork, Spared};
 
+use super::access::MAX_ARGUMENTS;
 use super::call::{Failure, MAX_ADDRESSES};
 use super::text::clean;
 
@@ -31,7 +32,7 @@ pub enum Error {
     ReloadFailed(String),
     /// Too many calls wait already.
     Busy(String),
-    /// The call names too many addresses.
+    /// The call names too many addresses, or is too long.
     TooMany(String),
     /// The service stops and does no more.
     Stopping(String),
@@ -81,6 +82,13 @@ impl Error {
     pub(super) fn too_many(addresses: usize) -> Self {
         Self::TooMany(format!(
             "{addresses} addresses are too many for one call; name at most {MAX_ADDRESSES}"
+        ))
+    }
+
+    pub(super) fn too_long(bytes: usize) -> Self {
+        Self::TooMany(format!(
+            "{bytes} bytes are too much for one call, and were not read; give at most \
+             {MAX_ARGUMENTS}, such as {MAX_ADDRESSES} addresses"
         ))
     }
 

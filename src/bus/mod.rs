@@ -5,14 +5,18 @@
 
 pub mod client;
 
+mod access;
 mod answer;
 mod call;
 mod error;
+mod guarded;
 mod inquiry;
 mod jail;
 mod manager;
 mod outbox;
 mod path;
+mod places;
+mod polkit;
 mod service;
 mod session;
 mod snapshot;
@@ -21,6 +25,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use access::MAX_ARGUMENTS;
 pub use answer::AnswerSender;
 pub use call::{BanRow, BusAnswer, Call, Calls, Failure, Link, MAX_ADDRESSES, Request};
 pub use error::{BusError, Error};

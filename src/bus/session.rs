@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_lite::future;
 use zbus::Connection;
@@ -10,8 +11,10 @@ use zbus::fdo::{self, RequestNameFlags, RequestNameReply};
 use zbus::object_server::{Interface, InterfaceRef, SignalEmitter};
 use zbus::wire::OwnedVariant;
 
+use super::access::Access;
 use super::call::Calls;
 use super::error::BusError;
+use super::guarded::Guarded;
 use super::jail::Jail;
 use super::manager::Manager;
 use super::outbox::{Outbox, Parcel};
@@ -22,8 +25,12 @@ use super::{NAME, PATH};
 /// A connection on which the service is shown.
 pub(super) struct Session {
     connection: Connection,
+    access: Arc<Access>,
     shown: Arc<Snapshot>,
 }
+
+/// So long may polkit take to answer, with the time in which somebody finds and types a password.
+const PATIENCE_WITH_POLKIT: Duration = Duration::from_mins(5);
 
 impl Session {
     /// Connects, shows every object, and only then takes the name.
@@ -32,8 +39,9 @@ impl Session {
         calls: Arc<dyn Calls>,
         first: Arc<Snapshot>,
     ) -> Result<Self, BusError> {
+        let access = open_access(address).await.map_err(BusError::Connect)?;
+        let manager = Guarded::new(Manager::new(calls, Arc::clone(&first)), Arc::clone(&access));
         let builder = address.map_or_else(Builder::system, Builder::address);
-        let manager = Manager::new(calls, Arc::clone(&first));
         let connection =
             builder.serve_at(PATH, manager).build().await.map_err(BusError::Connect)?;
         for (name, jail) in &first.jails {
@@ -42,7 +50,7 @@ impl Session {
             added.map_err(BusError::Refused)?;
         }
         take_name(&connection).await?;
-        Ok(Self { connection, shown: first })
+        Ok(Self { connection, access, shown: first })
     }
 
     /// Sends what is in the outbox until the service stops, and leaves the bus.
@@ -54,6 +62,7 @@ impl Session {
         // Calls that wait for an answer hold the connection too, and would keep the name from the
         // next one. What closing it says is no news: it is of no use already.
         drop(self.connection.close().await);
+        self.access.close().await;
         served
     }
 
@@ -97,8 +106,8 @@ impl Session {
                 }
             }
         }
-        let manager = server.interface::<_, Manager>(PATH).await?;
-        self.update(&manager, |manager| manager.show(Arc::clone(&snapshot))).await?;
+        let manager = server.interface::<_, Guarded>(PATH).await?;
+        self.update(&manager, |guarded| guarded.manager().show(Arc::clone(&snapshot))).await?;
         self.shown = snapshot;
         Ok(())
     }
@@ -146,9 +155,16 @@ impl Session {
     /// Gives the name back, and leaves when the calls that were answered have their replies.
     async fn leave(self) -> Result<(), BusError> {
         self.connection.release_name(NAME).await.map_err(BusError::Refused)?;
+        self.access.close().await;
         self.connection.graceful_shutdown().await;
         Ok(())
     }
+}
+
+async fn open_access(address: Option<&str>) -> zbus::Result<Arc<Access>> {
+    let builder = address.map_or_else(Builder::system, Builder::address);
+    let connection = builder.method_timeout(PATIENCE_WITH_POLKIT).build().await?;
+    Ok(Arc::new(Access::new(connection).await?))
 }
 
 async fn take_name(connection: &Connection) -> Result<(), BusError> {

@@ -1,9 +1,15 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use zbus::object_server::Interface as _;
+
+use super::access::{METHODS, Right};
 use super::answer::answer;
+use super::manager::Manager;
 use super::outbox::{Outbox, Parcel};
-use super::{Announcement, BusAnswer, Failure, Snapshot, jail_path};
+use super::places::{Places, Shared};
+use super::{Announcement, BusAnswer, Calls, Failure, Link, Request, Snapshot, jail_path};
 use crate::keeper::{Answer, Network, Spared, Until};
 
 #[test]
@@ -100,4 +106,69 @@ fn who_waits_to_connect_again_is_woken_when_the_service_stops() {
     let thread = std::thread::spawn(move || waiting.closes_within(Duration::from_mins(10)));
     outbox.close();
     assert!(thread.join().expect("no panic"));
+}
+
+/// Nobody's desk.
+struct Nobody;
+
+impl Calls for Nobody {
+    fn request(&self, request: Request) -> Result<(), Request> {
+        Err(request)
+    }
+
+    fn link(&self, _link: Link) {}
+}
+
+/// What stands in `text` between each `before` and the next quotation mark.
+fn between<'a>(text: &'a str, before: &str) -> BTreeSet<&'a str> {
+    text.split(before).skip(1).filter_map(|rest| rest.split('"').next()).collect()
+}
+
+#[test]
+fn each_method_says_what_it_asks_of_its_caller() {
+    let mut xml = String::new();
+    Manager::new(Arc::new(Nobody), snapshot("")).introspect_to_writer(&mut xml, 0);
+    let ruled: BTreeSet<&str> = METHODS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(between(&xml, "<method name=\""), ruled, "access.rs has the table");
+}
+
+#[test]
+fn everybody_may_send_what_polkit_decides_and_nothing_else() {
+    let policy = include_str!("../../packaging/dbus/org.jailkeeper1.conf");
+    let (_, default) = policy.split_once("<policy context=\"default\">").expect("a default policy");
+    let changes =
+        |(name, right): &(&'static str, Right)| matches!(right, Right::Change(_)).then_some(*name);
+    let changing: BTreeSet<&str> = METHODS.iter().filter_map(changes).collect();
+    assert_eq!(between(default, "send_member=\""), changing);
+    assert_eq!(default.matches("<allow").count(), changing.len());
+}
+
+#[test]
+fn polkit_knows_each_action() {
+    let policy = include_str!("../../packaging/polkit/org.jailkeeper1.policy");
+    let known = between(policy, "<action id=\"");
+    let owned = policy.matches("unix-user:jailkeeper").count();
+    assert_eq!(owned, known.len(), "polkit answers only an action's owner");
+    for (method, right) in METHODS {
+        if let Right::Change(action) = right {
+            assert!(known.contains(action), "{method} asks about {action}");
+        }
+    }
+}
+
+#[test]
+fn a_place_is_free_again_when_its_call_is_done() {
+    let places = Places::default();
+    let all: Vec<_> = (0..16).map(|_| places.take(Shared::User(1000))).collect();
+    assert!(all.iter().all(Option::is_some));
+    assert!(places.take(Shared::User(1000)).is_none(), "the user has all of his");
+    assert!(places.take(Shared::User(1001)).is_some(), "others have their own");
+    drop(all);
+    assert!(places.take(Shared::User(1000)).is_some());
+
+    let most = places.take_many(Shared::Bytes, 32 << 20).expect("nobody else has any");
+    assert!(places.take_many(Shared::Bytes, 1).is_none());
+    drop(most);
+    assert!(places.take_many(Shared::Bytes, usize::MAX).is_none());
+    assert!(places.take_many(Shared::Bytes, 1).is_some());
 }

@@ -22,6 +22,10 @@ pub struct Args {
     /// Print JSON; times are unix seconds (0: never, -1: for ever)
     #[arg(long, global = true)]
     pub json: bool,
+
+    /// Never ask for a password: what would need one is refused
+    #[arg(long, global = true)]
+    pub no_ask_password: bool,
 }
 
 const EXIT_CODES: &str = "\
@@ -102,6 +106,13 @@ Examples:
 
     /// Take over fail2ban's configuration
     Import(ImportArgs),
+}
+
+impl Verb {
+    /// Whether it changes something in the service, so that polkit may want a password.
+    pub(super) fn changes(&self) -> bool {
+        matches!(self, Self::Ban(_) | Self::Unban(_) | Self::Reload)
+    }
 }
 
 /// Which configuration to check.

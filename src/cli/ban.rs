@@ -27,7 +27,7 @@ pub(super) async fn run(client: &Client, order: &BanOrder) -> Result<Banned, Cli
         Some(Sentence::For(span)) => i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
     };
     let offenders: Vec<String> = order.addresses.iter().map(ToString::to_string).collect();
-    match client.manager().ban(&order.jail, &offenders, seconds).await {
+    match client.ban(&order.jail, &offenders, seconds).await {
         Ok(()) => Ok(Banned { jail: order.jail.clone(), offenders, seconds }),
         Err(error) => Err(jails::explained(client, &order.jail, error).await),
     }

@@ -15,10 +15,12 @@ use super::{exit, words};
 pub(super) enum CliError {
     /// The service is not there.
     Unreachable(Unreachable),
-    /// The bus does not let this caller do that.
-    NotPermitted,
-    /// The jail is not there; these are.
-    NoSuchJail { name: String, jails: Vec<String> },
+    /// The service does not let this caller do that; its reason.
+    NotPermitted(String),
+    /// The bus does not let this caller read.
+    MayNotRead,
+    /// The jail is not there; these are, if the caller may know.
+    NoSuchJail { name: String, jails: Option<Vec<String>> },
     /// The jail is switched on and cannot run.
     BrokenJail { name: String, why: String },
     /// The configuration has errors; the diagnostics.
@@ -34,10 +36,19 @@ pub(super) enum CliError {
 }
 
 impl CliError {
+    /// This error, of a call that only reads: the bus says that it is not permitted in words for its
+    /// own developers.
+    pub(super) fn of_reading(self) -> Self {
+        match self {
+            Self::NotPermitted(_) => Self::MayNotRead,
+            error => error,
+        }
+    }
+
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Unreachable(_) => exit::NOT_RUNNING,
-            Self::NotPermitted => exit::NOT_PERMITTED,
+            Self::NotPermitted(_) | Self::MayNotRead => exit::NOT_PERMITTED,
             Self::NoSuchJail { .. } => exit::NO_SUCH_JAIL,
             Self::BrokenJail { .. } | Self::Config(_) | Self::Mistakes(_) => exit::CONFIG,
             Self::Usage(_) => exit::USAGE,
@@ -56,10 +67,18 @@ impl CliError {
             Self::Unreachable(error @ Unreachable::NoBus(_)) => {
                 format!("{error}\nsee how it is with: systemctl status dbus.service")
             }
-            Self::NotPermitted => {
-                "you are not permitted to do that; run it as root, for example with sudo".to_owned()
+            Self::NotPermitted(reason) => format!(
+                "you are not permitted to do that: {}\nrun it as root, for example with sudo",
+                words::clean(reason)
+            ),
+            Self::MayNotRead => {
+                "only root and the group adm may see bans and jails, since they hold \
+                 names of users and lines of logs\n\
+                 run it as root, for example with sudo, or let yourself in and log in again: \
+                 sudo usermod --append --groups adm \"$USER\""
+                    .to_owned()
             }
-            Self::NoSuchJail { name, jails } => no_such_jail(name, jails),
+            Self::NoSuchJail { name, jails } => no_such_jail(name, jails.as_deref()),
             Self::BrokenJail { name, why } => format!(
                 "the jail {name} has mistakes: {}\nsee all of them with: jailkeeper check",
                 words::clean(why)
@@ -76,8 +95,9 @@ impl CliError {
     }
 }
 
-fn no_such_jail(name: &str, jails: &[String]) -> String {
+fn no_such_jail(name: &str, jails: Option<&[String]>) -> String {
     let mut text = format!("there is no jail {name:?} that is switched on");
+    let Some(jails) = jails else { return text };
     let alike = |jail: &&String| strsim::damerau_levenshtein(jail, name);
     if let Some(jail) = jails.iter().min_by_key(alike)
         && strsim::damerau_levenshtein(jail, name) <= (jail.chars().count() / 3).max(1)
@@ -125,9 +145,11 @@ impl From<Error> for CliError {
 fn of_the_bus(error: &zbus::Error) -> CliError {
     match error {
         zbus::Error::FDO(standard) => match **standard {
-            fdo::Error::AccessDenied(_)
-            | fdo::Error::AuthFailed(_)
-            | fdo::Error::InteractiveAuthorizationRequired(_) => CliError::NotPermitted,
+            fdo::Error::AccessDenied(ref reason)
+            | fdo::Error::AuthFailed(ref reason)
+            | fdo::Error::InteractiveAuthorizationRequired(ref reason) => {
+                CliError::NotPermitted(reason.clone())
+            }
             fdo::Error::ServiceUnknown(_)
             | fdo::Error::NameHasNoOwner(_)
             | fdo::Error::Disconnected(_)

@@ -19,12 +19,13 @@ pub(super) async fn explained(client: &Client, name: &str, error: Error) -> CliE
     match error {
         Error::NoSuchJail(_) => match client.manager().list_jails().await {
             Ok(jails) => no_such_jail(name, jails.into_iter().map(|(jail, _)| jail).collect()),
-            Err(error) => error.into(),
+            // Who may change something need not be one who may read.
+            Err(_) => CliError::NoSuchJail { name: name.to_owned(), jails: None },
         },
         error => error.into(),
     }
 }
 
 fn no_such_jail(name: &str, jails: Vec<String>) -> CliError {
-    CliError::NoSuchJail { name: name.to_owned(), jails }
+    CliError::NoSuchJail { name: name.to_owned(), jails: Some(jails) }
 }

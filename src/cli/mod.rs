@@ -3,6 +3,7 @@
 pub mod args;
 pub mod exit;
 
+mod agent;
 mod ban;
 pub mod check;
 mod doctor;
@@ -36,6 +37,7 @@ use serde::Serialize;
 use crate::bus::client::Client;
 use crate::confdir::{self, Directories};
 
+use agent::Agent;
 use args::{Args, Place, Verb};
 use error::CliError;
 use import::ImportArgs;
@@ -58,12 +60,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             .and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)),
         Verb::Import(import) => take_over(import, args.json)
             .and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)),
-        Verb::Doctor => zbus::block_on(doctor::run()).and_then(|examined| {
-            let output = args.render(&examined)?;
-            Ok(write_out(&output).map(|()| examined.exit_code())?)
-        }),
-        verb => zbus::block_on(perform(&args, verb))
-            .and_then(|output| Ok(write_out(&output).map(|()| exit::DONE)?)),
+        Verb::Doctor => {
+            examine(&args).and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?))
+        }
+        verb => talk(&args, verb).and_then(|output| Ok(write_out(&output).map(|()| exit::DONE)?)),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -91,6 +91,21 @@ fn take_over(args: &ImportArgs, json: bool) -> Result<(String, u8), CliError> {
     if json { Ok((to_json(&report)?, code)) } else { Ok((report.render(true), code)) }
 }
 
+/// What comes of a verb that talks to the service, with somebody at hand who can ask for a password.
+fn talk(args: &Args, verb: &Verb) -> Result<String, CliError> {
+    let _agent = if verb.changes() && !args.no_ask_password { Agent::start() } else { None };
+    zbus::block_on(perform(args, verb)).map_err(|error| match error {
+        error if verb.changes() => error,
+        error => error.of_reading(),
+    })
+}
+
+/// What the doctor has found, and the exit code.
+fn examine(args: &Args) -> Result<(String, u8), CliError> {
+    let examined = zbus::block_on(doctor::run()).map_err(CliError::of_reading)?;
+    Ok((args.render(&examined)?, examined.exit_code()))
+}
+
 /// Everything that the service has to say, as one text.
 async fn perform(args: &Args, verb: &Verb) -> Result<String, CliError> {
     match verb {
@@ -99,10 +114,12 @@ async fn perform(args: &Args, verb: &Verb) -> Result<String, CliError> {
             args.render(&status::jail(&connect().await?, jail).await?)
         }
         Verb::List { jail } => args.render(&list::run(&connect().await?, jail.as_deref()).await?),
-        Verb::Ban(order) => args.render(&ban::run(&connect().await?, order).await?),
-        Verb::Unban(order) => args.render(&unban::run(&connect().await?, order).await?),
+        Verb::Ban(order) => args.render(&ban::run(&connect_to_change(args).await?, order).await?),
+        Verb::Unban(order) => {
+            args.render(&unban::run(&connect_to_change(args).await?, order).await?)
+        }
+        Verb::Reload => args.render(&reload::run(&connect_to_change(args).await?).await?),
         Verb::Why { address } => args.render(&why::run(&connect().await?, *address).await?),
-        Verb::Reload => args.render(&reload::run(&connect().await?).await?),
         Verb::Check(_) | Verb::Doctor | Verb::Test(_) | Verb::Replay(_) | Verb::Import(_) => {
             unreachable!("it needs no service")
         }
@@ -111,6 +128,10 @@ async fn perform(args: &Args, verb: &Verb) -> Result<String, CliError> {
 
 async fn connect() -> Result<Client, CliError> {
     Ok(Client::connect().await?)
+}
+
+async fn connect_to_change(args: &Args) -> Result<Client, CliError> {
+    Ok(connect().await?.asking(!args.no_ask_password))
 }
 
 impl Args {

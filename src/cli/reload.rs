@@ -14,7 +14,7 @@ pub(super) struct Reloaded {
 }
 
 pub(super) async fn run(client: &Client) -> Result<Reloaded, CliError> {
-    client.manager().reload().await?;
+    client.reload().await?;
     Ok(Reloaded { reloaded: true })
 }
 

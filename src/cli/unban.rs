@@ -22,7 +22,7 @@ pub(super) struct Unbanned {
 pub(super) async fn run(client: &Client, order: &UnbanOrder) -> Result<Unbanned, CliError> {
     let name = order.jail.as_deref().unwrap_or("");
     let addresses: Vec<String> = order.addresses.iter().map(ToString::to_string).collect();
-    match client.manager().unban(name, &addresses).await {
+    match client.unban(name, &addresses).await {
         Ok(lifted) => Ok(Unbanned { jail: order.jail.clone(), lifted }),
         Err(error) => Err(jails::explained(client, name, error).await),
     }

@@ -102,16 +102,21 @@ impl Machine {
 
     /// Runs a command in the machine, as root, for at most a minute.
     pub(crate) fn try_run(&self, command: &[&str]) -> Output {
-        Command::new("timeout")
+        let mut command = self.command(command);
+        command.stdin(Stdio::null()).output().expect("timeout and nsenter are installed")
+    }
+
+    /// A command that runs in the machine, as root, for at most a minute.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("timeout");
+        command
             .args(["--kill-after=5", "60", "nsenter", "-t", &self.leader.to_string(), "-a", "--"])
-            .args(command)
+            .args(words)
             .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .env("LANG", "C.UTF-8")
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .stdin(Stdio::null())
-            .output()
-            .expect("timeout and nsenter are installed")
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        command
     }
 
     /// Runs a command that must succeed, and returns what it wrote.

@@ -14,6 +14,7 @@ mod bans;
 mod configuration;
 mod endurance;
 mod package;
+mod polkit;
 mod sources;
 mod sshd;
 mod unit;

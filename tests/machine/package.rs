@@ -23,20 +23,6 @@ fn installing_starts_nothing_and_enabling_starts_everything() {
 }
 
 #[test]
-fn ordinary_users_may_look_but_not_touch() {
-    let scene = Scene::guarded();
-    scene.machine.run(&["useradd", "--create-home", "ordinary"]);
-    let by_user = |command: &[&str]| {
-        let mut all = vec!["runuser", "-u", "ordinary", "--"];
-        all.extend(command);
-        scene.machine.try_run(&all)
-    };
-    let ban = by_user(&["jailkeeper", "ban", "sshd", ATTACKER4]);
-    assert_eq!(ban.status.code(), Some(4), "{}", super::boot::text(&ban));
-    assert!(scene.attacker.reaches(address(MACHINE4)), "nobody is banned");
-}
-
-#[test]
 fn removing_lifts_the_bans_and_purging_leaves_nothing() {
     let scene = Scene::bare();
     let before = everything(&scene);

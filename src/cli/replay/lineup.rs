@@ -93,7 +93,7 @@ impl Lineup {
             } else if is_log(word) {
                 logs.push(word.clone());
             } else {
-                let jails = loaded.jails.into_iter().map(|jail| jail.name).collect();
+                let jails = Some(loaded.jails.into_iter().map(|jail| jail.name).collect());
                 return Err(CliError::NoSuchJail { name: word.display().to_string(), jails });
             }
         }
