@@ -101,14 +101,15 @@ pub struct Place {
 Examples:
   jailkeeper ban sshd 192.0.2.1
   jailkeeper ban sshd 192.0.2.1 2001:db8::/64 --for 1h30m
-  jailkeeper ban sshd 198.51.100.7 --for forever")]
+  jailkeeper ban sshd 198.51.100.7 --for forever
+  jailkeeper ban sshd - < list.txt")]
 pub struct BanOrder {
     /// The jail to ban in
     pub jail: String,
 
-    /// Addresses or networks
-    #[arg(required = true, value_name = "ADDR", value_parser = network)]
-    pub addresses: Vec<Network>,
+    /// Addresses or networks; - reads them from the standard input, one a line
+    #[arg(required = true, value_name = "ADDR", value_parser = Whom::parse)]
+    pub addresses: Vec<Whom>,
 
     /// For how long, such as 90s, 1h30m, 2w or forever [default: the jail's own bantime]
     #[arg(
@@ -128,11 +129,12 @@ A ban is lifted if it overlaps one of the addresses.
 Examples:
   jailkeeper unban 192.0.2.1               in every jail
   jailkeeper unban 192.0.2.1 --jail sshd   in one jail
-  jailkeeper unban --all --jail sshd       everybody in one jail")]
+  jailkeeper unban --all --jail sshd       everybody in one jail
+  jailkeeper unban - < list.txt            everybody in a list")]
 pub struct UnbanOrder {
-    /// Addresses or networks
-    #[arg(required_unless_present = "all", value_name = "ADDR", value_parser = network)]
-    pub addresses: Vec<Network>,
+    /// Addresses or networks; - reads them from the standard input, one a line
+    #[arg(required_unless_present = "all", value_name = "ADDR", value_parser = Whom::parse)]
+    pub addresses: Vec<Whom>,
 
     /// Only in this jail
     #[arg(long)]
@@ -154,6 +156,22 @@ impl Sentenced {
     }
 }
 
-fn network(text: &str) -> Result<Network, String> {
-    text.parse().map_err(|error: crate::keeper::NotANetwork| error.to_string())
+/// Whom an order is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// An address or network.
+    Network(Network),
+    /// Those that the standard input lists.
+    Input,
+}
+
+impl Whom {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "-" {
+            return Ok(Self::Input);
+        }
+        text.parse()
+            .map(Self::Network)
+            .map_err(|error: crate::keeper::NotANetwork| error.to_string())
+    }
 }

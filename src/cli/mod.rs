@@ -10,15 +10,18 @@ pub mod import;
 mod jails;
 mod list;
 mod logs;
+mod many;
 mod page;
 mod reload;
 pub mod replay;
 mod status;
 mod table;
 mod target;
+mod tell;
 pub mod test;
 mod test_report;
 mod unban;
+mod wanted;
 mod words;
 
 #[cfg(test)]
@@ -38,19 +41,20 @@ use args::{Args, Place, Verb};
 use error::CliError;
 use import::ImportArgs;
 use page::{Page, Report};
+use tell::Teller;
 
 /// Does what the arguments say; the first is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let args = match Args::try_parse_from(&arguments) {
         Ok(args) => args,
         Err(error) => {
-            // Nothing is left to do for a terminal that has gone away.
-            drop(error.print());
-            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::DONE });
+            let teller = Teller { json: asks_for_json(&arguments) };
+            return ExitCode::from(teller.arguments(&error));
         }
     };
     let outcome = match &args.verb {
-        Verb::Test(test) => test::run(test, args.json),
+        Verb::Test(test) => test::run(test, Teller { json: args.json }),
         Verb::Replay(replay) => replay::run(replay, args.json),
         Verb::Check(place) => check(place, args.json)
             .and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)),
@@ -62,12 +66,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            if let Some(text) = error.text() {
-                drop(writeln!(anstream::stderr().lock(), "jailkeeper: {text}"));
-            }
+            Teller { json: args.json }.error(&error);
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Whether `--json` is among arguments that could not be read.
+fn asks_for_json(arguments: &[OsString]) -> bool {
+    arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json")
 }
 
 /// What is wrong with the configuration, and the exit code; the service is not asked.

@@ -19,6 +19,7 @@ use super::args::Sentenced;
 use super::error::CliError;
 use super::exit;
 use super::logs::{LogArgs, parse_time};
+use super::tell::Teller;
 use feed::Span;
 use lineup::Lineup;
 use report::Report;
@@ -115,7 +116,7 @@ impl Since {
 /// Replays the past and writes the report.
 pub(super) fn run(args: &ReplayArgs, json: bool) -> Result<u8, CliError> {
     let now = args.reading.now();
-    let lineup = Lineup::of(args)?;
+    let lineup = Lineup::of(args, Teller { json })?;
     let a_day = || lineup.reads_its_own(&args.reading).then_some(Since::Ago(A_DAY));
     let since = args.since.or_else(a_day).map_or(Timestamp::from_micros(i64::MIN), |s| s.time(now));
     let feeds = lineup.feeds(&args.reading, since)?;
