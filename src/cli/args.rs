@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::keeper::{Network, Sentence};
 use crate::rules;
 
+use super::export::Format;
 use super::import::ImportArgs;
 use super::replay::ReplayArgs;
 use super::test::TestArgs;
@@ -59,6 +60,12 @@ Examples:
 
     /// Lift bans
     Unban(UnbanOrder),
+
+    /// Write out the bans in force, for import-bans and other programs
+    Export(ExportOrder),
+
+    /// Ban whom a list names: an export, a plain list, or fail2ban's bans
+    ImportBans(ImportBansOrder),
 
     /// Read the configuration again
     #[command(after_help = "\
@@ -143,6 +150,51 @@ pub struct UnbanOrder {
     /// Everybody
     #[arg(long, conflicts_with = "addresses")]
     pub all: bool,
+}
+
+/// Which bans to write, and how.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  jailkeeper export > bans.json                     all, to be kept
+  jailkeeper export | ssh other jailkeeper import-bans -
+  jailkeeper export sshd --format csv")]
+pub struct ExportOrder {
+    /// Only this jail
+    pub jail: Option<String>,
+
+    /// How to write them [default: json]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<Format>,
+}
+
+/// Which bans to take over.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+jailkeeper import takes over fail2ban's configuration.
+
+Examples:
+  jailkeeper import-bans /var/lib/fail2ban/fail2ban.sqlite3    all of fail2ban's
+  fail2ban-client banned | jailkeeper import-bans -
+  jailkeeper import-bans bans.json                             what export has written
+  jailkeeper import-bans list.txt --jail sshd --for 1w")]
+pub struct ImportBansOrder {
+    /// The list; - or nothing is the standard input
+    pub file: Option<PathBuf>,
+
+    /// Ban all in this jail, whatever the list says
+    #[arg(long)]
+    pub jail: Option<String>,
+
+    /// Ban all for so long, such as 90s, 1h30m, 2w or forever [default: what is left of each ban, or
+    /// the jail's own bantime where the list does not say]
+    #[arg(
+        long = "for",
+        value_name = "TIME",
+        value_parser = Sentenced::parse,
+        allow_hyphen_values = true
+    )]
+    pub sentence: Option<Sentenced>,
 }
 
 /// A [`Sentence`] that clap can carry.

@@ -70,7 +70,7 @@ fn list(text: &str) -> Result<Vec<Network>, CliError> {
         }
         match said.parse() {
             Ok(network) => networks.push(network),
-            Err(error) => mistakes.address(index + 1, column, said, error),
+            Err(error) => mistakes.address(index + 1, column, said, &error),
         }
     }
     mistakes.none_or(networks)
@@ -97,21 +97,23 @@ impl ListMistakes {
     }
 
     /// `said` is no address.
-    pub(super) fn address(&mut self, line: usize, column: usize, said: &str, why: NotANetwork) {
+    pub(super) fn address(&mut self, line: usize, column: usize, said: &str, why: &NotANetwork) {
         let said: String = said.chars().take(60).collect();
         self.add(line, column, format!("{said:?}: {why}"));
     }
 
     /// What was read, if there is no mistake in it.
     pub(super) fn none_or<T>(self, read: T) -> Result<T, CliError> {
-        if self.told.is_empty() {
-            return Ok(read);
-        }
+        if self.told.is_empty() { Ok(read) } else { Err(self.fail()) }
+    }
+
+    /// All of them.
+    pub(super) fn fail(self) -> CliError {
         let mut text = self.told.join("\n");
         if self.more > 0 {
             let _ = write!(text, "\nand {} more", words::counted(self.more, "mistake", "mistakes"));
         }
-        Err(CliError::Usage(text + "\nnothing was done"))
+        CliError::Usage(text + "\nnothing was done")
     }
 }
 

@@ -6,7 +6,9 @@ pub mod exit;
 mod ban;
 pub mod check;
 mod error;
+pub mod export;
 pub mod import;
+mod import_bans;
 mod jails;
 mod list;
 mod logs;
@@ -61,7 +63,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Import(import) => take_over(import, args.json)
             .and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)),
         verb => zbus::block_on(perform(&args, verb))
-            .and_then(|output| Ok(write_out(&output).map(|()| exit::DONE)?)),
+            .and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -92,21 +94,26 @@ fn take_over(args: &ImportArgs, json: bool) -> Result<(String, u8), CliError> {
     if json { Ok((to_json(&report)?, code)) } else { Ok((report.render(true), code)) }
 }
 
-/// Everything that the service has to say, as one text.
-async fn perform(args: &Args, verb: &Verb) -> Result<String, CliError> {
-    match verb {
-        Verb::Status { jail: None } => args.render(&status::service(&connect().await?).await?),
-        Verb::Status { jail: Some(jail) } => {
-            args.render(&status::jail(&connect().await?, jail).await?)
+/// Everything that the service has to say, as one text, and the exit code.
+async fn perform(args: &Args, verb: &Verb) -> Result<(String, u8), CliError> {
+    let client = &connect().await?;
+    let text = match verb {
+        Verb::Status { jail: None } => args.render(&status::service(client).await?),
+        Verb::Status { jail: Some(jail) } => args.render(&status::jail(client, jail).await?),
+        Verb::List { jail } => args.render(&list::run(client, jail.as_deref()).await?),
+        Verb::Ban(order) => args.render(&ban::run(client, order).await?),
+        Verb::Unban(order) => args.render(&unban::run(client, order).await?),
+        Verb::Export(order) => export::run(client, order, args.json).await,
+        Verb::ImportBans(order) => {
+            let imported = import_bans::run(client, order, &Page::stdout()).await?;
+            return Ok((args.render(&imported)?, imported.exit_code()));
         }
-        Verb::List { jail } => args.render(&list::run(&connect().await?, jail.as_deref()).await?),
-        Verb::Ban(order) => args.render(&ban::run(&connect().await?, order).await?),
-        Verb::Unban(order) => args.render(&unban::run(&connect().await?, order).await?),
-        Verb::Reload => args.render(&reload::run(&connect().await?).await?),
+        Verb::Reload => args.render(&reload::run(client).await?),
         Verb::Check(_) | Verb::Test(_) | Verb::Replay(_) | Verb::Import(_) => {
             unreachable!("it needs no service")
         }
-    }
+    };
+    Ok((text?, exit::DONE))
 }
 
 async fn connect() -> Result<Client, CliError> {
