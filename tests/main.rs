@@ -15,6 +15,7 @@ mod host;
 mod hostile;
 mod import;
 mod journal;
+mod lists;
 mod machine;
 mod nft;
 mod pattern;

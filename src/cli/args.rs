@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::keeper::{Network, Sentence};
 use crate::rules;
 
+use super::complete;
 use super::export::Format;
 use super::import::ImportArgs;
 use super::replay::ReplayArgs;
@@ -41,6 +42,7 @@ Examples:
   jailkeeper status sshd   one jail: its settings, health, counts and who is banned")]
     Status {
         /// The jail to show
+        #[arg(add = complete::jail())]
         jail: Option<String>,
     },
 
@@ -52,6 +54,7 @@ Examples:
   jailkeeper list --json | jq -r '.[].offender'")]
     List {
         /// Only this jail
+        #[arg(add = complete::jail())]
         jail: Option<String>,
     },
 
@@ -112,6 +115,7 @@ Examples:
   jailkeeper ban sshd - < list.txt")]
 pub struct BanOrder {
     /// The jail to ban in
+    #[arg(add = complete::jail())]
     pub jail: String,
 
     /// Addresses or networks; - reads them from the standard input, one a line
@@ -140,11 +144,11 @@ Examples:
   jailkeeper unban - < list.txt            everybody in a list")]
 pub struct UnbanOrder {
     /// Addresses or networks; - reads them from the standard input, one a line
-    #[arg(required_unless_present = "all", value_name = "ADDR", value_parser = Whom::parse)]
+    #[arg(required_unless_present = "all", value_name = "ADDR", value_parser = Whom::parse, add = complete::banned())]
     pub addresses: Vec<Whom>,
 
     /// Only in this jail
-    #[arg(long)]
+    #[arg(long, add = complete::jail())]
     pub jail: Option<String>,
 
     /// Everybody
@@ -161,6 +165,7 @@ Examples:
   jailkeeper export sshd --format csv")]
 pub struct ExportOrder {
     /// Only this jail
+    #[arg(add = complete::jail())]
     pub jail: Option<String>,
 
     /// How to write them [default: json]
@@ -183,7 +188,7 @@ pub struct ImportBansOrder {
     pub file: Option<PathBuf>,
 
     /// Ban all in this jail, whatever the list says
-    #[arg(long)]
+    #[arg(long, add = complete::jail())]
     pub jail: Option<String>,
 
     /// Ban all for so long, such as 90s, 1h30m, 2w or forever [default: what is left of each ban, or

@@ -5,6 +5,7 @@ pub mod exit;
 
 mod ban;
 pub mod check;
+mod complete;
 mod error;
 pub mod export;
 pub mod import;
@@ -48,6 +49,11 @@ use tell::Teller;
 /// Does what the arguments say; the first is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    match complete::answered(&arguments) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::from(exit::DONE),
+        Err(error) => return ExitCode::from(Teller { json: false }.arguments(&error)),
+    }
     let args = match Args::try_parse_from(&arguments) {
         Ok(args) => args,
         Err(error) => {

@@ -14,6 +14,7 @@ use crate::filter::{Examined, Examiner, Failure, Filter, Line, Verdict};
 use crate::keeper::Timestamp;
 use crate::record::{Origin, Sources, Want};
 
+use super::complete;
 use super::error::CliError;
 use super::exit;
 use super::logs::{Entry, LogArgs, Source};
@@ -39,7 +40,7 @@ Examples:
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct TestArgs {
     /// A jail, with all its settings; or a filter
-    #[arg(value_name = "JAIL|FILTER", required_unless_present = "filter")]
+    #[arg(value_name = "JAIL|FILTER", required_unless_present = "filter", add = complete::jail_or_filter())]
     pub target: Option<String>,
 
     /// Log files, compressed ones too (.gz, .xz, .zst); - is the standard input [default: what the
@@ -48,7 +49,7 @@ pub struct TestArgs {
     pub logs: Vec<PathBuf>,
 
     /// Test this filter, even if there is a jail of that name
-    #[arg(long)]
+    #[arg(long, add = complete::filter())]
     pub filter: Option<String>,
 
     /// How they are read.

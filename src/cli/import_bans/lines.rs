@@ -49,7 +49,7 @@ pub(super) fn read(name: &str, text: &str, page: &Page) -> Result<Vec<Listed>, C
             [offender, (column, "timeout"), ..] => {
                 timeout(words, *column, page).and_then(|end| ban(*offender, end, &mut bans))
             }
-            [offender, _, _, (_, "+"), (_, span), (column, "="), (_, date), (_, time)] => {
+            [offender, _, _, (_, "+"), (_, span), (_, "="), (column, date), (_, time)] => {
                 ends(span, date, time, *column, page).and_then(|end| ban(*offender, end, &mut bans))
             }
             many => many.iter().try_for_each(|word| ban(*word, End::Untold, &mut bans)),

@@ -16,6 +16,7 @@ use crate::keeper::{Sentence, Timestamp};
 use crate::rules;
 
 use super::args::Sentenced;
+use super::complete;
 use super::error::CliError;
 use super::exit;
 use super::logs::{LogArgs, parse_time};
@@ -45,11 +46,11 @@ Examples:
 pub struct ReplayArgs {
     /// Jails [default: every jail that is switched on], and log files, compressed ones too; - is the
     /// standard input [default: the journal and the log files that the jails read]
-    #[arg(value_name = "JAIL|LOG")]
+    #[arg(value_name = "JAIL|LOG", add = complete::jail_or_log())]
     pub words: Vec<PathBuf>,
 
     /// Run this filter instead of jails; it is named as for jailkeeper test
-    #[arg(long)]
+    #[arg(long, add = complete::filter())]
     pub filter: Option<String>,
 
     /// So many attempts of the filter are a ban [default: 5]
