@@ -2,6 +2,7 @@
 
 mod bus;
 mod cli;
+mod completion;
 mod config;
 mod daemon;
 mod dates;

@@ -52,6 +52,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match complete::answered(&arguments) {
         Ok(false) => {}
         Ok(true) => return ExitCode::from(exit::DONE),
+        // Somebody is typing: an answer in between would be in the way.
+        Err(_) if arguments.len() > 1 => return ExitCode::from(exit::FAILED),
         Err(error) => return ExitCode::from(Teller { json: false }.arguments(&error)),
     }
     let args = match Args::try_parse_from(&arguments) {
