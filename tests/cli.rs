@@ -12,13 +12,13 @@ use crate::bus::{jail, network, row, snapshot};
 use crate::support::dbus::{PrivateBus, answering};
 
 /// A service on a bus of its own.
-struct Served {
-    bus: PrivateBus,
+pub(crate) struct Served {
+    pub(crate) bus: PrivateBus,
     service: Option<Bus>,
 }
 
 impl Served {
-    fn with(
+    pub(crate) fn with(
         first: Snapshot,
         answer: impl FnMut(Call) -> Option<BusAnswer> + Send + 'static,
     ) -> Self {
@@ -41,7 +41,7 @@ impl Drop for Served {
     }
 }
 
-fn jails() -> Snapshot {
+pub(crate) fn jails() -> Snapshot {
     let mut broken = jail();
     broken.health.state = JailState::Broken("the filter \"nginx\" is not there".to_owned());
     "nginx.toml:3:1: \u{1b}[2Jsomething".clone_into(&mut broken.health.last_error);
@@ -65,13 +65,13 @@ fn bans(count: u32) -> BusAnswer {
 
 /// What a run of the client has left.
 #[derive(Debug, PartialEq, Eq)]
-struct Left {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Left {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-fn client(bus: &PrivateBus) -> Command {
+pub(crate) fn client(bus: &PrivateBus) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jailkeeper"));
     command.env("DBUS_SYSTEM_BUS_ADDRESS", bus.address()).env("TZ", "UTC").env_remove("NO_COLOR");
     command

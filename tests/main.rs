@@ -2,6 +2,7 @@
 
 mod bus;
 mod cli;
+mod completion;
 mod config;
 mod daemon;
 mod dates;
@@ -16,6 +17,7 @@ mod hostile;
 mod import;
 mod inquiry;
 mod journal;
+mod lists;
 mod machine;
 mod nft;
 mod pattern;

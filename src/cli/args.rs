@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand};
 use crate::keeper::{Network, Sentence};
 use crate::rules;
 
+use super::complete;
+use super::export::Format;
 use super::import::ImportArgs;
 use super::replay::ReplayArgs;
 use super::test::TestArgs;
@@ -44,6 +46,7 @@ Examples:
   jailkeeper status sshd   one jail: its settings, health, counts and who is banned")]
     Status {
         /// The jail to show
+        #[arg(add = complete::jail())]
         jail: Option<String>,
     },
 
@@ -55,6 +58,7 @@ Examples:
   jailkeeper list --json | jq -r '.[].offender'")]
     List {
         /// Only this jail
+        #[arg(add = complete::jail())]
         jail: Option<String>,
     },
 
@@ -72,7 +76,7 @@ past bans.
 Example: jailkeeper why 192.0.2.1")]
     Why {
         /// An address or network
-        #[arg(value_name = "ADDR", value_parser = network)]
+        #[arg(value_name = "ADDR", add = complete::banned())]
         address: Network,
     },
 
@@ -83,6 +87,12 @@ at this machine's journal and clock. Nothing is changed.
 
 Exit code 1 says that there is a problem.")]
     Doctor,
+
+    /// Write out the bans in force, for import-bans and other programs
+    Export(ExportOrder),
+
+    /// Ban whom a list names: an export, a plain list, or fail2ban's bans
+    ImportBans(ImportBansOrder),
 
     /// Read the configuration again
     #[command(after_help = "\
@@ -111,7 +121,7 @@ Examples:
 impl Verb {
     /// Whether it changes something in the service, so that polkit may want a password.
     pub(super) fn changes(&self) -> bool {
-        matches!(self, Self::Ban(_) | Self::Unban(_) | Self::Reload)
+        matches!(self, Self::Ban(_) | Self::Unban(_) | Self::ImportBans(_) | Self::Reload)
     }
 }
 
@@ -132,14 +142,16 @@ pub struct Place {
 Examples:
   jailkeeper ban sshd 192.0.2.1
   jailkeeper ban sshd 192.0.2.1 2001:db8::/64 --for 1h30m
-  jailkeeper ban sshd 198.51.100.7 --for forever")]
+  jailkeeper ban sshd 198.51.100.7 --for forever
+  jailkeeper ban sshd - < list.txt")]
 pub struct BanOrder {
     /// The jail to ban in
+    #[arg(add = complete::jail())]
     pub jail: String,
 
-    /// Addresses or networks
-    #[arg(required = true, value_name = "ADDR", value_parser = network)]
-    pub addresses: Vec<Network>,
+    /// Addresses or networks; - reads them from the standard input, one a line
+    #[arg(required = true, value_name = "ADDR", value_parser = Whom::parse)]
+    pub addresses: Vec<Whom>,
 
     /// For how long, such as 90s, 1h30m, 2w or forever [default: the jail's own bantime]
     #[arg(
@@ -159,19 +171,66 @@ A ban is lifted if it overlaps one of the addresses.
 Examples:
   jailkeeper unban 192.0.2.1               in every jail
   jailkeeper unban 192.0.2.1 --jail sshd   in one jail
-  jailkeeper unban --all --jail sshd       everybody in one jail")]
+  jailkeeper unban --all --jail sshd       everybody in one jail
+  jailkeeper unban - < list.txt            everybody in a list")]
 pub struct UnbanOrder {
-    /// Addresses or networks
-    #[arg(required_unless_present = "all", value_name = "ADDR", value_parser = network)]
-    pub addresses: Vec<Network>,
+    /// Addresses or networks; - reads them from the standard input, one a line
+    #[arg(required_unless_present = "all", value_name = "ADDR", value_parser = Whom::parse, add = complete::banned())]
+    pub addresses: Vec<Whom>,
 
     /// Only in this jail
-    #[arg(long)]
+    #[arg(long, add = complete::jail())]
     pub jail: Option<String>,
 
     /// Everybody
     #[arg(long, conflicts_with = "addresses")]
     pub all: bool,
+}
+
+/// Which bans to write, and how.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  jailkeeper export > bans.json                     all, to be kept
+  jailkeeper export | ssh other jailkeeper import-bans -
+  jailkeeper export sshd --format csv")]
+pub struct ExportOrder {
+    /// Only this jail
+    #[arg(add = complete::jail())]
+    pub jail: Option<String>,
+
+    /// How to write them [default: json]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<Format>,
+}
+
+/// Which bans to take over.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+jailkeeper import takes over fail2ban's configuration.
+
+Examples:
+  jailkeeper import-bans /var/lib/fail2ban/fail2ban.sqlite3    all of fail2ban's
+  fail2ban-client banned | jailkeeper import-bans -
+  jailkeeper import-bans bans.json                             what export has written
+  jailkeeper import-bans list.txt --jail sshd --for 1w")]
+pub struct ImportBansOrder {
+    /// The list; - or nothing is the standard input
+    pub file: Option<PathBuf>,
+
+    /// Ban all in this jail, whatever the list says
+    #[arg(long, add = complete::jail())]
+    pub jail: Option<String>,
+
+    /// Ban all for so long, such as 90s, 1h30m, 2w or forever [default: what is left of each ban, or
+    /// the jail's own bantime where the list does not say]
+    #[arg(
+        long = "for",
+        value_name = "TIME",
+        value_parser = Sentenced::parse,
+        allow_hyphen_values = true
+    )]
+    pub sentence: Option<Sentenced>,
 }
 
 /// A [`Sentence`] that clap can carry.
@@ -185,6 +244,22 @@ impl Sentenced {
     }
 }
 
-fn network(text: &str) -> Result<Network, String> {
-    text.parse().map_err(|error: crate::keeper::NotANetwork| error.to_string())
+/// Whom an order is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// An address or network.
+    Network(Network),
+    /// Those that the standard input lists.
+    Input,
+}
+
+impl Whom {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "-" {
+            return Ok(Self::Input);
+        }
+        text.parse()
+            .map(Self::Network)
+            .map_err(|error: crate::keeper::NotANetwork| error.to_string())
+    }
 }

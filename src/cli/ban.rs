@@ -8,8 +8,12 @@ use crate::keeper::Sentence;
 use super::args::BanOrder;
 use super::error::CliError;
 use super::jails;
+use super::many::{self, Progress};
 use super::page::{Page, Report};
 use super::words;
+
+/// So many are told by name.
+const SHOWN: usize = 10;
 
 /// What was done.
 #[derive(Debug, Serialize)]
@@ -26,16 +30,26 @@ pub(super) async fn run(client: &Client, order: &BanOrder) -> Result<Banned, Cli
         Some(Sentence::Forever) => -1,
         Some(Sentence::For(span)) => i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
     };
-    let offenders: Vec<String> = order.addresses.iter().map(ToString::to_string).collect();
-    match client.ban(&order.jail, &offenders, seconds).await {
-        Ok(()) => Ok(Banned { jail: order.jail.clone(), offenders, seconds }),
-        Err(error) => Err(jails::explained(client, &order.jail, error).await),
+    let networks = many::named(&order.addresses)?;
+    let progress = Progress::of(networks.len());
+    let mut offenders = Vec::with_capacity(networks.len());
+    for mut part in many::calls(&networks) {
+        if let Err(error) = client.ban(&order.jail, &part, seconds).await {
+            let error = jails::explained(client, &order.jail, error).await;
+            return Err(many::partly(error, offenders.len(), "banned"));
+        }
+        progress.add(part.len());
+        offenders.append(&mut part);
     }
+    Ok(Banned { jail: order.jail.clone(), offenders, seconds })
 }
 
 impl Report for Banned {
     fn text(&self, _page: &Page) -> String {
-        let whom = self.offenders.join(", ");
+        let whom = match self.offenders.len() {
+            ..=SHOWN => self.offenders.join(", "),
+            many => format!("{many} addresses and networks"),
+        };
         let time = match self.seconds {
             0 => "the jail's own time".to_owned(),
             seconds => words::sentence(seconds),

@@ -27,8 +27,8 @@ pub(super) enum CliError {
     Config(String),
     /// The arguments do not fit together or name something that is not there.
     Usage(String),
-    /// What the arguments name has mistakes; the diagnostics.
-    Mistakes(String),
+    /// What the arguments name, such as `jail sshd`, has mistakes; the diagnostics.
+    Mistakes(String, String),
     /// The service said no, or something broke on the way.
     Failed(String),
     /// The output cannot be written.
@@ -50,10 +50,26 @@ impl CliError {
             Self::Unreachable(_) => exit::NOT_RUNNING,
             Self::NotPermitted(_) | Self::MayNotRead => exit::NOT_PERMITTED,
             Self::NoSuchJail { .. } => exit::NO_SUCH_JAIL,
-            Self::BrokenJail { .. } | Self::Config(_) | Self::Mistakes(_) => exit::CONFIG,
+            Self::BrokenJail { .. } | Self::Config(_) | Self::Mistakes(..) => exit::CONFIG,
             Self::Usage(_) => exit::USAGE,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::DONE,
             Self::Failed(_) | Self::Output(_) => exit::FAILED,
+        }
+    }
+
+    /// The error's name for programs, as jailkeeper(1) tables it.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable(Unreachable::NotRunning) => "not-running",
+            Self::Unreachable(Unreachable::NoBus(_)) => "no-bus",
+            Self::NotPermitted(_) | Self::MayNotRead => "not-permitted",
+            Self::NoSuchJail { .. } => "no-such-jail",
+            Self::BrokenJail { .. } => "broken-jail",
+            Self::Config(_) => "configuration",
+            Self::Usage(_) => "usage",
+            Self::Mistakes(..) => "mistakes",
+            Self::Failed(_) => "failed",
+            Self::Output(_) => "output",
         }
     }
 
@@ -87,7 +103,7 @@ impl CliError {
                 "the configuration has errors, and the old rules stay in force\n{}",
                 words::clean_lines(diagnostics)
             ),
-            Self::Mistakes(diagnostics) => format!("the filter has mistakes\n{diagnostics}"),
+            Self::Mistakes(what, diagnostics) => format!("the {what} has mistakes\n{diagnostics}"),
             Self::Usage(reason) | Self::Failed(reason) => words::clean_lines(reason),
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return None,
             Self::Output(error) => format!("cannot write the output: {error}"),

@@ -26,6 +26,7 @@ pub(super) async fn explained(client: &Client, name: &str, error: Error) -> CliE
     }
 }
 
-fn no_such_jail(name: &str, jails: Vec<String>) -> CliError {
+/// The error that tells which jails there are.
+pub(super) fn no_such_jail(name: &str, jails: Vec<String>) -> CliError {
     CliError::NoSuchJail { name: name.to_owned(), jails: Some(jails) }
 }

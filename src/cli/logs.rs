@@ -94,6 +94,18 @@ impl LogArgs {
         }
     }
 
+    /// With this encoding and this zone where the arguments name none.
+    pub(super) fn or(&self, encoding: Option<&str>, zone: Option<&str>) -> Result<Self, String> {
+        let mut args = self.clone();
+        if let (None, Some(encoding)) = (&args.encoding, encoding) {
+            args.encoding = Some(parse_encoding(encoding)?);
+        }
+        if let (None, Some(zone)) = (&args.timezone, zone) {
+            args.timezone = Some(parse_zone(zone)?);
+        }
+        Ok(args)
+    }
+
     /// Whether matches are given for the journal.
     pub(super) fn gives_matches(&self) -> bool {
         self.journal.as_ref().is_some_and(|matches| !matches.is_empty())

@@ -6,21 +6,27 @@ pub mod exit;
 mod agent;
 mod ban;
 pub mod check;
+mod complete;
 mod doctor;
 mod error;
+pub mod export;
 pub mod import;
+mod import_bans;
 mod jails;
 mod list;
 mod logs;
+mod many;
 mod page;
 mod reload;
 pub mod replay;
 mod status;
 mod table;
 mod target;
+mod tell;
 pub mod test;
 mod test_report;
 mod unban;
+mod wanted;
 mod why;
 mod words;
 
@@ -42,19 +48,27 @@ use args::{Args, Place, Verb};
 use error::CliError;
 use import::ImportArgs;
 use page::{Page, Report};
+use tell::Teller;
 
 /// Does what the arguments say; the first is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    match complete::answered(&arguments) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::from(exit::DONE),
+        // Somebody is typing: an answer in between would be in the way.
+        Err(_) if arguments.len() > 1 => return ExitCode::from(exit::FAILED),
+        Err(error) => return ExitCode::from(Teller { json: false }.arguments(&error)),
+    }
+    let args = match Args::try_parse_from(&arguments) {
         Ok(args) => args,
         Err(error) => {
-            // Nothing is left to do for a terminal that has gone away.
-            drop(error.print());
-            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::DONE });
+            let teller = Teller { json: asks_for_json(&arguments) };
+            return ExitCode::from(teller.arguments(&error));
         }
     };
     let outcome = match &args.verb {
-        Verb::Test(test) => test::run(test, args.json),
+        Verb::Test(test) => test::run(test, Teller { json: args.json }),
         Verb::Replay(replay) => replay::run(replay, args.json),
         Verb::Check(place) => check(place, args.json)
             .and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)),
@@ -63,17 +77,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Doctor => {
             examine(&args).and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?))
         }
-        verb => talk(&args, verb).and_then(|output| Ok(write_out(&output).map(|()| exit::DONE)?)),
+        verb => talk(&args, verb).and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            if let Some(text) = error.text() {
-                drop(writeln!(anstream::stderr().lock(), "jailkeeper: {text}"));
-            }
+            Teller { json: args.json }.error(&error);
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Whether `--json` is among arguments that could not be read.
+fn asks_for_json(arguments: &[OsString]) -> bool {
+    arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json")
 }
 
 /// What is wrong with the configuration, and the exit code; the service is not asked.
@@ -91,8 +108,9 @@ fn take_over(args: &ImportArgs, json: bool) -> Result<(String, u8), CliError> {
     if json { Ok((to_json(&report)?, code)) } else { Ok((report.render(true), code)) }
 }
 
-/// What comes of a verb that talks to the service, with somebody at hand who can ask for a password.
-fn talk(args: &Args, verb: &Verb) -> Result<String, CliError> {
+/// What comes of a verb that talks to the service, with somebody at hand who can ask for a password;
+/// and the exit code.
+fn talk(args: &Args, verb: &Verb) -> Result<(String, u8), CliError> {
     let _agent = if verb.changes() && !args.no_ask_password { Agent::start() } else { None };
     zbus::block_on(perform(args, verb)).map_err(|error| match error {
         error if verb.changes() => error,
@@ -106,32 +124,27 @@ fn examine(args: &Args) -> Result<(String, u8), CliError> {
     Ok((args.render(&examined)?, examined.exit_code()))
 }
 
-/// Everything that the service has to say, as one text.
-async fn perform(args: &Args, verb: &Verb) -> Result<String, CliError> {
-    match verb {
-        Verb::Status { jail: None } => args.render(&status::service(&connect().await?).await?),
-        Verb::Status { jail: Some(jail) } => {
-            args.render(&status::jail(&connect().await?, jail).await?)
+/// Everything that the service has to say, as one text, and the exit code.
+async fn perform(args: &Args, verb: &Verb) -> Result<(String, u8), CliError> {
+    let client = &Client::connect().await?.asking(verb.changes() && !args.no_ask_password);
+    let text = match verb {
+        Verb::Status { jail: None } => args.render(&status::service(client).await?),
+        Verb::Status { jail: Some(jail) } => args.render(&status::jail(client, jail).await?),
+        Verb::List { jail } => args.render(&list::run(client, jail.as_deref()).await?),
+        Verb::Ban(order) => args.render(&ban::run(client, order).await?),
+        Verb::Unban(order) => args.render(&unban::run(client, order).await?),
+        Verb::Export(order) => export::run(client, order, args.json).await,
+        Verb::ImportBans(order) => {
+            let imported = import_bans::run(client, order, &Page::stdout()).await?;
+            return Ok((args.render(&imported)?, imported.exit_code()));
         }
-        Verb::List { jail } => args.render(&list::run(&connect().await?, jail.as_deref()).await?),
-        Verb::Ban(order) => args.render(&ban::run(&connect_to_change(args).await?, order).await?),
-        Verb::Unban(order) => {
-            args.render(&unban::run(&connect_to_change(args).await?, order).await?)
-        }
-        Verb::Reload => args.render(&reload::run(&connect_to_change(args).await?).await?),
-        Verb::Why { address } => args.render(&why::run(&connect().await?, *address).await?),
+        Verb::Reload => args.render(&reload::run(client).await?),
+        Verb::Why { address } => args.render(&why::run(client, *address).await?),
         Verb::Check(_) | Verb::Doctor | Verb::Test(_) | Verb::Replay(_) | Verb::Import(_) => {
             unreachable!("it needs no service")
         }
-    }
-}
-
-async fn connect() -> Result<Client, CliError> {
-    Ok(Client::connect().await?)
-}
-
-async fn connect_to_change(args: &Args) -> Result<Client, CliError> {
-    Ok(connect().await?.asking(!args.no_ask_password))
+    };
+    Ok((text?, exit::DONE))
 }
 
 impl Args {

@@ -1,4 +1,4 @@
-//! The filter that an offline tool is given: a name, a file, or a regex.
+//! What an offline tool is given to try: a jail's name, or a filter's, a file, or a regex.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,19 +7,49 @@ use crate::confdir::{self, Directories};
 use crate::dialect::{JailOptions, Reference};
 use crate::filter::{Filter, Recipe};
 use crate::pattern::Language;
-use crate::record::Matches;
-use crate::rules::{self, Chosen, NotChosen, SourceText, Texts};
+use crate::record::{Matches, Sources};
+use crate::rules::{self, Chosen, ChosenJail, NotChosen, SourceText, Texts};
 
 use super::error::CliError;
 
 /// A filter, found and compiled.
 #[derive(Debug)]
 pub(super) struct Target {
-    /// How to call it.
+    /// What it is, for a heading.
     pub(super) title: String,
     pub(super) filter: Arc<Filter>,
     /// Which journal entries it is for.
     pub(super) matches: Option<Matches>,
+    /// What it reads, if it is a jail.
+    pub(super) sources: Option<Sources>,
+}
+
+/// The jail that `text` names, as a whole; or else the filter.
+pub(super) fn jail_or_filter(
+    text: &str,
+    directories: &Directories,
+    as_journal: bool,
+) -> Result<Target, CliError> {
+    let texts = confdir::read(directories);
+    let ChosenJail { jail, enabled } = match rules::load_jail(&texts, text) {
+        Ok(Some(found)) => found,
+        Ok(None) => return find(text, directories, as_journal),
+        Err(found) => {
+            let told = rules::render(&found, true);
+            return Err(CliError::Mistakes(format!("jail {text}"), told));
+        }
+    };
+    let (_, filters) = rules::names(&texts);
+    let (off, beside) = (
+        if enabled { "" } else { ", which is switched off" },
+        if filters.iter().any(|name| name == text) {
+            format!(" (the filter alone: --filter {text})")
+        } else {
+            String::new()
+        },
+    );
+    let title = format!("Jail: {text}{off}, with filter {}{beside}", jail.filter.name());
+    Ok(Target { title, filter: jail.filter, matches: None, sources: Some(jail.sources) })
 }
 
 /// Finds what `text` names: `NAME` or `NAME[mode=…]` of our own filters, a file that ends in `.toml`,
@@ -79,7 +109,8 @@ fn toml(path: &Path, reference: &Reference) -> Result<Target, CliError> {
 fn choose(texts: &Texts, name: &str, mode: &str) -> Result<Target, CliError> {
     match rules::load_filter(texts, name, mode) {
         Ok(Chosen { filter, matches }) => {
-            Ok(Target { title: format!("{name}, mode {mode}"), filter, matches })
+            let title = format!("Filter: {name}, mode {mode}");
+            Ok(Target { title, filter, matches, sources: None })
         }
         Err(NotChosen::Unknown(hint)) => {
             Err(CliError::Usage(format!("there is no filter \"{name}\"\n{hint}")))
@@ -87,7 +118,9 @@ fn choose(texts: &Texts, name: &str, mode: &str) -> Result<Target, CliError> {
         Err(NotChosen::UnknownMode(hint)) => {
             Err(CliError::Usage(format!("the filter \"{name}\" has no mode \"{mode}\"\n{hint}")))
         }
-        Err(NotChosen::Mistakes(found)) => Err(CliError::Mistakes(rules::render(&found, true))),
+        Err(NotChosen::Mistakes(found)) => {
+            Err(CliError::Mistakes(format!("filter {name}"), rules::render(&found, true)))
+        }
     }
 }
 
@@ -111,16 +144,18 @@ fn fail2ban(path: &Path, reference: &Reference, as_journal: bool) -> Result<Targ
     let mode = reference.option("mode").unwrap_or("normal").to_owned();
     match rules::translate(&tree, folder, &reference, &jail, true) {
         Ok(found) => Ok(Target {
-            title: format!("{}, mode {mode}", path.display()),
+            title: format!("Filter: {}, mode {mode}", path.display()),
             filter: Arc::new(found.filter),
             matches: found.matches,
+            sources: None,
         }),
         Err(mut diagnostics) => {
             // Whatever the folder is called, its files are where they are.
             for found in &mut diagnostics {
                 found.path = folder.join(found.path.file_name().unwrap_or_default());
             }
-            Err(CliError::Mistakes(rules::render(&diagnostics, true)))
+            let what = format!("filter {}", path.display());
+            Err(CliError::Mistakes(what, rules::render(&diagnostics, true)))
         }
     }
 }
@@ -137,11 +172,11 @@ fn regex(text: &str) -> Result<Target, CliError> {
             ..Recipe::default()
         })
     };
-    let title = "the regex".to_owned();
+    let title = "Filter: the regex".to_owned();
     let tried =
         compile(Language::Native).or_else(|errors| compile(Language::Fail2ban).map_err(|_| errors));
     match tried {
-        Ok(filter) => Ok(Target { title, filter: Arc::new(filter), matches: None }),
+        Ok(filter) => Ok(Target { title, filter: Arc::new(filter), matches: None, sources: None }),
         Err(errors) => {
             let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
             Err(CliError::Usage(format!(

@@ -1,4 +1,4 @@
-//! `jailkeeper test`: what a filter says to each line of a log.
+//! `jailkeeper test`: what a jail or a filter says to each line of a log.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -9,35 +9,48 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::confdir::Directories;
+use crate::dates::Zone;
 use crate::filter::{Examined, Examiner, Failure, Filter, Line, Verdict};
 use crate::keeper::Timestamp;
-use crate::record::{Origin, Want};
+use crate::record::{Origin, Sources, Want};
 
+use super::complete;
 use super::error::CliError;
 use super::exit;
 use super::logs::{Entry, LogArgs, Source};
 use super::target::{self, Target};
+use super::tell::Teller;
 use super::test_report::Tally;
+use super::wanted::Wanted;
 
 /// What to test, on what, and what to show.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 FILTER is the name of a filter (sshd, sshd[mode=aggressive]), a file of ours (my.toml), one of
-fail2ban's (/etc/fail2ban/filter.d/my.conf, my.conf[mode=extra]), or a regex in quotes.
+fail2ban's (/etc/fail2ban/filter.d/my.conf, my.conf[mode=extra]), or a regex in quotes. A name that
+a jail and a filter have is the jail's.
 
 Examples:
-  jailkeeper test sshd                                 the journal entries that the filter is for
+  jailkeeper test sshd                                 the jail, on what it reads
+  jailkeeper test sshd auth.log.2.gz                   the jail, on this log
+  jailkeeper test --filter sshd --journal              the filter alone
   jailkeeper test nginx.toml /var/log/nginx/access.log
   jailkeeper test '^login failed from <ADDR>$' app.log --missed
   jailkeeper test my.conf app.log.2.gz --explain       why each line is none")]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct TestArgs {
-    /// The filter
-    pub filter: String,
+    /// A jail, with all its settings; or a filter
+    #[arg(value_name = "JAIL|FILTER", required_unless_present = "filter", add = complete::jail_or_filter())]
+    pub target: Option<String>,
 
-    /// Log files, compressed ones too (.gz, .xz, .zst); - is the standard input
+    /// Log files, compressed ones too (.gz, .xz, .zst); - is the standard input [default: what the
+    /// jail reads, or the journal entries that the filter is for]
     #[arg(value_name = "LOG")]
     pub logs: Vec<PathBuf>,
+
+    /// Test this filter, even if there is a jail of that name
+    #[arg(long, add = complete::filter())]
+    pub filter: Option<String>,
 
     /// How they are read.
     #[command(flatten)]
@@ -63,7 +76,11 @@ pub struct TestArgs {
     #[arg(long)]
     pub explain: bool,
 
-    /// Where the stock filters are [default: /usr/lib/jailkeeper]
+    /// The configuration to take instead of that in /run/jailkeeper and /etc/jailkeeper
+    #[arg(long, value_name = "DIR")]
+    pub config: Option<PathBuf>,
+
+    /// Where the stock jails and filters are [default: /usr/lib/jailkeeper]
     #[arg(long, value_name = "DIR")]
     pub vendor: Option<PathBuf>,
 }
@@ -103,39 +120,97 @@ fn is_comment(text: &str) -> bool {
     text.starts_with('#') || text.trim().is_empty()
 }
 
-/// Tests the filter and writes the report.
-pub(super) fn run(args: &TestArgs, json: bool) -> Result<u8, CliError> {
-    let asks_for_journal = args.reading.asks_for_journal();
-    let as_journal = args.as_journal || asks_for_journal;
-    let directories = Directories::with(args.vendor.clone(), None);
-    let Target { title, filter, matches } = target::find(&args.filter, &directories, as_journal)?;
-    let source = if args.logs.is_empty() && (asks_for_journal || matches.is_some()) {
-        let fields = filter.fields().map(str::to_owned).collect();
-        let want = Want { matches: matches.unwrap_or_default(), fields };
-        args.reading.journal(&Origin::System, want, Timestamp::default())?
-    } else if args.logs.is_empty() {
-        return Err(CliError::Usage("name a log, - for the standard input, or --journal".into()));
-    } else if asks_for_journal {
-        return Err(CliError::Usage("a log and the journal exclude each other".into()));
-    } else {
-        Source::Logs(args.logs.clone())
-    };
-    let mut tester = Tester::new(Arc::clone(&filter), args);
-    let mut tally = Tally::new(title, &filter, args);
+/// Tests the jail or filter and writes the report.
+pub(super) fn run(args: &TestArgs, teller: Teller) -> Result<u8, CliError> {
+    let Trial { target, sources } = Trial::of(args, teller)?;
+    // The logs come last, and all of a jail's are in one zone.
+    let zone = sources.last().map_or(&args.reading, |(reading, _)| reading).zone();
+    let mut tester = Tester::new(Arc::clone(&target.filter), zone, args);
+    let mut tally = Tally::new(target.title, &target.filter, args);
     let mut out = io::BufWriter::new(anstream::stdout().lock());
     let mut written = Ok(());
-    args.reading.read(&source, |entry| {
-        written = tester.judge(entry, |judged| {
-            if json { write_row(&mut out, judged) } else { tally.add(judged, &mut out) }
-        });
-        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    written?;
-    if !json {
+    for (reading, source) in &sources {
+        reading.read(source, |entry| {
+            written = tester.judge(entry, |judged| {
+                if teller.json { write_row(&mut out, judged) } else { tally.add(judged, &mut out) }
+            });
+            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        std::mem::replace(&mut written, Ok(()))?;
+    }
+    if !teller.json {
         tally.finish(tester.examiner.templates(), &mut out)?;
     }
     out.flush()?;
     Ok(exit::DONE)
+}
+
+/// What is tested, and on what.
+struct Trial {
+    target: Target,
+    sources: Vec<(LogArgs, Source)>,
+}
+
+impl Trial {
+    fn of(args: &TestArgs, teller: Teller) -> Result<Self, CliError> {
+        let as_journal = args.as_journal || args.reading.asks_for_journal();
+        let directories = Directories::with(args.vendor.clone(), args.config.clone());
+        // Behind --filter all words are logs.
+        let words = args.target.iter().map(PathBuf::from).filter(|_| args.filter.is_some());
+        let logs: Vec<PathBuf> = words.chain(args.logs.iter().cloned()).collect();
+        if !logs.is_empty() && args.reading.asks_for_journal() {
+            return Err(CliError::Usage("a log and the journal exclude each other".into()));
+        }
+        let target = match (&args.filter, &args.target) {
+            (Some(filter), _) => target::find(filter, &directories, as_journal)?,
+            (None, Some(name)) => target::jail_or_filter(name, &directories, as_journal)?,
+            (None, None) => return Err(CliError::Usage("name a jail or a filter".into())),
+        };
+        let sources = match &target.sources {
+            Some(sources) => of_jail(&target, sources, logs, args, teller)?,
+            None => vec![(args.reading.clone(), of_filter(&target, logs, args)?)],
+        };
+        Ok(Self { target, sources })
+    }
+}
+
+/// The logs that are named, or what the jail reads, in its encoding and its time zone.
+fn of_jail(
+    target: &Target,
+    sources: &Sources,
+    logs: Vec<PathBuf>,
+    args: &TestArgs,
+    teller: Teller,
+) -> Result<Vec<(LogArgs, Source)>, CliError> {
+    if !logs.is_empty() {
+        let its_own = sources.files.as_ref().map(|files| (&files.encoding, &files.zone));
+        let (encoding, zone) = its_own.unwrap_or((&None, &None));
+        let reading = args.reading.or(encoding.as_deref(), zone.as_deref());
+        return Ok(vec![(reading.map_err(CliError::Usage)?, Source::Logs(logs))]);
+    }
+    let wanted = Wanted::by_jail(target.filter.name(), sources, &args.reading, teller);
+    if wanted.is_empty() {
+        let why = "the jail reads nothing that is there; name a log, - for the standard input, or \
+                   --journal";
+        return Err(CliError::Usage(why.to_owned()));
+    }
+    let fields = || target.filter.fields().map(str::to_owned).collect();
+    let open = |wanted: Wanted| wanted.open(fields(), &args.reading, Timestamp::default());
+    wanted.into_iter().map(open).collect()
+}
+
+/// The logs that are named, or the journal.
+fn of_filter(target: &Target, logs: Vec<PathBuf>, args: &TestArgs) -> Result<Source, CliError> {
+    if !logs.is_empty() {
+        return Ok(Source::Logs(logs));
+    }
+    if !args.reading.asks_for_journal() && target.matches.is_none() {
+        let why = "name a log, - for the standard input, or --journal";
+        return Err(CliError::Usage(why.to_owned()));
+    }
+    let fields = target.filter.fields().map(str::to_owned).collect();
+    let want = Want { matches: target.matches.clone().unwrap_or_default(), fields };
+    args.reading.journal(&Origin::System, want, Timestamp::default())
 }
 
 /// Judges lines one after the other.
@@ -147,9 +222,9 @@ struct Tester {
 }
 
 impl Tester {
-    fn new(filter: Arc<Filter>, args: &TestArgs) -> Self {
+    fn new(filter: Arc<Filter>, zone: Zone, args: &TestArgs) -> Self {
         Self {
-            examiner: Examiner::new(filter, args.reading.zone()),
+            examiner: Examiner::new(filter, zone),
             number: 0,
             now: args.reading.now(),
             as_journal: args.as_journal,

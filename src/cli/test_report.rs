@@ -190,7 +190,7 @@ impl<'f> Tally<'f> {
         templates: impl Iterator<Item = (&'t str, u64)>,
         out: &mut impl io::Write,
     ) -> io::Result<()> {
-        writeln!(out, "Filter: {}\n", self.title)?;
+        writeln!(out, "{}\n", self.title)?;
         let patterns: Vec<&str> = self.filter.patterns().collect();
         table(out, "Failregex", &patterns, &self.hits)?;
         let ignores: Vec<&str> = self.filter.ignores().collect();

@@ -7,6 +7,7 @@ use crate::bus::client::Client;
 use super::args::UnbanOrder;
 use super::error::CliError;
 use super::jails;
+use super::many::{self, Progress};
 use super::page::{Page, Report};
 use super::words;
 
@@ -21,11 +22,21 @@ pub(super) struct Unbanned {
 
 pub(super) async fn run(client: &Client, order: &UnbanOrder) -> Result<Unbanned, CliError> {
     let name = order.jail.as_deref().unwrap_or("");
-    let addresses: Vec<String> = order.addresses.iter().map(ToString::to_string).collect();
-    match client.unban(name, &addresses).await {
-        Ok(lifted) => Ok(Unbanned { jail: order.jail.clone(), lifted }),
-        Err(error) => Err(jails::explained(client, name, error).await),
+    let networks = if order.all { Vec::new() } else { many::named(&order.addresses)? };
+    let progress = Progress::of(networks.len());
+    let (mut done, mut lifted) = (0, 0);
+    for part in many::calls(&networks) {
+        match client.unban(name, &part).await {
+            Ok(count) => lifted += count,
+            Err(error) => {
+                let error = jails::explained(client, name, error).await;
+                return Err(many::partly(error, done, "looked at"));
+            }
+        }
+        progress.add(part.len());
+        done += part.len();
     }
+    Ok(Unbanned { jail: order.jail.clone(), lifted })
 }
 
 impl Report for Unbanned {

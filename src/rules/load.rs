@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::choose::Chosen;
 use super::definition::{Definition, Sample};
 use super::diagnostic::{Diagnostic, Severity, Sink, Wrong};
 use super::fail2ban;
@@ -92,71 +93,18 @@ pub fn fail2ban_folders(texts: &Texts) -> Vec<PathBuf> {
     folders
 }
 
-/// A filter that was asked for by its name.
-#[derive(Debug)]
-pub struct Chosen {
-    /// The filter.
-    pub filter: Arc<Filter>,
-    /// Which journal entries it is for, if it says so.
-    pub matches: Option<Matches>,
-}
-
-/// Why a filter cannot be had.
-#[derive(Debug)]
-pub enum NotChosen {
-    /// There is none of that name; what to do, as a sentence without a full stop.
-    Unknown(String),
-    /// It has no such mode; what to do.
-    UnknownMode(String),
-    /// Its files have mistakes.
-    Mistakes(Vec<Diagnostic>),
-}
-
-/// Compiles the filter `name` in `mode`.
-///
-/// # Errors
-///
-/// When there is none, or its files have mistakes; those of other files do not matter.
-pub fn load_filter(texts: &Texts, name: &str, mode: &str) -> Result<Chosen, NotChosen> {
-    let mut loader = Loader::new(texts, false);
-    let known = loader.definitions.keys().map(String::as_str);
-    let Some(definition) = loader.definitions.get(name) else {
-        let problem = wording::unknown_filter(name, known);
-        return Err(NotChosen::Unknown(problem.hint.unwrap_or_default()));
-    };
-    let modes = definition.mode_names();
-    if !modes.contains(&mode) {
-        let problem = wording::unknown_mode(mode, name, &modes);
-        return Err(NotChosen::UnknownMode(problem.hint.unwrap_or_default()));
-    }
-    let (matches, broken) = (definition.matches.clone(), definition.broken.is_some());
-    let at = loader.layers.filters.get(name).and_then(|layer| layer.at.clone());
-    let filter = loader.compile(name, mode, &at.unwrap_or(At { file: 0, span: 0..0 }));
-    match filter.and_then(|filter| loader.with_names(name, mode).unwrap_or(Ok(filter))) {
-        Ok(filter) if !broken => Ok(Chosen { filter, matches }),
-        _ => {
-            let file_of = |found: &Diagnostic| {
-                found.path.file_stem().is_some_and(|stem| stem == name)
-                    && texts.filters.iter().any(|file| file.path == found.path)
-            };
-            let mut own = loader.sink.into_diagnostics();
-            own.retain(file_of);
-            Err(NotChosen::Mistakes(own))
-        }
-    }
-}
-
-struct Loader<'t> {
+/// Reads the configuration, step by step.
+pub(super) struct Loader<'t> {
     texts: &'t Texts,
-    sink: Sink<'t>,
-    layers: Layers,
-    definitions: BTreeMap<String, Definition>,
+    pub(super) sink: Sink<'t>,
+    pub(super) layers: Layers,
+    pub(super) definitions: BTreeMap<String, Definition>,
     compiled: BTreeMap<(String, String), Read<Arc<Filter>>>,
     everything: bool,
 }
 
 impl<'t> Loader<'t> {
-    fn new(texts: &'t Texts, everything: bool) -> Self {
+    pub(super) fn new(texts: &'t Texts, everything: bool) -> Self {
         let mut sink = Sink::new(texts);
         let layers = Layers::read(&mut sink, texts);
         let definitions = layers.filters.iter();
@@ -192,7 +140,7 @@ impl<'t> Loader<'t> {
         Loaded { origin: origin.unwrap_or_default(), jails, broken, diagnostics, sampled }
     }
 
-    fn jail(&mut self, draft: Draft, origin: &Origin) -> Read<Jail> {
+    pub(super) fn jail(&mut self, draft: Draft, origin: &Origin) -> Read<Jail> {
         if let (Some(wrong), true) = (&draft.broken, draft.unreadable) {
             return Err(wrong.clone());
         }
@@ -306,7 +254,7 @@ impl<'t> Loader<'t> {
     }
 
     /// The filter in a mode, compiled at most once.
-    fn compile(&mut self, name: &str, mode: &str, at: &At) -> Read<Arc<Filter>> {
+    pub(super) fn compile(&mut self, name: &str, mode: &str, at: &At) -> Read<Arc<Filter>> {
         let key = (name.to_owned(), mode.to_owned());
         if let Some(known) = self.compiled.get(&key) {
             return known.clone();
@@ -325,7 +273,7 @@ impl<'t> Loader<'t> {
 
     /// A filter in fail2ban's language, for whoever asks for it by itself: no jail says whether hosts'
     /// names count, and fail2ban's own tool takes them.
-    fn with_names(&mut self, name: &str, mode: &str) -> Option<Read<Arc<Filter>>> {
+    pub(super) fn with_names(&mut self, name: &str, mode: &str) -> Option<Read<Arc<Filter>>> {
         let definition = self.definitions.get(name)?;
         let own = Own { names: true, ..Own::default() };
         let compiled = || filter::compile(&mut self.sink, definition, mode, &own).map(Arc::new);
@@ -346,7 +294,7 @@ impl<'t> Loader<'t> {
     }
 
     /// Which journal; a mistake here breaks every jail, since none would read what it should.
-    fn origin(&mut self) -> Read<Origin> {
+    pub(super) fn origin(&mut self) -> Read<Origin> {
         let mut found: Option<Origin> = None;
         let mut wrong = self.layers.journal.broken.clone();
         for entry in self.layers.journal.entries.values() {

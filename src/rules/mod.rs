@@ -4,8 +4,9 @@
 //! In reading order: [`Texts`] come in; `tree` makes them values that know where they stand; `layers`
 //! lays the files over each other; `jail` and `definition` give the values their meaning with the
 //! help of `value`, `span` and `ports`; `pattern` and [`Filter`] turn patterns into one automaton;
-//! [`load`] puts it all together. What is wrong becomes a [`Diagnostic`], worded in `wording`.
+//! [`load`] puts it all together, and `choose` picks one jail or filter. What is wrong becomes a [`Diagnostic`], worded in `wording`.
 
+mod choose;
 mod definition;
 mod diagnostic;
 mod fail2ban;
@@ -26,13 +27,12 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
+pub use choose::{Chosen, ChosenJail, NotChosen, load_filter, load_jail, names};
 pub use definition::Sample;
 pub use diagnostic::{Diagnostic, Severity, Spot};
 pub use fail2ban::{Translated, in_files, translate};
 pub use jail::{Jail, Setting};
-pub use load::{
-    BrokenJail, Chosen, Loaded, NotChosen, Sampled, fail2ban_folders, load, load_all, load_filter,
-};
+pub use load::{BrokenJail, Loaded, Sampled, fail2ban_folders, load, load_all};
 pub use render::render;
 pub use span::parse_sentence;
 pub use text::{SourceText, Texts, Unreadable};

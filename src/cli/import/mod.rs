@@ -37,7 +37,7 @@ use crate::rules::{self, Diagnostic, Severity};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 fail2ban's configuration is only read. Filters of which jailkeeper has its own are replaced by it, the
-others are taken over as they are, with everything put in.
+others are taken over as they are, with everything put in. jailkeeper import-bans takes over its bans.
 
 Examples:
   jailkeeper import                          /etc/fail2ban to ./jailkeeper-import

@@ -1,22 +1,17 @@
 //! The jails that are replayed, and what each of them reads.
 
-use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use glob::MatchOptions;
-
 use crate::cli::error::CliError;
-use crate::cli::logs::{LogArgs, Source};
+use crate::cli::logs::LogArgs;
 use crate::cli::target;
-use crate::cli::words;
+use crate::cli::tell::Teller;
+use crate::cli::wanted::Wanted;
 use crate::confdir::{self, Directories};
-use crate::dates::Zone;
-use crate::files::FilesError;
 use crate::filter::Filter;
 use crate::keeper::{JailId, Policy, Roster, Timestamp};
-use crate::record::{LogPath, Matches, Origin, Sources, Want};
+use crate::record::{Matches, Origin, Sources, Want};
 use crate::rules::{self, BrokenJail, Jail};
 
 use super::ReplayArgs;
@@ -39,27 +34,19 @@ pub(super) struct Lineup {
     pub(super) watches: Vec<Watch>,
     /// What is read in place of what they read themselves.
     logs: Vec<PathBuf>,
-}
-
-/// Something to read.
-#[derive(PartialEq, Eq)]
-enum Wanted {
-    /// Entries of a journal.
-    Entries(Origin, Matches),
-    /// A log, the name of its encoding, and the zone of its dates.
-    Log(PathBuf, Option<String>, Option<String>),
+    teller: Teller,
 }
 
 impl Lineup {
     /// What the arguments name.
-    pub(super) fn of(args: &ReplayArgs) -> Result<Self, CliError> {
+    pub(super) fn of(args: &ReplayArgs, teller: Teller) -> Result<Self, CliError> {
         match &args.filter {
-            Some(filter) => Self::of_filter(args, filter),
-            None => Self::of_jails(args),
+            Some(filter) => Self::of_filter(args, filter, teller),
+            None => Self::of_jails(args, teller),
         }
     }
 
-    fn of_filter(args: &ReplayArgs, filter: &str) -> Result<Self, CliError> {
+    fn of_filter(args: &ReplayArgs, filter: &str, teller: Teller) -> Result<Self, CliError> {
         let logs = args.words.clone();
         let target = target::find(filter, &directories_of(args), logs.is_empty())?;
         let stock = Policy::default();
@@ -77,10 +64,10 @@ impl Lineup {
         let journal = matches.map(|matches| (Origin::System, want(matches)));
         let watch =
             Watch { id, policy, filter: target.filter, sources: Sources { journal, files: None } };
-        Ok(Self { roster, watches: vec![watch], logs })
+        Ok(Self { roster, watches: vec![watch], logs, teller })
     }
 
-    fn of_jails(args: &ReplayArgs) -> Result<Self, CliError> {
+    fn of_jails(args: &ReplayArgs, teller: Teller) -> Result<Self, CliError> {
         let loaded = rules::load(&confdir::read(&directories_of(args)));
         let (mut names, mut logs) = (Vec::new(), Vec::new());
         for word in &args.words {
@@ -100,7 +87,8 @@ impl Lineup {
         let mut jails = loaded.jails;
         if names.is_empty() {
             for BrokenJail { name, why } in &loaded.broken {
-                remark(&format!("the jail {name} is left out, since it has mistakes: {why}"));
+                teller
+                    .remark(&format!("the jail {name} is left out, since it has mistakes: {why}"));
             }
         } else {
             jails.retain(|jail| names.contains(&jail.name.as_str()));
@@ -114,7 +102,7 @@ impl Lineup {
         }
         let mut roster = Roster::default();
         let watches = jails.into_iter().map(|jail| Watch::of(jail, &mut roster)).collect();
-        Ok(Self { roster, watches, logs })
+        Ok(Self { roster, watches, logs, teller })
     }
 
     /// Whether what is read is the jails' to say, and not named by the arguments.
@@ -155,79 +143,28 @@ impl Lineup {
                  standard input"
             )));
         }
-        groups.into_iter().map(|(wanted, watches)| wanted.feed(watches, reading, since)).collect()
+        groups.into_iter().map(|(wanted, watches)| feed(wanted, watches, reading, since)).collect()
     }
 
     fn wanted_by(&self, watch: &Watch, reading: &LogArgs) -> Vec<Wanted> {
-        let Sources { journal, files } = &watch.sources;
         if !self.logs.is_empty() {
             return self.logs.iter().map(|log| Wanted::Log(log.clone(), None, None)).collect();
         }
-        if reading.gives_matches() {
-            let origin = journal.as_ref().map_or(Origin::System, |(origin, _)| origin.clone());
-            return vec![Wanted::Entries(origin, Matches::any())];
-        }
-        let entries =
-            |(origin, want): &(Origin, Want)| Wanted::Entries(origin.clone(), want.matches.clone());
-        let mut wanted: Vec<Wanted> = journal.iter().map(entries).collect();
-        if let (false, Some(files)) = (reading.asks_for_journal(), files) {
-            for LogPath { path, .. } in &files.paths {
-                let paths = found(path);
-                if paths.is_empty() {
-                    remark(&format!("{}: there is no log {path}", self.roster.name(watch.id)));
-                }
-                let log = |path| Wanted::Log(path, files.encoding.clone(), files.zone.clone());
-                wanted.extend(paths.into_iter().map(log));
-            }
-        }
-        wanted
+        Wanted::by_jail(self.roster.name(watch.id), &watch.sources, reading, self.teller)
     }
 }
 
-impl Wanted {
-    fn feed<'l>(
-        self,
-        watches: Vec<&'l Watch>,
-        reading: &LogArgs,
-        since: Timestamp,
-    ) -> Result<Feed<'l>, CliError> {
-        let mut args = reading.clone();
-        let source = match self {
-            Self::Entries(origin, matches) => {
-                let fields = watches.iter().flat_map(|watch| watch.filter.fields());
-                let fields = fields.map(str::to_owned).collect();
-                args.journal(&origin, Want { matches, fields }, since)?
-            }
-            Self::Log(path, encoding, zone) => {
-                let failed = |why: String| CliError::Failed(format!("{}: {why}", path.display()));
-                if let (None, Some(encoding)) = (&args.encoding, encoding) {
-                    args.encoding =
-                        Some(encoding.parse().map_err(|e: FilesError| failed(e.to_string()))?);
-                }
-                if let (None, Some(zone)) = (&args.timezone, zone) {
-                    args.timezone = Some(Zone::parse(&zone).map_err(|e| failed(e.to_string()))?);
-                }
-                // A name that is wrong is found before hours of reading.
-                if path.as_os_str() != "-" {
-                    File::open(&path).map_err(|error| failed(error.to_string()))?;
-                }
-                Source::Logs(vec![path])
-            }
-        };
-        Ok(Feed { args, source, watches })
-    }
-}
-
-/// The files of this name or glob(7) that there are, under their own names.
-fn found(path: &str) -> Vec<PathBuf> {
-    let options = MatchOptions {
-        case_sensitive: true,
-        require_literal_separator: true,
-        require_literal_leading_dot: true,
-    };
-    let paths = glob::glob_with(path, options).into_iter().flatten().flatten();
-    let files = paths.filter(|path| path.is_file());
-    files.map(|path| path.canonicalize().unwrap_or(path)).collect()
+/// The feed of what these watches want.
+fn feed<'l>(
+    wanted: Wanted,
+    watches: Vec<&'l Watch>,
+    reading: &LogArgs,
+    since: Timestamp,
+) -> Result<Feed<'l>, CliError> {
+    let fields = watches.iter().flat_map(|watch| watch.filter.fields());
+    let fields = fields.map(str::to_owned).collect();
+    let (args, source) = wanted.open(fields, reading, since)?;
+    Ok(Feed { args, source, watches })
 }
 
 impl Watch {
@@ -235,12 +172,6 @@ impl Watch {
         let Jail { name, policy, filter, sources, .. } = jail;
         Self { id: roster.enrol(&name), policy, filter, sources }
     }
-}
-
-/// Tells on the standard error what is left out.
-fn remark(text: &str) {
-    // Nothing is left to do for a terminal that has gone away.
-    drop(writeln!(anstream::stderr().lock(), "jailkeeper: {}", words::clean(text)));
 }
 
 fn directories_of(args: &ReplayArgs) -> Directories {

@@ -16,9 +16,11 @@ use crate::keeper::{Sentence, Timestamp};
 use crate::rules;
 
 use super::args::Sentenced;
+use super::complete;
 use super::error::CliError;
 use super::exit;
 use super::logs::{LogArgs, parse_time};
+use super::tell::Teller;
 use feed::Span;
 use lineup::Lineup;
 use report::Report;
@@ -44,11 +46,11 @@ Examples:
 pub struct ReplayArgs {
     /// Jails [default: every jail that is switched on], and log files, compressed ones too; - is the
     /// standard input [default: the journal and the log files that the jails read]
-    #[arg(value_name = "JAIL|LOG")]
+    #[arg(value_name = "JAIL|LOG", add = complete::jail_or_log())]
     pub words: Vec<PathBuf>,
 
     /// Run this filter instead of jails; it is named as for jailkeeper test
-    #[arg(long)]
+    #[arg(long, add = complete::filter())]
     pub filter: Option<String>,
 
     /// So many attempts of the filter are a ban [default: 5]
@@ -115,7 +117,7 @@ impl Since {
 /// Replays the past and writes the report.
 pub(super) fn run(args: &ReplayArgs, json: bool) -> Result<u8, CliError> {
     let now = args.reading.now();
-    let lineup = Lineup::of(args)?;
+    let lineup = Lineup::of(args, Teller { json })?;
     let a_day = || lineup.reads_its_own(&args.reading).then_some(Since::Ago(A_DAY));
     let since = args.since.or_else(a_day).map_or(Timestamp::from_micros(i64::MIN), |s| s.time(now));
     let feeds = lineup.feeds(&args.reading, since)?;

@@ -1,0 +1,89 @@
+//! What offline tools read of what a jail reads in the service.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use glob::MatchOptions;
+
+use crate::record::{LogPath, Matches, Origin, Sources, Want};
+
+use super::error::CliError;
+use super::logs::{LogArgs, Source};
+use super::tell::Teller;
+use crate::keeper::Timestamp;
+
+/// Something to read.
+#[derive(PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Entries of a journal.
+    Entries(Origin, Matches),
+    /// A log, the name of its encoding, and the zone of its dates.
+    Log(PathBuf, Option<String>, Option<String>),
+}
+
+impl Wanted {
+    /// What the jail `name` reads, as far as the arguments do not say otherwise. A log that is not
+    /// there is told.
+    pub(super) fn by_jail(
+        name: &str,
+        sources: &Sources,
+        reading: &LogArgs,
+        teller: Teller,
+    ) -> Vec<Self> {
+        let Sources { journal, files } = sources;
+        if reading.gives_matches() {
+            let origin = journal.as_ref().map_or(Origin::System, |(origin, _)| origin.clone());
+            return vec![Self::Entries(origin, Matches::any())];
+        }
+        let entries =
+            |(origin, want): &(Origin, Want)| Self::Entries(origin.clone(), want.matches.clone());
+        let mut wanted: Vec<Self> = journal.iter().map(entries).collect();
+        if let (false, Some(files)) = (reading.asks_for_journal(), files) {
+            for LogPath { path, .. } in &files.paths {
+                let paths = found(path);
+                if paths.is_empty() {
+                    teller.remark(&format!("{name}: there is no log {path}"));
+                }
+                let log = |path| Self::Log(path, files.encoding.clone(), files.zone.clone());
+                wanted.extend(paths.into_iter().map(log));
+            }
+        }
+        wanted
+    }
+
+    /// How to read it, with these fields of a journal, and what is not before `since`.
+    pub(super) fn open(
+        self,
+        fields: Vec<String>,
+        reading: &LogArgs,
+        since: Timestamp,
+    ) -> Result<(LogArgs, Source), CliError> {
+        match self {
+            Self::Entries(origin, matches) => {
+                let source = reading.journal(&origin, Want { matches, fields }, since)?;
+                Ok((reading.clone(), source))
+            }
+            Self::Log(path, encoding, zone) => {
+                let failed = |why: String| CliError::Failed(format!("{}: {why}", path.display()));
+                let args = reading.or(encoding.as_deref(), zone.as_deref()).map_err(failed)?;
+                // A name that is wrong is found before hours of reading.
+                if path.as_os_str() != "-" {
+                    File::open(&path).map_err(|error| failed(error.to_string()))?;
+                }
+                Ok((args, Source::Logs(vec![path])))
+            }
+        }
+    }
+}
+
+/// The files of this name or glob(7) that there are, under their own names.
+fn found(path: &str) -> Vec<PathBuf> {
+    let options = MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+    };
+    let paths = glob::glob_with(path, options).into_iter().flatten().flatten();
+    let files = paths.filter(|path| path.is_file());
+    files.map(|path| path.canonicalize().unwrap_or(path)).collect()
+}
