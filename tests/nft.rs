@@ -31,6 +31,7 @@ fn gate(id: u32, name: &str) -> Gate {
         action: Action::Drop,
         scope: Scope::Host,
         prefix: Prefix::default(),
+        max_prefix: Prefix { ipv4: 16, ipv6: 32 },
         spare_loopback: false,
     }
 }

@@ -135,7 +135,7 @@ fn wanted(
 fn blunder(jails: &BTreeMap<JailId, Jail>, (id, network): Key) -> Option<String> {
     match jails.get(&id) {
         None => Some("the jail has no gate in the firewall".to_owned()),
-        Some(jail) if network.fits(jail.prefix) => None,
+        Some(jail) if network.fits(jail.max_prefix, jail.prefix) => None,
         Some(_) => {
             Some(format!("{network} is not of the prefix length that the jail's rules look for"))
         }

@@ -66,11 +66,16 @@ impl Packets {
 struct Jail {
     sets: [String; 2],
     prefix: Prefix,
+    max_prefix: Prefix,
 }
 
 impl Jail {
     fn of(gate: &Gate) -> Self {
-        Self { sets: FAMILIES.map(|family| set_name(&gate.name, family)), prefix: gate.prefix }
+        Self {
+            sets: FAMILIES.map(|family| set_name(&gate.name, family)),
+            prefix: gate.prefix,
+            max_prefix: gate.max_prefix,
+        }
     }
 
     fn set(&self, family: Family) -> &str {

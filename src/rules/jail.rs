@@ -106,6 +106,7 @@ impl Jail {
             action: self.action,
             scope: self.scope,
             prefix: self.policy.prefix,
+            max_prefix: self.policy.max_prefix,
             spare_loopback: self.policy.ignoreself,
         }
     }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use jailkeeper::keeper::{Change, JailId, Network, Outcome, Until};
+use jailkeeper::keeper::{Change, JailId, Network, Outcome, Prefix, Until};
 use jailkeeper::nft::Firewall;
 
 use super::{LIST, apply, ban, gate, lift, network, now, seconds};
@@ -275,7 +275,7 @@ fn elements_that_fit_no_jail_are_listed_and_can_be_lifted() {
     let mut unfit: Vec<_> = listed
         .iter()
         .map(|element| element.network)
-        .filter(|network| !network.fits(jailkeeper::keeper::Prefix::default()))
+        .filter(|network| !network.fits(Prefix::default(), Prefix::default()))
         .collect();
     unfit.sort_unstable();
     assert_eq!(unfit.len(), 3, "{unfit:?}");
