@@ -2,7 +2,9 @@
 
 mod elements;
 mod monitor;
+mod networks;
 mod packets;
+mod router;
 mod table;
 
 use std::time::{Duration, SystemTime};
