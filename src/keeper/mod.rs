@@ -32,6 +32,6 @@ pub use gate::{Action, Gate, Ports, Protocol, Protocols, Scope};
 pub use ignore::{IgnoreList, OwnAddresses};
 pub use network::{Family, Network, NotANetwork, Prefix};
 pub use plan::plan;
-pub use policy::{Escalate, Policy};
+pub use policy::{Escalate, MAX_PREFIX, Policy};
 pub use roster::{JailId, Roster};
 pub use time::{Sentence, Timestamp, Until};

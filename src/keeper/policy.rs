@@ -8,8 +8,9 @@ use super::network::{Network, Prefix};
 use super::time::Sentence;
 
 const MAXRETRY: NonZeroU32 = NonZeroU32::new(5).expect("5 is not 0");
-/// The least that providers are usually given (RIPE-738 for IPv6).
-const MAX_PREFIX: Prefix = Prefix { ipv4: 16, ipv6: 32 };
+/// Nothing wider is banned where a jail does not say how wide it may be (`max_prefix`): what a
+/// provider, and not its customer, is given.
+pub const MAX_PREFIX: Prefix = Prefix { ipv4: 16, ipv6: 32 };
 const TEN_MINUTES: Duration = Duration::from_mins(10);
 
 /// The rules by which one jail counts and sentences.
