@@ -23,6 +23,7 @@ fn gates(count: u32) -> Vec<Gate> {
         action: Action::Drop,
         scope: Scope::Host,
         prefix: Prefix::default(),
+        max_prefix: Prefix { ipv4: 16, ipv6: 32 },
         spare_loopback: true,
     };
     (0..count).map(gate).collect()

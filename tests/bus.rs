@@ -306,7 +306,11 @@ fn each_failure_has_its_name_and_a_reason() {
             "Ignored",
             "a ban of 192.0.2.0/24 would also hit 192.0.2.1",
         ),
-        (Failure::TooWide(own), "TooWide", "192.0.2.0/24 is wider than what jail \"sshd\" bans"),
+        (
+            Failure::TooWide(own, 28),
+            "TooWide",
+            "192.0.2.0/24 is wider than the /28 that max_prefix of jail \"sshd\" allows",
+        ),
         (Failure::Refused("EPERM\0".to_owned()), "Refused", "the firewall refused: EPERM\u{fffd}"),
         (Failure::ReloadFailed("a.toml:1: no".to_owned()), "ReloadFailed", "a.toml:1: no"),
     ];

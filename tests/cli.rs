@@ -341,7 +341,7 @@ fn each_refusal_has_its_exit_code_and_says_what_to_do() {
     let cases = [
         (Failure::Refused("no memory".to_owned()), 1, "the firewall refused: no memory"),
         (Failure::Ignored(here, Spared::OwnAddress), 1, "an address of this host itself"),
-        (Failure::TooWide(network("192.0.2.0/24")), 1, "name narrower networks"),
+        (Failure::TooWide(network("192.0.2.0/24"), 28), 1, "name narrower networks"),
         (Failure::NoSuchJail, 5, "the jails are: nginx-http-auth, sshd"),
         (
             Failure::ReloadFailed("sshd.toml:3:1: no such key\n  hint: maxretry".to_owned()),

@@ -280,3 +280,64 @@ fn the_demo_shows_the_whole_way() {
         assert!(told.contains(part), "{part} is missing:\n{told}");
     }
 }
+
+#[test]
+fn enough_banned_neighbours_are_a_ban_of_their_network_across_restarts() {
+    let mut house = House::guarded("[default]\nmaxretry = 1\nescalate = { after = 3 }\n");
+    for address in ["198.51.100.1", "198.51.100.2"] {
+        house.fails(address, 1);
+        house.await_log(&format!("[sshd] Ban {address}"), 1);
+    }
+    assert_eq!(house.end(Signal::SIGTERM), Some(0));
+    house.start();
+    house.await_log("[sshd] Restore Ban 198.51.100.2", 1);
+    house.fails("198.51.100.3", 1);
+    house.await_log("[sshd] Ban 198.51.100.0/24 (3 of its addresses were banned)", 1);
+    house.await_log("[sshd] Unban 198.51.100.1 (a network that holds it is banned)", 1);
+    house.assert_element("sshd4/24", "198.51.100.0 timeout");
+    assert!(!house.set("sshd4").contains("198.51.100"), "{}", house.set("sshd4"));
+    assert_eq!(house.times_logged("Ban 198.51.100.3"), 0, "it was never one by itself");
+
+    assert_eq!(house.end(Signal::SIGKILL), None);
+    house.assert_element("sshd4/24", "198.51.100.0 timeout");
+    house.start();
+    house.await_log("[sshd] Restore Ban 198.51.100.0/24", 1);
+    house.fails("198.51.100.77", 1);
+    house.await_log("[sshd] Found 198.51.100.77 (already banned)", 1);
+    let list = house.client(&["list", "--json"]);
+    let list: serde_json::Value = serde_json::from_slice(&list.stdout).expect("JSON");
+    assert_eq!(list.as_array().map(Vec::len), Some(1), "{list}");
+    assert_eq!(
+        (&list[0]["offender"], &list[0]["attempts"]),
+        (&"198.51.100.0/24".into(), &3.into())
+    );
+
+    assert_eq!(house.client(&["unban", "198.51.100.77"]).status.code(), Some(0));
+    house.await_log("[sshd] Unban 198.51.100.0/24", 1);
+    assert!(!house.set("sshd4/24").contains("198.51.100.0"));
+}
+
+#[test]
+fn a_record_or_a_person_may_name_a_network_but_none_that_is_too_wide() {
+    let house = House::guarded(concat!(
+        "[jail.nets]\nenabled = true\njournalmatch = \"SYSLOG_IDENTIFIER=nets\"\n",
+        "failregex = '^bad <SUBNET>$'\nmaxretry = 1\n",
+    ));
+    house.journald.send_as("nets", "bad 198.51.100.64/26");
+    house.journald.send_as("nets", "bad 10.0.0.0/8");
+    house.await_log("[nets] Ban 198.51.100.64/26", 1);
+    house.await_log("[nets] Ignore 10.0.0.0/8: it is wider than a /16 (max_prefix)", 1);
+    house.assert_element("nets4/26", "198.51.100.64 timeout");
+    assert_eq!(house.client(&["ban", "nets", "203.0.113.0/24"]).status.code(), Some(0));
+    house.assert_element("nets4/24", "203.0.113.0 timeout");
+    for everybody in ["0.0.0.0/0", "::/0"] {
+        let refused = house.client(&["ban", "nets", everybody]);
+        assert_eq!(refused.status.code(), Some(1));
+        let said = text(&refused.stderr);
+        assert!(said.contains("max_prefix of jail \"nets\" allows"), "{said}");
+    }
+    house.network.nft("flush ruleset");
+    house.await_log("the table is mended", 1);
+    house.assert_element("nets4/26", "198.51.100.64 timeout");
+    house.assert_element("nets4/24", "203.0.113.0 timeout");
+}

@@ -2,7 +2,9 @@
 
 mod elements;
 mod monitor;
+mod networks;
 mod packets;
+mod router;
 mod surroundings;
 mod table;
 
@@ -32,6 +34,7 @@ fn gate(id: u32, name: &str) -> Gate {
         action: Action::Drop,
         scope: Scope::Host,
         prefix: Prefix::default(),
+        max_prefix: Prefix { ipv4: 16, ipv6: 32 },
         spare_loopback: false,
     }
 }

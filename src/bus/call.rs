@@ -75,7 +75,7 @@ impl From<Answer> for BusAnswer {
         Self::Failed(match answer {
             Answer::Done(bans) => return Self::Done(bans),
             Answer::Spared(network, why) => Failure::Ignored(network, why),
-            Answer::TooWide(network) => Failure::TooWide(network),
+            Answer::TooWide(network, bound) => Failure::TooWide(network, bound),
             Answer::NoSuchJail => Failure::NoSuchJail,
             Answer::Refused(reason) => Failure::Refused(reason),
         })
@@ -89,8 +89,8 @@ pub enum Failure {
     NoSuchJail,
     /// Nobody was banned, because this network is spared.
     Ignored(Network, Spared),
-    /// Nobody was banned, because this network is wider than what the jail bans.
-    TooWide(Network),
+    /// Nobody was banned, because this network is wider than one of this length (`max_prefix`).
+    TooWide(Network, u8),
     /// The firewall refused; what it said.
     Refused(String),
     /// The configuration has mistakes and the old one stays in force; all diagnostics as one text.

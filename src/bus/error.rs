@@ -24,7 +24,7 @@ pub enum Error {
     InvalidTime(String),
     /// The address is on the jail's ignore list, or this host's own.
     Ignored(String),
-    /// The network is wider than what the jail bans.
+    /// The network is wider than what the jail may ban (`max_prefix`).
     TooWide(String),
     /// The firewall refused.
     Refused(String),
@@ -50,8 +50,9 @@ impl Error {
                 "there is no jail {jail} that is switched on; `jailkeeper status` lists the jails"
             )),
             Failure::Ignored(network, why) => Self::Ignored(ignored(network, why)),
-            Failure::TooWide(network) => Self::TooWide(format!(
-                "{network} is wider than what jail {jail} bans at once; name narrower networks"
+            Failure::TooWide(network, bound) => Self::TooWide(format!(
+                "{network} is wider than the /{bound} that max_prefix of jail {jail} allows; name \
+                 narrower networks, or change max_prefix"
             )),
             Failure::Refused(reason) => {
                 Self::Refused(clean(&format!("the firewall refused: {reason}")))
@@ -119,6 +120,12 @@ fn ignored(network: Network, why: Spared) -> String {
         }
         Spared::HoldsIgnoreIp(entry) => {
             format!("a ban of {network} would also hit {entry}, which is in ignoreip")
+        }
+        Spared::HoldsOwnAddress(own) => {
+            format!("a ban of {network} would also hit {own}, an address of this host itself")
+        }
+        Spared::TooWide(bound) => {
+            format!("{network} is wider than the /{bound} that max_prefix allows")
         }
     }
 }

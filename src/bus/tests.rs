@@ -50,7 +50,7 @@ fn the_keepers_answers_are_the_callers() {
             Answer::Spared(network, Spared::OwnAddress),
             BusAnswer::Failed(Failure::Ignored(network, Spared::OwnAddress)),
         ),
-        (Answer::TooWide(network), BusAnswer::Failed(Failure::TooWide(network))),
+        (Answer::TooWide(network, 16), BusAnswer::Failed(Failure::TooWide(network, 16))),
         (Answer::Refused("no".into()), BusAnswer::Failed(Failure::Refused("no".into()))),
     ];
     for (from, to) in cases {

@@ -27,15 +27,16 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
             roster.name(*jail),
             spared(*why),
         ),
-        Notice::Banned { jail, network, until, attempts, restored } => info!(
+        Notice::Banned { jail, network, until, attempts, members, restored } => info!(
             message_id = if *restored { catalog::RESTORED } else { catalog::BANNED },
             jailkeeper_jail = %roster.name(*jail),
             jailkeeper_offender = %network,
             jailkeeper_until = %until,
             jailkeeper_attempts = attempts,
-            "[{}] {} {network}",
+            "[{}] {} {network}{}",
             roster.name(*jail),
             if *restored { "Restore Ban" } else { "Ban" },
+            instead_of(*members),
         ),
         Notice::Unbanned { jail, network, why } => info!(
             message_id = catalog::UNBANNED,
@@ -81,7 +82,18 @@ pub(super) fn spared(why: Spared) -> String {
         Spared::OwnAddress => "this host's own address (ignoreself)".to_owned(),
         Spared::IgnoreIp(entry) => format!("within {entry} of ignoreip"),
         Spared::HoldsIgnoreIp(entry) => format!("its network holds {entry} of ignoreip"),
+        Spared::HoldsOwnAddress(own) => {
+            format!("its network holds {own}, this host's own address (ignoreself)")
+        }
+        Spared::TooWide(bound) => format!("it is wider than a /{bound} (max_prefix)"),
         Spared::LinkLocal => "all link-local neighbours share its network".to_owned(),
+    }
+}
+
+fn instead_of(members: u32) -> String {
+    match members {
+        0 => String::new(),
+        members => format!(" ({members} of its addresses were banned)"),
     }
 }
 
@@ -90,7 +102,8 @@ fn lifted(why: Lifted) -> &'static str {
         Lifted::Expired | Lifted::ByHand => "",
         Lifted::Ignored => " (it is ignored now)",
         Lifted::JailGone => " (the jail is gone)",
-        Lifted::PrefixChanged => " (the jail's prefix has changed)",
+        Lifted::PrefixChanged => " (the jail's prefix or max_prefix has changed)",
+        Lifted::Escalated => " (a network that holds it is banned)",
         Lifted::MadeRoom => " (the jail is full; this ban would have ended first)",
     }
 }

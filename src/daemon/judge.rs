@@ -120,12 +120,11 @@ impl Judge {
         let remark = match verdict {
             Verdict::Failure(failure) => {
                 let user = failure.user.map(Arc::from);
+                if let Some(offender) = failure.offender.network() {
+                    self.attempts.push(Attempt { jail, offender, user, time, place });
+                    return;
+                }
                 match (failure.offender, &watch.names) {
-                    (Offender::Address(address), _) => {
-                        let offender = Network::address(address);
-                        self.attempts.push(Attempt { jail, offender, user, time, place });
-                        return;
-                    }
                     (Offender::Name(name), Some(names)) => {
                         match names.ask(name, Tried { jail, user, time }) {
                             Ok(()) => return,

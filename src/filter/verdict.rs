@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::keeper::Timestamp;
+use crate::keeper::{Network, Timestamp};
 
 /// What a filter says to a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,18 @@ pub enum Offender {
     /// Something else that the filter counts by (`<F-ID>`), or what looks like an address and is
     /// none. It cannot be banned.
     Other(String),
+}
+
+impl Offender {
+    /// The address or network, if it is one.
+    #[must_use]
+    pub fn network(&self) -> Option<Network> {
+        match self {
+            Self::Address(address) => Some(Network::address(*address)),
+            Self::Network(first, length) => Some(Network::new(*first, *length)),
+            Self::Name(_) | Self::Other(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Offender {

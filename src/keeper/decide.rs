@@ -150,10 +150,18 @@ impl Keeper {
     pub fn decide(&mut self, now: Timestamp, events: impl IntoIterator<Item = Event>) -> Decisions {
         let mut decisions = Decisions::default();
         self.jails.values_mut().for_each(|jail| jail.expire(now));
+        self.escalate_all(now, &mut decisions.notices);
         for event in events {
             match event {
-                Event::Attempt(attempt) => decisions.notices.extend(self.attempt(now, attempt)),
-                Event::Ban(order) => decisions.replies.extend(self.ban(now, &order)),
+                Event::Attempt(attempt) => {
+                    let jail = attempt.jail;
+                    decisions.notices.extend(self.attempt(now, attempt));
+                    self.escalate(now, jail, &mut decisions.notices);
+                }
+                Event::Ban(order) => {
+                    decisions.replies.extend(self.ban(now, &order));
+                    self.escalate(now, order.jail, &mut decisions.notices);
+                }
                 Event::Unban(order) => decisions.replies.extend(self.unban(&order)),
             }
         }
@@ -171,8 +179,10 @@ impl Keeper {
                 }
             }
         }
+        let mut notices = Vec::new();
+        self.jails.values_mut().for_each(|jail| jail.expire(now));
+        self.escalate_all(now, &mut notices);
         for jail in self.jails.values_mut() {
-            jail.expire(now);
             jail.pending = jail.lifting.keys().copied().collect();
         }
         for change in plan(self.wanted(), installed.iter().copied()) {
@@ -182,7 +192,7 @@ impl Keeper {
             }
         }
         self.retry = None;
-        let notices = self.jails.values_mut().flat_map(note_installed).collect();
+        notices.extend(self.jails.values_mut().flat_map(note_installed));
         let jails = &self.jails;
         let done = |(id, network): &(JailId, Network)| {
             jails.get(id).is_some_and(|jail| !jail.pending.contains(network))
@@ -286,8 +296,8 @@ impl Keeper {
         let mut offenders = BTreeSet::new();
         for asked in &order.networks {
             let network = asked.widened(jail.policy.prefix);
-            if !network.fits(jail.policy.prefix) {
-                return reply(Answer::TooWide(*asked));
+            if let Some(bound) = jail.policy.exceeded_by(network) {
+                return reply(Answer::TooWide(*asked, bound));
             }
             if let Some(why) = jail.spares(*asked, network, &self.own) {
                 return reply(Answer::Spared(*asked, why));
@@ -295,12 +305,23 @@ impl Keeper {
             offenders.insert(network);
         }
         let until = order.sentence.unwrap_or(jail.policy.bantime).ends(now);
-        for network in &offenders {
-            let record = BanRecord { since: now, until, attempts: 0 };
-            jail.ban(*network, record, Standing::Wanted);
-        }
+        let record = BanRecord { since: now, until, attempts: 0 };
+        // Whoever is kept out as long already, as part of a network, needs no element.
+        offenders.retain(|network| jail.ban(*network, record, Standing::Wanted));
         let elements: Vec<_> = offenders.into_iter().map(|network| (id, network)).collect();
         self.await_firewall(order.ticket, &elements)
+    }
+
+    fn escalate(&mut self, now: Timestamp, id: JailId, notices: &mut Vec<Notice>) {
+        if let Some(jail) = self.jails.get_mut(&id) {
+            notices.extend(jail.escalate(now, &self.own));
+        }
+    }
+
+    fn escalate_all(&mut self, now: Timestamp, notices: &mut Vec<Notice>) {
+        for jail in self.jails.values_mut() {
+            notices.extend(jail.escalate(now, &self.own));
+        }
     }
 
     fn unban(&mut self, order: &UnbanOrder) -> Option<Reply> {
@@ -313,10 +334,7 @@ impl Keeper {
         for (id, jail) in self.jails.iter_mut().filter(|(id, _)| jail.is_none_or(|j| j == **id)) {
             let bans: Vec<Network> = match networks {
                 None => jail.ledger.iter().map(|(network, _)| network).collect(),
-                Some(networks) => networks
-                    .iter()
-                    .flat_map(|asked| jail.ledger.overlapping(*asked, jail.policy.prefix))
-                    .collect(),
+                Some(networks) => networks.iter().flat_map(|it| jail.overlapping(*it)).collect(),
             };
             for network in networks.unwrap_or_default() {
                 jail.forgive(network.widened(jail.policy.prefix));
@@ -415,7 +433,8 @@ fn note_banned(jail: &mut Jail, network: Network) -> Option<Notice> {
     };
     jail.bans_in_all += u64::from(!restored);
     let BanRecord { until, attempts, .. } = record;
-    Some(Notice::Banned { jail: jail.id, network, until, attempts, restored })
+    let members = jail.escalation.take_members(network);
+    Some(Notice::Banned { jail: jail.id, network, until, attempts, members, restored })
 }
 
 /// Bans that the firewall had all along need no change: they are noted here.

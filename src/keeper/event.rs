@@ -59,7 +59,7 @@ pub struct BanOrder {
     pub ticket: Ticket,
     /// Where.
     pub jail: JailId,
-    /// Whom; each is widened to the jail's prefix.
+    /// Whom; what is narrower than the jail's prefix is widened to it.
     pub networks: Vec<Network>,
     /// For how long; none is the jail's own time.
     pub sentence: Option<Sentence>,
@@ -83,7 +83,7 @@ pub enum Change {
     Ban {
         /// In the jail's set.
         jail: JailId,
-        /// The banned network, of the jail's prefix.
+        /// The banned network.
         network: Network,
         /// The end of the ban.
         until: Until,
@@ -136,7 +136,7 @@ pub enum Notice {
         user: Option<Arc<str>>,
         /// At this time, by the record.
         time: Timestamp,
-        /// Whether its network is banned already.
+        /// Whether it, or a network around it, is banned already.
         banned: bool,
     },
     /// An attempt does not count, or a ban was not made.
@@ -158,6 +158,8 @@ pub enum Notice {
         until: Until,
         /// For this many attempts; zero for a ban by hand.
         attempts: u32,
+        /// So many offenders within it were banned before it was; zero unless the jail escalated.
+        members: u32,
         /// Whether the ban is an old one that was put back after a start.
         restored: bool,
     },
@@ -190,6 +192,10 @@ pub enum Spared {
     IgnoreIp(Network),
     /// Its network would take this entry of `ignoreip` along.
     HoldsIgnoreIp(Network),
+    /// Its network would take this address of the host itself along.
+    HoldsOwnAddress(Network),
+    /// It is wider than a network of this length, the widest that the jail bans (`max_prefix`).
+    TooWide(u8),
     /// It is a neighbour on a link, and all of them share one network (RFC 4291, 2.5.6).
     LinkLocal,
 }
@@ -205,8 +211,10 @@ pub enum Lifted {
     Ignored,
     /// The jail is gone.
     JailGone,
-    /// The jail bans networks of another length now.
+    /// The jail bans networks of other lengths now.
     PrefixChanged,
+    /// A network that holds it is banned, for at least as long.
+    Escalated,
     /// The jail holds as many bans as it may; this one would have ended first.
     MadeRoom,
 }
@@ -221,6 +229,7 @@ impl Lifted {
             Self::Ignored => "ignored",
             Self::JailGone => "jail-gone",
             Self::PrefixChanged => "prefix-changed",
+            Self::Escalated => "escalated",
             Self::MadeRoom => "made-room",
         }
     }
@@ -242,8 +251,9 @@ pub enum Answer {
     Done(u32),
     /// Nobody was banned, because this network is spared.
     Spared(Network, Spared),
-    /// Nobody was banned, because this network is wider than what the jail bans.
-    TooWide(Network),
+    /// Nobody was banned, because this network is wider than one of this length, the widest that the
+    /// jail bans.
+    TooWide(Network, u8),
     /// There is no such jail.
     NoSuchJail,
     /// The firewall refused, wholly or in part; what it said.

@@ -20,8 +20,10 @@ pub struct Gate {
     pub action: Action,
     /// Which packets are looked at.
     pub scope: Scope,
-    /// How wide the banned networks are.
+    /// How wide the banned networks usually are.
     pub prefix: Prefix,
+    /// How wide a banned network may be.
+    pub max_prefix: Prefix,
     /// Whether packets on the loopback interface pass, whatever their source (`ignoreself`).
     pub spare_loopback: bool,
 }

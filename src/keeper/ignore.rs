@@ -76,6 +76,12 @@ impl FromIterator<IpAddr> for OwnAddresses {
 }
 
 impl OwnAddresses {
+    /// An own address that lies within `network`, if one does.
+    pub fn within(&self, network: Network) -> Option<Network> {
+        let mut later = self.addresses.range(network.first()..);
+        later.next().map(|address| Network::address(*address)).filter(|own| network.holds(*own))
+    }
+
     /// Whether `network` is one of the addresses, or lies within the loopback network.
     ///
     /// A wider network that holds an own address is not spared: the firewall never looks at

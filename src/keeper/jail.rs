@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::escalation::Escalation;
 use super::event::{Attempt, BanRecord, Lifted, Notice, Place, SourceId, Spared, Write};
 use super::ignore::OwnAddresses;
 use super::ledger::{Ban, Ledger, Standing};
@@ -22,6 +23,7 @@ pub(super) struct Jail {
     pub(super) lifting: BTreeMap<Network, Lifted>,
     /// What the firewall is to be told of.
     pub(super) pending: BTreeSet<Network>,
+    pub(super) escalation: Escalation,
     pub(super) attempts_in_all: u64,
     pub(super) bans_in_all: u64,
     pub(super) last_attempt: Option<Timestamp>,
@@ -39,6 +41,7 @@ impl Jail {
             ledger: Ledger::default(),
             lifting: BTreeMap::new(),
             pending: BTreeSet::new(),
+            escalation: Escalation::default(),
             attempts_in_all: 0,
             bans_in_all: 0,
             last_attempt: None,
@@ -79,7 +82,7 @@ impl Jail {
         self.last_attempt = self.last_attempt.max(Some(time));
         self.windows.set_back(now);
         self.windows.tick(time, self.policy.findtime, &mut self.unsaved_windows);
-        let banned = self.ledger.get(network).is_some();
+        let banned = self.ledger.holding(network).next().is_some();
         if !banned {
             self.count(now, network, time);
         }
@@ -103,6 +106,9 @@ impl Jail {
         network: Network,
         own: &OwnAddresses,
     ) -> Option<Spared> {
+        if let Some(bound) = self.policy.exceeded_by(network) {
+            return Some(Spared::TooWide(bound));
+        }
         if self.policy.ignoreself && own.contains(culprit) {
             return Some(Spared::OwnAddress);
         }
@@ -112,18 +118,42 @@ impl Jail {
         self.policy.ignore.spares(culprit, network)
     }
 
-    /// Enters a ban and wants the firewall to have it.
-    pub(super) fn ban(&mut self, network: Network, record: BanRecord, standing: Standing) {
+    /// Enters a ban and wants the firewall to have it, unless one around it lasts as long; whether
+    /// it is entered. What lies within it and ends no later goes.
+    pub(super) fn ban(&mut self, network: Network, record: BanRecord, standing: Standing) -> bool {
+        if self.ledger.covers(network, record.until) {
+            self.unsaved_bans.insert(network);
+            self.supersede(network);
+            return false;
+        }
+        for member in self.ledger.covered_by(network, record.until) {
+            self.supersede(member);
+        }
+        self.enter(network, Ban { record, standing });
+        true
+    }
+
+    fn enter(&mut self, network: Network, ban: Ban) {
         self.lifting.remove(&network);
         if self.windows.clear(network) {
             self.unsaved_windows.insert(network);
         }
         self.unsaved_bans.insert(network);
-        if let Some(evicted) = self.ledger.enter(network, Ban { record, standing }) {
+        if let Some(evicted) = self.ledger.enter(network, ban) {
             self.struck(evicted, Lifted::MadeRoom);
         }
-        if standing != Standing::Installed {
+        if ban.standing != Standing::Installed {
             self.pending.insert(network);
+        }
+        self.escalation.touch(network, self.policy.escalate);
+    }
+
+    /// Strikes a ban in favour of one around it. Of one that has never been in force nobody is told.
+    fn supersede(&mut self, member: Network) {
+        let Some(ban) = self.ledger.strike(member) else { return };
+        self.struck(member, Lifted::Escalated);
+        if matches!(ban.standing, Standing::Wanted | Standing::Refused) {
+            self.lifting.remove(&member);
         }
     }
 
@@ -134,6 +164,13 @@ impl Jail {
             self.struck(network, why);
         }
         struck
+    }
+
+    /// The bans that `asked` overlaps: of networks around it, its own, and of those within it.
+    pub(super) fn overlapping(&self, asked: Network) -> Vec<Network> {
+        let asked = asked.widened(self.policy.prefix);
+        let bans = self.ledger.holding(asked).chain(self.ledger.within(asked));
+        bans.map(|(network, _)| network).collect()
     }
 
     /// Forgets what was counted of this offender.
@@ -152,6 +189,7 @@ impl Jail {
     }
 
     fn struck(&mut self, network: Network, why: Lifted) {
+        self.escalation.take_members(network);
         self.unsaved_bans.insert(network);
         self.lifting.insert(network, why);
         self.pending.insert(network);
@@ -162,19 +200,20 @@ impl Jail {
         let prefix_changed = self.policy.prefix != policy.prefix;
         self.policy = policy;
         self.review(own);
-        if prefix_changed {
-            let windows: Vec<Network> = self.windows.iter().map(|(network, _)| network).collect();
-            for network in windows {
-                self.forgive(network);
-            }
+        let unfit = |network: &Network| prefix_changed || !self.policy.allows(*network);
+        let windows = self.windows.iter().map(|(network, _)| network);
+        for network in windows.filter(unfit).collect::<Vec<_>>() {
+            self.forgive(network);
         }
+        let banned = self.ledger.iter().map(|(network, _)| network);
+        self.escalation.begin_anew(banned, self.policy.escalate);
     }
 
     /// Lifts what must not be banned any longer.
     pub(super) fn review(&mut self, own: &OwnAddresses) {
         let bans: Vec<Network> = self.ledger.iter().map(|(network, _)| network).collect();
         for network in bans {
-            if !network.fits(self.policy.prefix) {
+            if !self.policy.allows(network) {
                 self.lift(network, Lifted::PrefixChanged);
             } else if self.spares(network, network, own).is_some() {
                 self.lift(network, Lifted::Ignored);
@@ -190,13 +229,14 @@ impl Jail {
         own: &OwnAddresses,
     ) {
         let outlived = record.until.is_over(now)
-            || !network.fits(self.policy.prefix)
+            || !self.policy.allows(network)
             || self.spares(network, network, own).is_some();
         if outlived {
             self.unsaved_bans.insert(network);
         } else {
-            self.ban(network, record, Standing::WantedAgain);
-            self.unsaved_bans.remove(&network);
+            if self.ban(network, record, Standing::WantedAgain) {
+                self.unsaved_bans.remove(&network);
+            }
         }
     }
 
@@ -207,7 +247,7 @@ impl Jail {
         network: Network,
         times: Vec<Timestamp>,
     ) {
-        if network.fits(self.policy.prefix) {
+        if self.policy.allows(network) {
             self.windows.restore(network, times, now);
         } else {
             self.unsaved_windows.insert(network);
@@ -222,7 +262,7 @@ impl Jail {
         (network, until): (Network, Until),
         own: &OwnAddresses,
     ) {
-        let fits = network.fits(self.policy.prefix)
+        let fits = self.policy.allows(network)
             && self.spares(network, network, own).is_none()
             && !until.is_over(now);
         if fits && self.ledger.get(network).is_none() {

@@ -1,9 +1,11 @@
 //! All bans of one jail that are in force.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use super::event::BanRecord;
-use super::network::{Network, Prefix};
+use super::network::{Family, Network, Prefix};
 use super::time::{Timestamp, Until};
 
 /// So many bans one jail holds. When another comes, the one that ends first is lifted. At some 120
@@ -11,10 +13,15 @@ use super::time::{Timestamp, Until};
 pub(super) const MAX_BANS: usize = 1 << 20;
 
 /// The bans of one jail, by offender and by end.
+///
+/// They may be of any length. Whoever enters them sees to it that none lies within another that
+/// lasts at least as long.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ledger {
     bans: BTreeMap<Network, Ban>,
     by_end: BTreeSet<(Until, Network)>,
+    /// How many bans there are of each length.
+    lengths: BTreeMap<(Family, u8), usize>,
     installed: usize,
 }
 
@@ -49,6 +56,7 @@ impl Ledger {
             self.strike(evicted);
         }
         self.by_end.insert((ban.record.until, offender));
+        *self.lengths.entry(length_of(offender)).or_default() += 1;
         self.installed += usize::from(ban.standing == Standing::Installed);
         self.bans.insert(offender, ban);
         evicted
@@ -58,6 +66,12 @@ impl Ledger {
     pub(super) fn strike(&mut self, offender: Network) -> Option<Ban> {
         let ban = self.bans.remove(&offender)?;
         self.by_end.remove(&(ban.record.until, offender));
+        if let Entry::Occupied(mut count) = self.lengths.entry(length_of(offender)) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
         self.installed -= usize::from(ban.standing == Standing::Installed);
         Some(ban)
     }
@@ -91,17 +105,34 @@ impl Ledger {
         }
     }
 
-    /// The banned networks that `asked` overlaps, given that all have the length of `prefix`.
-    pub(super) fn overlapping(&self, asked: Network, prefix: Prefix) -> Vec<Network> {
-        let widened = asked.widened(prefix);
-        if widened.fits(prefix) {
-            return self.bans.get_key_value(&widened).map(|(key, _)| *key).into_iter().collect();
-        }
-        self.bans
-            .range(asked..)
-            .map(|(network, _)| *network)
-            .take_while(|network| asked.holds(*network))
-            .collect()
+    /// The bans of networks that hold `asked`, or of itself, the widest first: one look-up for each
+    /// length in use.
+    pub(super) fn holding(&self, asked: Network) -> impl Iterator<Item = (Network, &Ban)> {
+        let shorter = (asked.family(), 0)..=length_of(asked);
+        self.lengths.range(shorter).filter_map(move |((_, length), _)| {
+            let wide = asked.widened(Prefix { ipv4: *length, ipv6: *length });
+            self.bans.get_key_value(&wide).map(|(network, ban)| (*network, ban))
+        })
+    }
+
+    /// The bans of networks that lie within `asked`, without its own, sorted.
+    pub(super) fn within(&self, asked: Network) -> impl Iterator<Item = (Network, &Ban)> {
+        // What lies within it has its first address or a later one, and there a longer prefix.
+        let later = self.bans.range((Bound::Excluded(asked), Bound::Unbounded));
+        let within = later.take_while(move |(network, _)| asked.holds(**network));
+        within.map(|(network, ban)| (*network, ban))
+    }
+
+    /// Whether a ban of a network around `offender` lasts at least as long.
+    pub(super) fn covers(&self, offender: Network, until: Until) -> bool {
+        let mut around = self.holding(offender).filter(|(wide, _)| *wide != offender);
+        around.any(|(_, ban)| ban.record.until >= until)
+    }
+
+    /// The bans within `network` that last no longer.
+    pub(super) fn covered_by(&self, network: Network, until: Until) -> Vec<Network> {
+        let within = self.within(network).filter(|(_, ban)| ban.record.until <= until);
+        within.map(|(member, _)| member).collect()
     }
 
     /// All bans, sorted by network.
@@ -113,4 +144,8 @@ impl Ledger {
     pub(super) fn installed(&self) -> usize {
         self.installed
     }
+}
+
+fn length_of(network: Network) -> (Family, u8) {
+    (network.family(), network.length())
 }

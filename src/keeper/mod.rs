@@ -7,6 +7,7 @@
 
 mod calls;
 mod decide;
+mod escalation;
 mod event;
 mod gate;
 mod ignore;
@@ -32,7 +33,7 @@ pub use gate::{Action, Gate, Ports, Protocol, Protocols, Scope};
 pub use ignore::{IgnoreList, OwnAddresses};
 pub use network::{Family, Network, NotANetwork, Prefix};
 pub use plan::plan;
-pub use policy::Policy;
+pub use policy::{Escalate, MAX_PREFIX, Policy};
 pub use roster::{JailId, Roster};
 pub use time::{Sentence, Timestamp, Until};
 pub use view::View;

@@ -28,12 +28,12 @@ pub enum Family {
     V6,
 }
 
-/// The prefix lengths by which a jail counts and bans.
+/// A prefix length for each family, such as those by which a jail counts and bans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prefix {
-    /// For IPv4 offenders, 1 to 32.
+    /// For IPv4, 1 to 32.
     pub ipv4: u8,
-    /// For IPv6 offenders, 1 to 128.
+    /// For IPv6, 1 to 128.
     pub ipv6: u8,
 }
 
@@ -44,6 +44,17 @@ impl Default for Prefix {
     }
 }
 
+impl Prefix {
+    /// The length for this family.
+    #[must_use]
+    pub fn of(self, family: Family) -> u8 {
+        match family {
+            Family::V4 => self.ipv4,
+            Family::V6 => self.ipv6,
+        }
+    }
+}
+
 impl Network {
     /// The single address, IPv4-mapped IPv6 as IPv4.
     #[must_use]
@@ -51,6 +62,19 @@ impl Network {
         match address.to_canonical() {
             IpAddr::V4(v4) => Self::V4(v4, 32),
             IpAddr::V6(v6) => Self::V6(v6, 128),
+        }
+    }
+
+    /// The network of this length that holds `address`, at most the whole address; IPv4-mapped IPv6
+    /// is IPv4.
+    #[must_use]
+    pub fn new(address: IpAddr, length: u8) -> Self {
+        match address {
+            IpAddr::V4(v4) => Self::v4(v4, length.min(32)),
+            IpAddr::V6(v6) => match (length.min(128), v6.to_ipv4_mapped()) {
+                (length @ 96.., Some(v4)) => Self::v4(v4, length - 96),
+                (length, _) => Self::v6(v6, length),
+            },
         }
     }
 
@@ -119,13 +143,11 @@ impl Network {
             && other.widened(Prefix { ipv4: self.length().min(32), ipv6: self.length() }) == self
     }
 
-    /// Whether this network is exactly what a jail with `prefix` bans.
+    /// Whether this network is neither wider than `widest` nor narrower than `narrowest`.
     #[must_use]
-    pub fn fits(self, prefix: Prefix) -> bool {
-        match self {
-            Self::V4(_, length) => length == prefix.ipv4,
-            Self::V6(_, length) => length == prefix.ipv6,
-        }
+    pub fn fits(self, widest: Prefix, narrowest: Prefix) -> bool {
+        let family = self.family();
+        (widest.of(family)..=narrowest.of(family)).contains(&self.length())
     }
 }
 
@@ -168,13 +190,8 @@ impl FromStr for Network {
         let address: IpAddr =
             address.parse().map_err(|_| NotANetwork { why: "this is not an IP address" })?;
         let Some(length) = length else { return Ok(Self::address(address)) };
-        match address {
-            IpAddr::V4(v4) => Ok(Self::v4(v4, length_v4(length)?)),
-            IpAddr::V6(v6) => match (length_v6(length)?, v6.to_ipv4_mapped()) {
-                (length @ 96.., Some(v4)) => Ok(Self::v4(v4, length - 96)),
-                (length, _) => Ok(Self::v6(v6, length)),
-            },
-        }
+        let length = if address.is_ipv4() { length_v4(length)? } else { length_v6(length)? };
+        Ok(Self::new(address, length))
     }
 }
 

@@ -4,10 +4,13 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::ignore::IgnoreList;
-use super::network::Prefix;
+use super::network::{Network, Prefix};
 use super::time::Sentence;
 
 const MAXRETRY: NonZeroU32 = NonZeroU32::new(5).expect("5 is not 0");
+/// Nothing wider is banned where a jail does not say how wide it may be (`max_prefix`): what a
+/// provider, and not its customer, is given.
+pub const MAX_PREFIX: Prefix = Prefix { ipv4: 16, ipv6: 32 };
 const TEN_MINUTES: Duration = Duration::from_mins(10);
 
 /// The rules by which one jail counts and sentences.
@@ -21,6 +24,10 @@ pub struct Policy {
     pub bantime: Sentence,
     /// Which neighbours count and are banned together.
     pub prefix: Prefix,
+    /// Nothing wider is banned, however it came about (`max_prefix`).
+    pub max_prefix: Prefix,
+    /// When so many neighbours are banned that all of their network is.
+    pub escalate: Option<Escalate>,
     /// Who is never banned (`ignoreip`).
     pub ignore: IgnoreList,
     /// Whether this host's own addresses are never banned (`ignoreself`).
@@ -35,8 +42,34 @@ impl Default for Policy {
             findtime: TEN_MINUTES,
             bantime: Sentence::For(TEN_MINUTES),
             prefix: Prefix::default(),
+            max_prefix: MAX_PREFIX,
+            escalate: None,
             ignore: IgnoreList::default(),
             ignoreself: true,
         }
     }
+}
+
+impl Policy {
+    /// Whether a network is as narrow and as wide as the jail's bans may be.
+    #[must_use]
+    pub fn allows(&self, network: Network) -> bool {
+        network.fits(self.max_prefix, self.prefix)
+    }
+
+    /// The length that an offender is wider than what may be banned, if it is.
+    #[must_use]
+    pub fn exceeded_by(&self, offender: Network) -> Option<u8> {
+        let bound = self.max_prefix.of(offender.family());
+        (offender.length() < bound).then_some(bound)
+    }
+}
+
+/// When a network is banned instead of its members (`escalate`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Escalate {
+    /// This many different offenders of it are banned at the same time; at least 2.
+    pub after: u32,
+    /// How wide the network is.
+    pub prefix: Prefix,
 }

@@ -25,8 +25,7 @@ impl Keeper {
     pub fn view(&self, id: JailId, asked: Network) -> Option<View> {
         let jail = self.jails.get(&id)?;
         let counted = asked.widened(jail.policy.prefix);
-        let bans = jail.ledger.overlapping(asked, jail.policy.prefix).into_iter();
-        let bans = bans.filter_map(|network| Some((network, jail.ledger.get(network)?)));
+        let bans = jail.ledger.holding(counted).chain(jail.ledger.within(asked));
         let installed = bans.filter(|(_, ban)| ban.standing == Standing::Installed);
         Some(View {
             bans: installed.map(|(network, ban)| (network, ban.record)).collect(),

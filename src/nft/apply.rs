@@ -12,17 +12,18 @@
 //! refused take three. For a small one a refused attempt would cost more: to undo it the kernel
 //! waits for all its processors, some 20 ms.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_netfilter::nftables::NfTablesMessage;
 use netlink_packet_netfilter::nftables::SetElementMessage;
 
 use super::error::{NftError, errno, in_words};
+use super::rules::{self, Lookup, Place, wide_set_name};
 use super::sets::{self, ELEMENTS_PER_MESSAGE, Node};
 use super::transaction::{Rejection, Transaction};
 use super::wire::Wire;
-use super::{ATTEMPTS, Jail};
+use super::{ATTEMPTS, Jail, Packets, SetKey};
 use crate::keeper::{Change, JailId, Network, Outcome, Timestamp, Until};
 
 const DOING: &str = "changing elements";
@@ -41,6 +42,10 @@ const SMALL: usize = ELEMENTS_PER_MESSAGE;
 
 /// What is meant by a change: which element.
 type Key = (JailId, Network);
+
+/// A set for wider networks than usual, and the rules that look into it, which are to come with the
+/// first element.
+type Opening = (JailId, SetKey);
 
 /// Elements of one set that share the fate of their messages.
 struct Chunk<'a> {
@@ -66,24 +71,34 @@ enum Remedy {
 /// Makes the changes; see `Firewall::apply`.
 pub(super) fn apply(
     wire: &mut Wire,
-    jails: &BTreeMap<JailId, Jail>,
+    jails: &mut BTreeMap<JailId, Jail>,
     changes: &[Change],
     now: Timestamp,
 ) -> Outcome {
     let mut refused = HashMap::new();
     let wanted = wanted(jails, changes, &mut refused);
+    let mut openings = openings(jails, &wanted);
+    enter(jails, &openings);
     let mut limit = CHANGES_PER_TRANSACTION;
     let mut first = true;
     let mut rest = wanted.as_slice();
     while !rest.is_empty() {
         let (now_wanted, later) = rest.split_at(rest.len().min(limit));
-        match commit(wire, chunks(jails, now_wanted, now)) {
-            Ok(more) => refused.extend(more),
+        match commit(wire, jails, &openings, chunks(jails, now_wanted, now)) {
+            Ok(more) => {
+                openings.clear();
+                refused.extend(more);
+            }
             Err(error) if error.is_too_large() && now_wanted.len() > 1 => {
                 limit = now_wanted.len() / 2;
                 continue;
             }
-            Err(error) if first => return Outcome::Failed { reason: error.to_string() },
+            Err(error) if first => {
+                for (id, key) in openings {
+                    jails.get_mut(&id).map(|jail| jail.sets.remove(&key));
+                }
+                return Outcome::Failed { reason: error.to_string() };
+            }
             Err(error) => {
                 refused.extend(now_wanted.iter().map(|(key, _)| (*key, error.to_string())));
             }
@@ -131,14 +146,50 @@ fn wanted(
     wanted
 }
 
+/// The sets that are wanted and not there.
+fn openings(jails: &BTreeMap<JailId, Jail>, wanted: &[(Key, Option<Until>)]) -> Vec<Opening> {
+    let banned = wanted.iter().filter(|(_, until)| until.is_some());
+    let needed: BTreeSet<Opening> =
+        banned.map(|((id, network), _)| (*id, jails[id].key(*network))).collect();
+    needed.into_iter().filter(|(id, key)| !jails[id].sets.contains_key(key)).collect()
+}
+
+/// Gives the jails the sets that are to come.
+fn enter(jails: &mut BTreeMap<JailId, Jail>, openings: &[Opening]) {
+    for (id, key) in openings {
+        if let Some(jail) = jails.get_mut(id) {
+            let name = wide_set_name(&jail.gate.name, key.0, key.1);
+            jail.sets.insert(*key, name);
+        }
+    }
+}
+
+/// A set and the rules that look into it. The kernel refuses the set if it is there.
+fn open(
+    transaction: &mut Transaction,
+    jails: &BTreeMap<JailId, Jail>,
+    (id, key): &Opening,
+    set_id: &mut u32,
+) {
+    let Jail { gate, sets } = &jails[id];
+    let (family, length) = *key;
+    let set = sets[key].as_str();
+    *set_id += 1;
+    transaction.message(sets::offenders(set, family, *set_id), NLM_F_CREATE | NLM_F_EXCL);
+    for place in Place::of_all(jails.values().map(|jail| &jail.gate)) {
+        if place.sees(gate.scope) {
+            let lookup = Lookup { set, family, length };
+            rules::add_rules(transaction, gate, place, lookup, set_id, Packets::default());
+        }
+    }
+}
+
 /// Why this must not be banned, if it must not.
 fn blunder(jails: &BTreeMap<JailId, Jail>, (id, network): Key) -> Option<String> {
     match jails.get(&id) {
         None => Some("the jail has no gate in the firewall".to_owned()),
-        Some(jail) if network.fits(jail.prefix) => None,
-        Some(_) => {
-            Some(format!("{network} is not of the prefix length that the jail's rules look for"))
-        }
+        Some(Jail { gate, .. }) if network.fits(gate.max_prefix, gate.prefix) => None,
+        Some(_) => Some(format!("{network} is not as wide or as narrow as the jail's bans are")),
     }
 }
 
@@ -151,7 +202,9 @@ fn chunks<'a>(
     let whatever_is_there = wanted.len() <= SMALL;
     let mut chunks: Vec<Chunk<'a>> = Vec::new();
     for ((id, network), until) in wanted {
-        let set = jails[id].set(network.family());
+        // To lift what belongs into a set that is not there is done.
+        let jail = &jails[id];
+        let Some(set) = jail.sets.get(&jail.key(*network)).map(String::as_str) else { continue };
         let element = ((*id, *network), until.and_then(|until| sets::timeout(until, now)));
         let lift = until.is_none();
         match chunks.last_mut() {
@@ -169,10 +222,23 @@ fn chunks<'a>(
 }
 
 /// Commits them, all but the refused elements; those, and why.
-fn commit(wire: &mut Wire, mut chunks: Vec<Chunk<'_>>) -> Result<Vec<(Key, String)>, NftError> {
+fn commit(
+    wire: &mut Wire,
+    jails: &BTreeMap<JailId, Jail>,
+    openings: &[Opening],
+    mut chunks: Vec<Chunk<'_>>,
+) -> Result<Vec<(Key, String)>, NftError> {
     let mut set_aside = Vec::new();
+    let mut openings = openings.to_vec();
     for _ in 0..ROUNDS {
         let mut transaction = Transaction::default();
+        let mut set_id = 0;
+        let mut sets = Vec::with_capacity(openings.len());
+        for opening in &openings {
+            sets.push(transaction.len());
+            open(&mut transaction, jails, opening, &mut set_id);
+        }
+        let opened = transaction.len();
         // The number of the first message behind each chunk.
         let mut ends = Vec::with_capacity(chunks.len());
         for chunk in &chunks {
@@ -186,21 +252,36 @@ fn commit(wire: &mut Wire, mut chunks: Vec<Chunk<'_>>) -> Result<Vec<(Key, Strin
             Err(NftError::Lost { .. } | NftError::Moved { .. }) => continue,
             Err(error) => return Err(error),
         };
-        chunks = mended(chunks, &ends, &rejections, &mut set_aside)?;
+        let (of_openings, of_chunks): (Vec<_>, Vec<_>) =
+            rejections.into_iter().partition(|rejection| rejection.message < opened);
+        if let Some(Rejection { errno, .. }) = of_openings.iter().find(|it| !is_there(it, &sets)) {
+            return Err(NftError::Refused { doing: DOING, errno: *errno });
+        }
+        for rejection in of_openings.iter().rev() {
+            let index = sets.partition_point(|set| *set < rejection.message);
+            openings.remove(index);
+        }
+        chunks = mended(chunks, opened, &ends, &of_chunks, &mut set_aside)?;
     }
     Err(NftError::Moved { doing: DOING })
 }
 
-/// The chunks for the next attempt.
+/// Whether this is about a set that is there: so it is if a transaction has succeeded of which the
+/// answer was lost.
+fn is_there(rejection: &Rejection, sets: &[usize]) -> bool {
+    rejection.errno == errno::EEXIST && sets.contains(&rejection.message)
+}
+
+/// The chunks for the next attempt; the messages of the first begin at `start`.
 fn mended<'a>(
     chunks: Vec<Chunk<'a>>,
+    mut start: usize,
     ends: &[usize],
     rejections: &[Rejection],
     set_aside: &mut Vec<(Key, String)>,
 ) -> Result<Vec<Chunk<'a>>, NftError> {
     let mut mended = Vec::with_capacity(chunks.len() * 2);
     let mut rejections = rejections.iter().peekable();
-    let mut start = 0;
     for (mut chunk, end) in chunks.into_iter().zip(ends) {
         // The first refusal tells; those behind it may follow from it.
         let refusal = rejections.peek().filter(|rejection| rejection.message < *end).copied();

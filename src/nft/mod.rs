@@ -9,13 +9,19 @@
 //! ```
 //!
 //! The sets are plain hash sets of networks' first addresses; how long the prefix is stands in the
-//! rule. Table, chains and rules are made with rustables, sets and elements with
-//! netlink-packet-netfilter (which knows timeouts), and both go into one transaction on one socket.
+//! rule. Wider networks than a jail usually bans have sets and rules of their own for each length
+//! (`sshd4/24`), which come with the first element and go, once empty, when the table is raised the
+//! next time. Forwarded packets whose destination the host has translated have a chain of their
+//! own, in which a jail's ports are those that the client has asked for.
+//!
+//! Table and chains are made with rustables, all else with netlink-packet-netfilter, and both go
+//! into one transaction on one socket.
 //! What the kernel lists is read attribute by attribute, so that whatever a stranger puts into our
 //! table cannot hinder us from mending it.
 
 mod apply;
 mod error;
+mod expressions;
 mod monitor;
 mod present;
 mod raise;
@@ -23,6 +29,7 @@ mod rules;
 mod sets;
 mod surroundings;
 mod transaction;
+mod ways;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -36,7 +43,7 @@ pub use surroundings::{Flowtable, Neighbour, Surroundings};
 use self::error::errno;
 use self::transaction::Transaction;
 use self::wire::Wire;
-use crate::keeper::{Change, Element, Family, Gate, JailId, Outcome, Prefix, Timestamp};
+use crate::keeper::{Change, Element, Family, Gate, JailId, Network, Outcome, Timestamp};
 
 /// The name of our table, of family `inet`.
 pub const TABLE: &str = "jailkeeper";
@@ -63,23 +70,40 @@ impl Packets {
     }
 }
 
-/// What is kept of a gate that stands.
+/// What is in one set: networks of this family and this length.
+type SetKey = (Family, u8);
+
+/// A gate that stands, and its sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Jail {
-    sets: [String; 2],
-    prefix: Prefix,
+    gate: Gate,
+    /// The main sets, for networks of the jail's own lengths, and those for wider ones.
+    sets: BTreeMap<SetKey, String>,
 }
 
 impl Jail {
+    /// With its main sets alone.
     fn of(gate: &Gate) -> Self {
-        Self { sets: FAMILIES.map(|family| set_name(&gate.name, family)), prefix: gate.prefix }
+        let main = |family| ((family, gate.prefix.of(family)), set_name(&gate.name, family));
+        Self { gate: gate.clone(), sets: FAMILIES.map(main).into() }
     }
 
-    fn set(&self, family: Family) -> &str {
-        match family {
-            Family::V4 => &self.sets[0],
-            Family::V6 => &self.sets[1],
-        }
+    /// What belongs into the same set as this network. What no rule could look for, such as a key
+    /// with host bits, is a matter of the main set.
+    fn key(&self, network: Network) -> SetKey {
+        let family = network.family();
+        let main = self.gate.prefix.of(family);
+        let length = network.length();
+        (family, if length == 0 { main } else { length.min(main) })
+    }
+
+    /// What is in the set of this name, if it is one of ours for networks that are wider than usual.
+    fn wide_length(&self, set: &str) -> Option<SetKey> {
+        let (main, length) = set.rsplit_once('/')?;
+        let family = FAMILIES.into_iter().find(|it| set_name(&self.gate.name, *it) == main)?;
+        let wide = self.gate.max_prefix.of(family)..self.gate.prefix.of(family);
+        let length = wide.into_iter().find(|it| it.to_string() == length)?;
+        Some((family, length))
     }
 }
 
@@ -111,14 +135,14 @@ impl Firewall {
     /// the rules.
     ///
     /// A set that fits keeps its elements. One of the wrong shape is made anew, with the single
-    /// addresses that it had. Chains, sets and rules that no gate wants go. Counters go on.
+    /// addresses that it had. Sets for wider networks than usual stay if there is one in them that
+    /// the gate may ban. Chains, sets and rules that no gate wants go. Counters go on.
     ///
     /// # Errors
     ///
     /// When the kernel refuses; the table is then as it was.
     pub fn raise(&mut self, gates: &[Gate]) -> Result<(), NftError> {
-        raise::raise(&mut self.wire, gates)?;
-        self.jails = gates.iter().map(|gate| (gate.jail, Jail::of(gate))).collect();
+        self.jails = raise::raise(&mut self.wire, gates)?;
         Ok(())
     }
 
@@ -132,11 +156,16 @@ impl Firewall {
     pub fn elements(&mut self, now: Timestamp) -> Result<Vec<Element>, NftError> {
         let mut all = Vec::new();
         for (id, jail) in &self.jails {
-            for family in FAMILIES {
-                let listed = present::elements(&mut self.wire, jail.set(family))?;
+            for ((family, length), set) in &jail.sets {
+                let listed = present::elements(&mut self.wire, set)?;
+                let is_main = *length == jail.gate.prefix.of(*family);
                 all.extend(listed.iter().filter_map(|element| {
-                    let network = element.network(family, jail.prefix)?;
-                    Some(Element { jail: *id, network, until: element.until(now) })
+                    let network = element.network(*family, *length)?;
+                    // Only others put what does not fit into the set for wider networks, and
+                    // `raise` throws it out.
+                    let fits = is_main || network.length() == *length;
+                    let until = element.until(now);
+                    fits.then_some(Element { jail: *id, network, until })
                 }));
             }
         }
@@ -150,7 +179,7 @@ impl Firewall {
     /// More than 131,072 changes are several transactions; so are fewer where the system lets us
     /// have no large buffers, as in a user namespace (some 5,000 with its default limits).
     pub fn apply(&mut self, changes: &[Change], now: Timestamp) -> Outcome {
-        apply::apply(&mut self.wire, &self.jails, changes, now)
+        apply::apply(&mut self.wire, &mut self.jails, changes, now)
     }
 
     /// What each jail's rules have stopped since the table was made.
@@ -163,7 +192,7 @@ impl Firewall {
         let of_jail = |jail: &Jail| {
             let mut sum = Packets::default();
             for ((_, set), packets) in &counted {
-                if jail.sets.contains(set) {
+                if jail.sets.values().any(|it| it == set) {
                     sum.add(*packets);
                 }
             }

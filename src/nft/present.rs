@@ -14,7 +14,7 @@ use super::error::{NftError, errno};
 use super::rules::{PRIORITY, Place};
 use super::sets::{Listed, ListedSet, elements_of};
 use super::wire::{Wire, attribute, attributes, long_number, number, text};
-use super::{ATTEMPTS, Packets, TABLE};
+use super::{ATTEMPTS, Jail, Packets, SetKey, TABLE};
 
 /// What is under way, for errors.
 const READING: &str = "reading the table inet jailkeeper";
@@ -38,6 +38,23 @@ pub(super) struct Present {
 }
 
 impl Present {
+    /// What a jail's rules for one of its sets have counted in a chain. Those for sets that are not
+    /// kept go on in the rules for its main set of that family.
+    pub(super) fn spent(&self, place: Place, jail: &Jail, (family, length): SetKey) -> Packets {
+        let name = |set: &str| (place.name().to_owned(), set.to_owned());
+        let of = |set: &str| self.counted.get(&name(set)).copied().unwrap_or_default();
+        let mut spent = jail.sets.get(&(family, length)).map(|set| of(set)).unwrap_or_default();
+        if length == jail.gate.prefix.of(family) {
+            for set in &self.sets {
+                let gone = jail.wide_length(&set.name).filter(|key| key.0 == family);
+                if gone.is_some_and(|key| !jail.sets.contains_key(&key)) {
+                    spent.add(of(&set.name));
+                }
+            }
+        }
+        spent
+    }
+
     /// Asks the kernel. Without a table there is nothing.
     pub(super) fn read(wire: &mut Wire) -> Result<Self, NftError> {
         if !exists(wire)? {
@@ -145,8 +162,11 @@ fn chains(wire: &mut Wire) -> Result<Vec<(String, bool)>, NftError> {
 }
 
 fn is_at(chain: &[u8], place: Place) -> bool {
-    let hook = attribute(chain, sys::NFTA_CHAIN_HOOK).unwrap_or_default();
-    number(hook, sys::NFTA_HOOK_HOOKNUM) == Some(place.hook() as u32)
+    let hook = attribute(chain, sys::NFTA_CHAIN_HOOK);
+    let (Some(hook), Some(wanted)) = (hook, place.hook()) else {
+        return hook.is_none() && place.hook().is_none();
+    };
+    number(hook, sys::NFTA_HOOK_HOOKNUM) == Some(wanted as u32)
         && number(hook, sys::NFTA_HOOK_PRIORITY) == Some(PRIORITY.cast_unsigned())
         && number(chain, sys::NFTA_CHAIN_POLICY) == Some(ACCEPT)
         && text(chain, sys::NFTA_CHAIN_TYPE).as_deref() == Some("filter")

@@ -9,25 +9,26 @@ use netlink_packet_netfilter::nftables::{RuleAttribute, RuleMessage};
 
 use super::error::{NftError, errno};
 use super::present::{self, Present};
-use super::rules::{self, Place, set_name};
-use super::sets::{self, ELEMENTS_PER_MESSAGE, Listed};
+use super::rules::{self, Lookup, Place};
+use super::sets::{self, ELEMENTS_PER_MESSAGE, Listed, ListedSet};
 use super::transaction::Transaction;
 use super::wire::Wire;
-use super::{ATTEMPTS, FAMILIES, TABLE};
-use crate::keeper::{Family, Gate, Network, Prefix};
+use super::{ATTEMPTS, Jail, TABLE};
+use crate::keeper::{Family, Gate, JailId, Network};
 
 const DOING: &str = "making the table inet jailkeeper";
 
-/// The prefix by which an element comes out with its whole key.
-const WHOLE: Prefix = Prefix { ipv4: 32, ipv6: 128 };
+/// The length by which an element comes out with its whole key.
+const WHOLE: u8 = 128;
 
 /// Elements to carry over into a set that is made anew: the network and its timeout.
 type Carried = Vec<(Network, Option<u64>)>;
 
-/// Makes the table as the gates want it. What it builds on is what it has read: should another
-/// program come between, the kernel refuses, and it is read and built anew. If others never rest,
-/// the last attempt does without that, and what they did to our table meanwhile is for the monitor.
-pub(super) fn raise(wire: &mut Wire, gates: &[Gate]) -> Result<(), NftError> {
+/// Makes the table as the gates want it; the jails that stand then. What it builds on is what it
+/// has read: should another program come between, the kernel refuses, and it is read and built
+/// anew. If others never rest, the last attempt does without that, and what they did to our table
+/// meanwhile is for the monitor.
+pub(super) fn raise(wire: &mut Wire, gates: &[Gate]) -> Result<BTreeMap<JailId, Jail>, NftError> {
     for attempt in 1..=ATTEMPTS {
         match try_raise(wire, gates, attempt < ATTEMPTS) {
             Err(NftError::Moved { .. } | NftError::Lost { .. }) => {}
@@ -39,33 +40,39 @@ pub(super) fn raise(wire: &mut Wire, gates: &[Gate]) -> Result<(), NftError> {
     Err(NftError::Moved { doing: DOING })
 }
 
-fn try_raise(wire: &mut Wire, gates: &[Gate], undisturbed: bool) -> Result<(), NftError> {
+fn try_raise(
+    wire: &mut Wire,
+    gates: &[Gate],
+    undisturbed: bool,
+) -> Result<BTreeMap<JailId, Jail>, NftError> {
     let generation = if undisturbed { Some(present::generation(wire)?) } else { None };
     let present = Present::read(wire)?;
-    let carried = carried(wire, &present, gates)?;
-    let refused = build(gates, &present, &carried).commit(wire, generation, DOING)?;
+    let mut jails = gates.iter().map(|gate| (gate.jail, Jail::of(gate))).collect();
+    let mut carried = carried(wire, &present, &jails)?;
+    keep_wide(wire, &present, &mut jails, &mut carried)?;
+    let refused = build(&jails, &present, &carried).commit(wire, generation, DOING)?;
     match refused.first() {
-        None => Ok(()),
+        None => Ok(jails),
         Some(rejection) => Err(NftError::Refused { doing: DOING, errno: rejection.errno }),
     }
 }
 
-/// The sets that the gates want, each with its family.
-fn wanted_sets(gates: &[Gate]) -> BTreeMap<String, Family> {
-    let of_gate = |gate: &Gate| FAMILIES.map(|family| (set_name(&gate.name, family), family));
-    gates.iter().flat_map(of_gate).collect()
+/// The sets that the jails want, each with its family.
+fn wanted_sets(jails: &BTreeMap<JailId, Jail>) -> BTreeMap<&str, Family> {
+    let sets = jails.values().flat_map(|jail| &jail.sets);
+    sets.map(|((family, _), name)| (name.as_str(), *family)).collect()
 }
 
-/// What can be kept of wanted sets that are of the wrong shape.
+/// What can be kept of main sets that are of the wrong shape.
 fn carried(
     wire: &mut Wire,
     present: &Present,
-    gates: &[Gate],
+    jails: &BTreeMap<JailId, Jail>,
 ) -> Result<BTreeMap<String, Carried>, NftError> {
-    let wanted = wanted_sets(gates);
+    let wanted = wanted_sets(jails);
     let mut carried = BTreeMap::new();
     for set in &present.sets {
-        let Some(family) = wanted.get(&set.name) else { continue };
+        let Some(family) = wanted.get(set.name.as_str()) else { continue };
         if !set.fits(*family) && set.holds_addresses(*family) {
             let keep = |listed: &Listed| {
                 let network = listed.network(*family, WHOLE)?;
@@ -78,13 +85,53 @@ fn carried(
     Ok(carried)
 }
 
-fn build(gates: &[Gate], present: &Present, carried: &BTreeMap<String, Carried>) -> Transaction {
-    let wanted = wanted_sets(gates);
-    let mut places = Place::ALL.to_vec();
-    places.retain(|place| gates.iter().any(|gate| place.sees(gate.scope)));
+/// Takes in the sets for wider networks in which there is one; those in which there is anything
+/// else, too, or that are of the wrong shape, are made anew.
+fn keep_wide(
+    wire: &mut Wire,
+    present: &Present,
+    jails: &mut BTreeMap<JailId, Jail>,
+    carried: &mut BTreeMap<String, Carried>,
+) -> Result<(), NftError> {
+    for set in present.sets.iter().filter(|set| set.name.contains('/')) {
+        let mut of_jails = jails.values_mut();
+        let found = of_jails.find_map(|jail| Some((jail.wide_length(&set.name)?, jail)));
+        let Some(((family, length), jail)) = found else { continue };
+        if !set.holds_addresses(family) {
+            continue;
+        }
+        let elements = present::elements(wire, &set.name)?;
+        let keep = |listed: &Listed| {
+            let network = listed.network(family, length)?;
+            (network.length() == length).then_some((network, listed.expiration))
+        };
+        let kept: Carried = elements.iter().filter_map(keep).collect();
+        if kept.is_empty() {
+            continue;
+        }
+        jail.sets.insert((family, length), set.name.clone());
+        if kept.len() < elements.len() || !set.fits(family) {
+            carried.insert(set.name.clone(), kept);
+        }
+    }
+    Ok(())
+}
+
+fn build(
+    jails: &BTreeMap<JailId, Jail>,
+    present: &Present,
+    carried: &BTreeMap<String, Carried>,
+) -> Transaction {
+    let wanted = wanted_sets(jails);
+    let places = Place::of_all(jails.values().map(|jail| &jail.gate));
+    // Of sets that are kept as they are nothing is carried over.
+    let stays = |set: &ListedSet| {
+        wanted.get(set.name.as_str()).is_some_and(|family| set.fits(*family))
+            && !carried.contains_key(&set.name)
+    };
     let mut transaction = Transaction::default();
     transaction.objects(rules::add_table);
-    clear(&mut transaction, present, &wanted, &places);
+    clear(&mut transaction, present, stays, &places);
     for place in places.iter().copied() {
         if present.chains.get(place.name()) != Some(&true) {
             transaction.objects(|batch| rules::add_chain(batch, place));
@@ -92,18 +139,22 @@ fn build(gates: &[Gate], present: &Present, carried: &BTreeMap<String, Carried>)
     }
     let mut id = 0;
     for (name, family) in &wanted {
-        if !present.sets.iter().any(|set| set.name == *name && set.fits(*family)) {
+        if !present.sets.iter().any(|set| set.name == *name && stays(set)) {
             id += 1;
             transaction.message(sets::offenders(name, *family, id), NLM_F_CREATE);
-            fill(&mut transaction, name, carried.get(name).map_or(&[], Vec::as_slice));
+            fill(&mut transaction, name, carried.get(*name).map_or(&[], Vec::as_slice));
         }
     }
+    if places.contains(&Place::Translated) {
+        rules::add_turn(&mut transaction);
+    }
     for place in places {
-        for gate in gates.iter().filter(|gate| place.sees(gate.scope)) {
-            rules::add_rules(&mut transaction, gate, place, &mut id, |set| {
-                let rule = (place.name().to_owned(), set.to_owned());
-                present.counted.get(&rule).copied().unwrap_or_default()
-            });
+        for jail in jails.values().filter(|jail| place.sees(jail.gate.scope)) {
+            for ((family, length), set) in &jail.sets {
+                let lookup = Lookup { set, family: *family, length: *length };
+                let spent = present.spent(place, jail, (*family, *length));
+                rules::add_rules(&mut transaction, &jail.gate, place, lookup, &mut id, spent);
+            }
         }
     }
     transaction
@@ -114,7 +165,7 @@ fn build(gates: &[Gate], present: &Present, carried: &BTreeMap<String, Carried>)
 fn clear(
     transaction: &mut Transaction,
     present: &Present,
-    wanted: &BTreeMap<String, Family>,
+    stays: impl Fn(&ListedSet) -> bool,
     places: &[Place],
 ) {
     if !present.exists {
@@ -123,8 +174,7 @@ fn clear(
     let all_rules = RuleMessage { attributes: vec![RuleAttribute::Table(TABLE.into())] };
     transaction.message(NfTablesMessage::DeleteRule(all_rules), 0);
     for set in &present.sets {
-        let stays = wanted.get(&set.name).is_some_and(|family| set.fits(*family));
-        if !stays && !set.is_anonymous() {
+        if !stays(set) && !set.is_anonymous() {
             transaction.message(sets::removal(&set.name), 0);
         }
     }

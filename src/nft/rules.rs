@@ -1,20 +1,15 @@
 //! What the gates want of the table: which chains, sets and rules.
 
-use std::ops::RangeInclusive;
-
-use netlink_packet_core::NLM_F_CREATE;
-use rustables::expr::{
-    Bitwise, Cmp, CmpOp, Counter, ExpressionList, HighLevelPayload, IPv4HeaderField,
-    IPv6HeaderField, IcmpCode, Immediate, Lookup, Meta, MetaType, NetworkHeaderField,
-    RawExpression, Register, Reject, RejectType, TCPHeaderField, TransportHeaderField, VerdictKind,
-};
+use netlink_packet_netfilter::nftables::{MetaKey, Operator};
 use rustables::{
-    Batch, Chain, ChainPolicy, ChainType, Hook, HookClass, MsgType, ProtocolFamily, Rule, Table,
+    Batch, Chain, ChainPolicy, ChainType, Hook, HookClass, MsgType, ProtocolFamily, Table, sys,
 };
 
+use super::expressions::Expressions;
 use super::transaction::Transaction;
-use super::{Packets, TABLE, sets};
-use crate::keeper::{Action, Family, Gate, Ports, Protocol, Protocols, Scope};
+use super::ways::{End, ways};
+use super::{Packets, TABLE};
+use crate::keeper::{Family, Gate, Ports, Scope};
 
 /// Where our chains stand among those of the same hook: `filter - 10`, before the host's own filter
 /// chains (priority 0, nft(8)). Those often accept what belongs to an open connection, and an
@@ -25,15 +20,23 @@ pub(super) const PRIORITY: i32 = -10;
 /// include/net/flow.h of the kernel).
 const LOOPBACK: u32 = 1;
 
-/// `NFPROTO_IPV4` and `NFPROTO_IPV6` (linux/netfilter.h).
-const NFPROTO: [(Family, u8); 2] = [(Family::V4, 2), (Family::V6, 10)];
+/// linux/netfilter.h.
+const NFPROTO_IPV4: u8 = 2;
+/// linux/netfilter.h.
+const NFPROTO_IPV6: u8 = 10;
+
+/// `IP_CT_DIR_ORIGINAL` (linux/netfilter/nf_conntrack_tuple_common.h): from the side that has opened
+/// the connection.
+pub(super) const ORIGINAL: u8 = 0;
+/// `IPS_DST_NAT` (linux/netfilter/nf_conntrack_common.h): the connection goes elsewhere than its
+/// first packet was addressed to.
+const DST_NAT: u32 = 1 << 5;
 
 /// What the table says about itself in `nft list`.
 const TABLE_COMMENT: &str = "jailkeeper's own: changes by others are undone";
 
-/// The protocols that have ports.
-const WITH_PORTS: [Protocol; 5] =
-    [Protocol::Tcp, Protocol::Udp, Protocol::Dccp, Protocol::Sctp, Protocol::UdpLite];
+/// What the turn into the chain for translated packets says about itself.
+const TURN_COMMENT: &str = "there a port is the one that the client asked for";
 
 /// The words of nft's grammar that a jail's name with its family would spell.
 const NFT_WORDS: [&str; 3] = ["ip6", "icmpv6", "rt4"];
@@ -57,28 +60,55 @@ pub fn set_name(jail: &str, family: Family) -> String {
     }
 }
 
+/// The name of the set of those offenders that are networks of another length than the jail's own.
+///
+/// The `/` is one of nft's characters for names and none of a jail's, so that no jail's set has the
+/// name of another's.
+pub(super) fn wide_set_name(jail: &str, family: Family, length: u8) -> String {
+    format!("{}/{length}", set_name(jail, family))
+}
+
 /// A chain of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Place {
     Input,
     Forward,
+    /// Forwarded packets whose destination the host has translated (DNAT), as it does for the
+    /// published ports of containers.
+    Translated,
 }
 
 impl Place {
-    pub(super) const ALL: [Self; 2] = [Self::Input, Self::Forward];
+    pub(super) const ALL: [Self; 3] = [Self::Input, Self::Forward, Self::Translated];
+
+    /// The chains that these gates need.
+    pub(super) fn of_all<'a>(gates: impl Iterator<Item = &'a Gate> + Clone) -> Vec<Self> {
+        let forwarded = |gate: &&Gate| Self::Forward.sees(gate.scope);
+        let with_ports = gates.clone().filter(forwarded).any(|gate| gate.ports != Ports::All);
+        let mut places = Self::ALL.to_vec();
+        places.retain(|place| match place {
+            Self::Input | Self::Forward => gates.clone().any(|gate| place.sees(gate.scope)),
+            // It asks for the connections of packets, which the kernel does not follow for nothing.
+            Self::Translated => with_ports,
+        });
+        places
+    }
 
     /// The chain's name.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Input => "input",
             Self::Forward => "forward",
+            Self::Translated => "translated",
         }
     }
 
-    pub(super) fn hook(self) -> HookClass {
+    /// Where packets come from: a hook, or else another chain of ours.
+    pub(super) fn hook(self) -> Option<HookClass> {
         match self {
-            Self::Input => HookClass::In,
-            Self::Forward => HookClass::Forward,
+            Self::Input => Some(HookClass::In),
+            Self::Forward => Some(HookClass::Forward),
+            Self::Translated => None,
         }
     }
 
@@ -86,7 +116,7 @@ impl Place {
     pub(super) fn sees(self, scope: Scope) -> bool {
         match scope {
             Scope::Host => self == Self::Input,
-            Scope::Forward => self == Self::Forward,
+            Scope::Forward => self != Self::Input,
             Scope::All => true,
         }
     }
@@ -107,10 +137,13 @@ pub(super) fn add_table(batch: &mut Batch) {
 
 /// Adds the chain.
 pub(super) fn add_chain(batch: &mut Batch, place: Place) {
-    let chain = named_chain(place.name())
-        .with_hook(Hook::new(place.hook(), PRIORITY))
-        .with_type(ChainType::Filter)
-        .with_policy(ChainPolicy::Accept);
+    let mut chain = named_chain(place.name());
+    if let Some(hook) = place.hook() {
+        chain = chain
+            .with_hook(Hook::new(hook, PRIORITY))
+            .with_type(ChainType::Filter)
+            .with_policy(ChainPolicy::Accept);
+    }
     batch.add(&chain, MsgType::Add);
 }
 
@@ -128,212 +161,70 @@ fn named_chain(name: &str) -> Chain {
     Chain::new(&table()).with_name(name)
 }
 
-/// Adds a gate's rules for one place, and the anonymous sets that they look into.
-///
-/// What `spent` says of a set's packets so far is where its first rule goes on counting. `id` is
-/// the transaction's last set id.
+/// A set of a jail's offenders: those of one family and one length of prefix.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lookup<'a> {
+    pub(super) set: &'a str,
+    pub(super) family: Family,
+    pub(super) length: u8,
+}
+
+/// Sends on what others have translated to where the port is the one that the client has asked for.
+pub(super) fn add_turn(transaction: &mut Transaction) {
+    let mut rule = Expressions::default();
+    rule.connection(sys::NFT_CT_STATUS, None);
+    rule.mask(&DST_NAT.to_ne_bytes());
+    rule.compare(Operator::NotEqual, &0_u32.to_ne_bytes());
+    rule.connection(sys::NFT_CT_DIRECTION, None);
+    rule.compare(Operator::Equal, &[ORIGINAL]);
+    rule.goto(Place::Translated.name());
+    rule.add(transaction, Place::Forward.name(), comment(TURN_COMMENT));
+}
+
+/// Adds a gate's rules for one place and one of its sets, and the anonymous sets that they look
+/// into. `id` is the transaction's last set id; the first rule goes on counting from `spent`.
 pub(super) fn add_rules(
     transaction: &mut Transaction,
     gate: &Gate,
     place: Place,
+    lookup: Lookup<'_>,
     id: &mut u32,
-    spent: impl Fn(&str) -> Packets,
+    mut spent: Packets,
 ) {
-    for (family, nfproto) in NFPROTO {
-        let set = set_name(&gate.name, family);
-        let mut counted = spent(&set);
-        for (ways, end) in ways(gate) {
-            let mut rule = Expressions::default();
-            ways.matches(&mut rule, transaction, id);
-            // A forwarded packet never comes from the loopback interface.
-            if gate.spare_loopback && place == Place::Input {
-                rule.push(Meta::new(MetaType::Iif));
-                rule.push(Cmp::new(CmpOp::Neq, LOOPBACK.to_ne_bytes()));
-            }
-            rule.push(Meta::new(MetaType::NfProto));
-            rule.push(Cmp::new(CmpOp::Eq, [nfproto]));
-            source(&mut rule, gate, family);
-            rule.push(Lookup::default().with_set(set.as_str()).with_sreg(Register::Reg1));
-            let Packets { packets, bytes } = std::mem::take(&mut counted);
-            rule.push(Counter::default().with_nb_packets(packets).with_nb_bytes(bytes));
-            match end {
-                End::Drop => rule.push(Immediate::new_verdict(VerdictKind::Drop)),
-                End::Reset => rule.push(Reject::default().with_type(RejectType::TcpRst)),
-                End::Unreachable => rule.push(
-                    Reject::default()
-                        .with_type(RejectType::IcmpxUnreach)
-                        .with_icmp_code(IcmpCode::PortUnreach),
-                ),
-            }
-            let rule = rule.on(place, &gate.name);
-            transaction.objects(|batch| batch.add(&rule, MsgType::Add));
+    for (ways, end) in ways(gate) {
+        let mut rule = Expressions::default();
+        ways.matches(&mut rule, place, transaction, id);
+        // A forwarded packet never comes from the loopback interface.
+        if gate.spare_loopback && place == Place::Input {
+            rule.meta(MetaKey::Iif);
+            rule.compare(Operator::NotEqual, &LOOPBACK.to_ne_bytes());
         }
+        source(&mut rule, lookup);
+        rule.look_up(lookup.set);
+        rule.count(std::mem::take(&mut spent));
+        match end {
+            End::Drop => rule.drop(),
+            End::Reset => rule.reset(),
+            End::Unreachable => rule.unreachable(),
+        }
+        rule.add(transaction, place.name(), comment(&gate.name));
     }
 }
 
-/// Loads the packet's source, cut to the jail's prefix.
-fn source(rule: &mut Expressions, gate: &Gate, family: Family) {
-    let (field, length, whole) = match family {
-        Family::V4 => (NetworkHeaderField::IPv4(IPv4HeaderField::Saddr), gate.prefix.ipv4, 4),
-        Family::V6 => (NetworkHeaderField::IPv6(IPv6HeaderField::Saddr), gate.prefix.ipv6, 16),
+/// Loads the packet's source, cut to the length of the set's prefix.
+fn source(rule: &mut Expressions, Lookup { family, length, .. }: Lookup<'_>) {
+    // Where the source address stands in the headers of RFC 791 and RFC 8200.
+    let (nfproto, offset, whole) = match family {
+        Family::V4 => (NFPROTO_IPV4, 12, 4),
+        Family::V6 => (NFPROTO_IPV6, 8, 16),
     };
-    rule.push(HighLevelPayload::Network(field).build());
-    let mask = mask(length, whole);
+    rule.meta(MetaKey::Nfproto);
+    rule.compare(Operator::Equal, &[nfproto]);
+    rule.payload(sys::NFT_PAYLOAD_NETWORK_HEADER, offset, whole);
+    let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0).to_be_bytes();
+    let mask = &mask[..whole as usize];
     if mask.iter().any(|byte| *byte != u8::MAX) {
-        let keep = Bitwise::new(mask, vec![0; whole]).expect("mask and xor are of one length");
-        rule.push(keep);
-    }
-}
-
-/// The first `length` bits of `bytes` bytes.
-fn mask(length: u8, bytes: usize) -> Vec<u8> {
-    let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
-    mask.to_be_bytes()[..bytes].to_vec()
-}
-
-/// What a rule does with a packet in the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Drop,
-    Reset,
-    Unreachable,
-}
-
-/// By which transport protocols and destination ports a rule chooses packets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Ways {
-    /// None is every protocol.
-    protocols: Option<Vec<Protocol>>,
-    ports: RulePorts,
-}
-
-/// The ports of one rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum RulePorts {
-    All,
-    Range(RangeInclusive<u16>),
-    Listed(Vec<u16>),
-}
-
-/// The rules that a gate needs: one for `drop`; for `reject` one that resets TCP connections, and
-/// one that answers the other protocols. A gate with ranges among several ports needs them for
-/// each range.
-fn ways(gate: &Gate) -> Vec<(Ways, End)> {
-    let protocols = match &gate.protocols {
-        Protocols::Only(protocols) => Some(protocols.clone()),
-        Protocols::All => (gate.ports != Ports::All).then(|| WITH_PORTS.to_vec()),
-    };
-    let mut rules = Vec::new();
-    for ports in ports_by_rule(&gate.ports) {
-        for (protocols, end) in ends(gate.action, protocols.clone()) {
-            rules.push((Ways { protocols, ports: ports.clone() }, end));
-        }
-    }
-    rules
-}
-
-/// The ends of packets of these protocols.
-fn ends(
-    action: Action,
-    protocols: Option<Vec<Protocol>>,
-) -> impl Iterator<Item = (Option<Vec<Protocol>>, End)> {
-    let is_tcp = |protocol: &Protocol| *protocol == Protocol::Tcp;
-    let (tcp, others) = match action {
-        Action::Drop => return [Some((protocols, End::Drop)), None].into_iter().flatten(),
-        Action::Reject => match protocols {
-            None => (true, Some(None)),
-            Some(list) => {
-                let (tcp, others): (Vec<_>, Vec<_>) = list.into_iter().partition(is_tcp);
-                (!tcp.is_empty(), (!others.is_empty()).then_some(Some(others)))
-            }
-        },
-    };
-    let reset = tcp.then(|| (Some(vec![Protocol::Tcp]), End::Reset));
-    let unreachable = others.map(|others| (others, End::Unreachable));
-    [reset, unreachable].into_iter().flatten()
-}
-
-/// The single ports in one rule, and each range in a rule of its own.
-///
-/// A set could hold them all, but only a set of intervals, and such a set is not atomic: on Linux
-/// 6.18 it finds nothing for a moment after the transaction that made it.
-fn ports_by_rule(ports: &Ports) -> Vec<RulePorts> {
-    let Ports::Only(ranges) = ports else { return vec![RulePorts::All] };
-    let (single, wide): (Vec<_>, Vec<_>) =
-        ranges.iter().cloned().partition(|range| range.start() == range.end());
-    let mut rules = Vec::new();
-    if !single.is_empty() {
-        rules.push(RulePorts::Listed(single.iter().map(|range| *range.start()).collect()));
-    }
-    rules.extend(wide.into_iter().map(RulePorts::Range));
-    rules
-}
-
-impl Ways {
-    /// Adds what lets only these packets go on; it stands first in the rule, because most packets
-    /// are for other ports.
-    fn matches(&self, rule: &mut Expressions, transaction: &mut Transaction, id: &mut u32) {
-        if let Some(protocols) = &self.protocols {
-            rule.push(Meta::new(MetaType::L4Proto));
-            if let [one] = protocols.as_slice() {
-                rule.push(Cmp::new(CmpOp::Eq, [one.number()]));
-            } else {
-                *id += 1;
-                add_anonymous(transaction, sets::protocols(protocols, *id));
-                rule.push(lookup_anonymous(*id));
-            }
-        }
-        // All these protocols have the destination port where TCP has it.
-        let port = HighLevelPayload::Transport(TransportHeaderField::Tcp(TCPHeaderField::Dport));
-        match &self.ports {
-            RulePorts::All => {}
-            RulePorts::Range(range) => {
-                rule.push(port.build());
-                rule.push(Cmp::new(CmpOp::Gte, range.start().to_be_bytes()));
-                rule.push(Cmp::new(CmpOp::Lte, range.end().to_be_bytes()));
-            }
-            RulePorts::Listed(ports) => {
-                rule.push(port.build());
-                if let [one] = ports.as_slice() {
-                    rule.push(Cmp::new(CmpOp::Eq, one.to_be_bytes()));
-                } else {
-                    *id += 1;
-                    add_anonymous(transaction, sets::ports(ports, *id));
-                    rule.push(lookup_anonymous(*id));
-                }
-            }
-        }
-    }
-}
-
-fn add_anonymous(
-    transaction: &mut Transaction,
-    messages: [netlink_packet_netfilter::nftables::NfTablesMessage; 2],
-) {
-    for message in messages {
-        transaction.message(message, NLM_F_CREATE);
-    }
-}
-
-fn lookup_anonymous(id: u32) -> Lookup {
-    Lookup::default().with_set(sets::ANONYMOUS).with_sreg(Register::Reg1).with_set_id(id)
-}
-
-/// A rule's expressions.
-#[derive(Default)]
-struct Expressions(ExpressionList);
-
-impl Expressions {
-    fn push(&mut self, expression: impl Into<RawExpression>) {
-        self.0.add_value(expression);
-    }
-
-    /// The rule, with the jail's name as its comment.
-    fn on(self, place: Place, jail: &str) -> Rule {
-        Rule::new(&named_chain(place.name()))
-            .expect("the chain has a name and a table")
-            .with_expressions(self.0)
-            .with_userdata(comment(jail))
+        rule.mask(mask);
     }
 }
 

@@ -3,7 +3,7 @@
 //! rustables' sets know neither a bound nor timeouts of elements, so these are built with
 //! netlink-packet-netfilter.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_netfilter::nftables::NfTablesMessage;
 use netlink_packet_netfilter::nftables::{DataAttribute, ListAttribute};
@@ -190,26 +190,26 @@ impl Listed {
         Some(Self { key: Some(value.to_vec()), expiration })
     }
 
-    /// The network that the element keeps out in a set for networks of this prefix.
+    /// The network that the element keeps out in a set for networks of this length.
     ///
     /// A key with host bits keeps out nobody there, and the catch-all element everybody; those
     /// come out as a single address and as the network of length 0, which fit no jail's prefix.
-    pub(super) fn network(&self, family: Family, prefix: Prefix) -> Option<Network> {
+    pub(super) fn network(&self, family: Family, length: u8) -> Option<Network> {
         let Some(key) = &self.key else {
             return Some(match family {
                 Family::V4 => Network::V4(Ipv4Addr::UNSPECIFIED, 0),
                 Family::V6 => Network::V6(Ipv6Addr::UNSPECIFIED, 0),
             });
         };
-        let whole = match family {
-            Family::V4 => {
-                Network::V4(Ipv4Addr::from(<[u8; 4]>::try_from(key.as_slice()).ok()?), 32)
-            }
-            Family::V6 => {
-                Network::V6(Ipv6Addr::from(<[u8; 16]>::try_from(key.as_slice()).ok()?), 128)
-            }
+        let address = match family {
+            Family::V4 => IpAddr::from(<[u8; 4]>::try_from(key.as_slice()).ok()?),
+            Family::V6 => IpAddr::from(<[u8; 16]>::try_from(key.as_slice()).ok()?),
         };
-        let wide = whole.widened(prefix);
+        let whole = match address {
+            IpAddr::V4(v4) => Network::V4(v4, 32),
+            IpAddr::V6(v6) => Network::V6(v6, 128),
+        };
+        let wide = whole.widened(Prefix { ipv4: length, ipv6: length });
         Some(if wide.first() == whole.first() { wide } else { whole })
     }
 

@@ -33,6 +33,7 @@ fn gates(count: u32) -> Vec<Gate> {
         action: Action::Drop,
         scope: Scope::Host,
         prefix: Prefix::default(),
+        max_prefix: Prefix { ipv4: 16, ipv6: 32 },
         spare_loopback: false,
     };
     (0..count).map(gate).collect()

@@ -10,16 +10,19 @@ use super::definition::NORMAL;
 use super::diagnostic::{Sink, Wrong};
 use super::filter::Own;
 use super::layers::Layer;
+use super::networks::{self, Places};
 use super::sources::{self, SourceDraft};
 use super::tree::{At, Entry, Node};
 use super::value::{self, Read, Text};
 use super::wording;
 use crate::filter::Filter;
-use crate::keeper::{Action, Gate, JailId, Policy, Ports, Protocol, Protocols, Scope};
+use crate::keeper::{
+    Action, Gate, JailId, MAX_PREFIX, Policy, Ports, Prefix, Protocol, Protocols, Scope,
+};
 use crate::record::{Matches, Sources};
 
 /// The settings of a jail; all but `description` may stand under `[default]` too.
-pub(super) const KEYS: [&str; 25] = [
+pub(super) const KEYS: [&str; 27] = [
     "enabled",
     "filter",
     "mode",
@@ -44,6 +47,8 @@ pub(super) const KEYS: [&str; 25] = [
     "action",
     "scope",
     "prefix",
+    "max_prefix",
+    "escalate",
     "description",
 ];
 
@@ -106,6 +111,7 @@ impl Jail {
             action: self.action,
             scope: self.scope,
             prefix: self.policy.prefix,
+            max_prefix: self.policy.max_prefix,
             spare_loopback: self.policy.ignoreself,
         }
     }
@@ -126,6 +132,7 @@ pub(super) struct Draft {
     /// What broke it may have taken settings along, so that those that are missing tell nothing.
     pub(super) unreadable: bool,
     policy: Policy,
+    networks: Places,
     ports: Ports,
     protocols: Protocols,
     action: Action,
@@ -158,6 +165,9 @@ impl Draft {
                 line: sink.line(&entry.key_at),
             });
         }
+        if let Err(wrong) = networks::agree(sink, &draft.policy, &draft.networks) {
+            draft.broken.get_or_insert(wrong);
+        }
         draft
     }
 
@@ -174,6 +184,7 @@ impl Draft {
             broken: None,
             unreadable: false,
             policy: Policy::default(),
+            networks: Places::default(),
             ports: Ports::All,
             protocols: Protocols::Only(vec![Protocol::Tcp]),
             action: Action::Drop,
@@ -214,7 +225,18 @@ impl Draft {
             "protocol" => self.protocols = value::protocols(sink, node)?,
             "action" => self.action = value::choice(sink, node, &ACTIONS)?,
             "scope" => self.scope = value::choice(sink, node, &SCOPES)?,
-            "prefix" => self.policy.prefix = value::prefix(sink, node)?,
+            "prefix" => {
+                self.policy.prefix = networks::lengths(sink, node, Prefix::default())?;
+                self.networks.prefix = Some(node.at.clone());
+            }
+            "max_prefix" => {
+                self.policy.max_prefix = networks::lengths(sink, node, MAX_PREFIX)?;
+                self.networks.max_prefix = Some(node.at.clone());
+            }
+            "escalate" => {
+                self.policy.escalate = Some(networks::escalate(sink, node)?);
+                self.networks.escalate = Some(node.at.clone());
+            }
             "description" => self.description = value::prose(sink, node)?,
             other => return Err(sink.report(key_at, wording::unknown_key(other, &KEYS))),
         }

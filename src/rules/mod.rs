@@ -14,6 +14,7 @@ mod filter;
 mod jail;
 mod layers;
 mod load;
+mod networks;
 mod ports;
 mod render;
 mod sources;

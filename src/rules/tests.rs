@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::filter::{Failure, Filter, Line, Memory, Offender, Verdict};
 use crate::keeper::Timestamp;
-use crate::keeper::{Action, Ports, Prefix, Protocol, Protocols, Scope, Sentence};
+use crate::keeper::{Action, Escalate, Ports, Prefix, Protocol, Protocols, Scope, Sentence};
 use crate::record::{Matches, Origin, Sources};
 
 fn texts(jails: &[&str], filters: &[(&str, &str)]) -> Texts {
@@ -68,6 +68,8 @@ fn a_jail_has_fail2bans_defaults() {
     assert_eq!(jail.policy.findtime, Duration::from_mins(10));
     assert_eq!(jail.policy.bantime, Sentence::For(Duration::from_mins(10)));
     assert_eq!(jail.policy.prefix, Prefix { ipv4: 32, ipv6: 64 });
+    assert_eq!(jail.policy.max_prefix, Prefix { ipv4: 16, ipv6: 32 });
+    assert_eq!(jail.policy.escalate, None);
     assert!(jail.policy.ignoreself);
     assert_eq!(matches_of(&jail), Matches::parse("_COMM=test").unwrap());
     assert_eq!((jail.ports, jail.protocols), (Ports::All, Protocols::Only(vec![Protocol::Tcp])));
@@ -90,6 +92,16 @@ fn settings_mean_what_they_say() {
     assert_eq!(matches_of(&jail), Matches::parse("A=1 + B=2").unwrap());
     let networks = ["192.0.2.0/24", "::1"].map(|network| network.parse().unwrap());
     assert_eq!(jail.policy.ignore, networks.into_iter().collect());
+}
+
+#[test]
+fn how_wide_a_jail_bans() {
+    let policy = |text| jail(text).policy;
+    let escalate = |after, ipv4, ipv6| Some(Escalate { after, prefix: Prefix { ipv4, ipv6 } });
+    assert_eq!(policy("escalate = { after = 5 }\n").escalate, escalate(5, 24, 56));
+    let bounded = policy("max_prefix = { ipv6 = 29 }\nescalate = { after = 2, ipv6 = 29 }\n");
+    assert_eq!(bounded.max_prefix, Prefix { ipv4: 16, ipv6: 29 });
+    assert_eq!(bounded.escalate, escalate(2, 24, 29));
 }
 
 #[test]
@@ -286,6 +298,15 @@ const MISTAKES: &[(&str, &str)] = &[
     ("protocol", "[jail.test]\nprotocol = \"tpc\"\n"),
     ("action", "[jail.test]\naction = \"iptables\"\n"),
     ("prefix", "[jail.test]\nprefix = { ipv4 = 33, ipv5 = 1 }\n"),
+    ("everybody", "[jail.test]\nprefix = { ipv4 = 0 }\nmax_prefix = { ipv6 = 0 }\n"),
+    ("wider than max_prefix", "[jail.test]\nprefix = { ipv4 = 12 }\n"),
+    ("narrower than max_prefix", "[jail.test]\nmax_prefix = { ipv6 = 96 }\n"),
+    ("escalate after nothing", "[jail.test]\nescalate = { ipv4 = 24 }\n"),
+    ("escalate as a number", "[jail.test]\nescalate = 5\n"),
+    ("escalate after one", "[jail.test]\nescalate = { after = 1, by = 24 }\n"),
+    ("escalate too far", "[jail.test]\nescalate = { after = 5, ipv4 = 12 }\n"),
+    ("escalate to oneself", "[jail.test]\nprefix = { ipv4 = 24 }\nescalate = { after = 5 }\n"),
+    ("escalate to too few", "[jail.test]\nescalate = { after = 300 }\n"),
     ("journalmatch", "[jail.test]\njournalmatch = \"_COMM=a comm=b\"\n"),
     ("unknown filter", "[jail.test]\nenabled = true\nfilter = \"tets\"\n"),
     ("implied filter", "[jail.other]\nenabled = true\n"),

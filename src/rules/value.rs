@@ -8,7 +8,7 @@ use super::diagnostic::{Sink, Wrong};
 use super::tree::{At, Kind, Node, within};
 use super::{ports, span, wording};
 use crate::filter::LINES_MAX;
-use crate::keeper::{IgnoreList, Network, Ports, Prefix, Protocol, Protocols, Sentence};
+use crate::keeper::{IgnoreList, Network, Ports, Protocol, Protocols, Sentence};
 use crate::record::Matches;
 
 /// So many entries a list may have; the longest that make sense are lists of networks.
@@ -243,26 +243,6 @@ pub(super) fn protocols(sink: &mut Sink<'_>, node: &Node) -> Read<Protocols> {
     known.sort_unstable();
     known.dedup();
     Ok(Protocols::Only(known))
-}
-
-pub(super) fn prefix(sink: &mut Sink<'_>, node: &Node) -> Read<Prefix> {
-    let Kind::Table(entries) = &node.kind else {
-        let wanted = "a table such as { ipv4 = 32, ipv6 = 64 }";
-        return Err(sink.report(&node.at, wording::wrong_kind(wanted, node.kind.name())));
-    };
-    let mut prefix = Prefix::default();
-    let lengths = entries.iter().map(|entry| match entry.key.as_str() {
-        "ipv4" => length(sink, &entry.value, 32).map(|length| prefix.ipv4 = length),
-        "ipv6" => length(sink, &entry.value, 128).map(|length| prefix.ipv6 = length),
-        other => Err(sink.report(&entry.key_at, wording::unknown_key(other, &["ipv4", "ipv6"]))),
-    });
-    all(lengths)?;
-    Ok(prefix)
-}
-
-fn length(sink: &mut Sink<'_>, node: &Node, longest: u8) -> Read<u8> {
-    let number = number(sink, node, 1, i64::from(longest))?;
-    Ok(u8::try_from(number).unwrap_or(longest))
 }
 
 pub(super) fn matches(sink: &mut Sink<'_>, node: &Node) -> Read<Matches> {

@@ -206,6 +206,6 @@ fn hundred_jails() {
         .collect();
     for _ in 0..2 {
         firewall.raise(&gates).unwrap();
-        assert_eq!(host.nft(LIST).matches("counter packets 0 bytes 0 drop").count(), 400);
+        assert_eq!(host.nft(LIST).matches("counter packets 0 bytes 0 drop").count(), 600);
     }
 }

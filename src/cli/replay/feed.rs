@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::cli::error::CliError;
 use crate::cli::logs::{Entry, LogArgs, Progress, Source};
-use crate::filter::{Examiner, Failure, Offender, Verdict};
+use crate::filter::{Examiner, Failure, Verdict};
 use crate::keeper::{JailId, Network, Timestamp};
 
 use super::lineup::Watch;
@@ -206,20 +206,25 @@ impl Listener {
         let time = time.map(|time| time.min(self.span.now));
         self.latest = self.latest.max(time);
         match verdict {
-            Verdict::Failure(Failure { offender: Offender::Address(address), user, .. }) => {
-                let (Some(time), Some(read_at)) = (time, self.latest) else {
-                    self.counts.undated += 1;
-                    return;
-                };
-                if self.span.since <= time {
-                    let (offender, user) = (Network::address(*address), user.as_deref());
-                    let user = user.map(Arc::from);
-                    self.batch.push(Heard { read_at, jail, offender, user, time });
-                }
-            }
-            Verdict::Failure(_) | Verdict::NoAddress { .. } => self.counts.nameless += 1,
+            Verdict::Failure(failure) => self.failed(jail, failure, time),
+            Verdict::NoAddress { .. } => self.counts.nameless += 1,
             Verdict::TooLong | Verdict::GaveUp => self.counts.unjudged += 1,
             Verdict::Helper { .. } | Verdict::Ignored { .. } | Verdict::Nothing => {}
+        }
+    }
+
+    fn failed(&mut self, jail: JailId, failure: &Failure, time: Option<Timestamp>) {
+        let Some(offender) = failure.offender.network() else {
+            self.counts.nameless += 1;
+            return;
+        };
+        let (Some(time), Some(read_at)) = (time, self.latest) else {
+            self.counts.undated += 1;
+            return;
+        };
+        if self.span.since <= time {
+            let user = failure.user.as_deref().map(Arc::from);
+            self.batch.push(Heard { read_at, jail, offender, user, time });
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What the diagnostics say: one function for each kind of mistake, all of them here.
 
+mod networks;
 mod sources;
 mod structured;
 
+pub(in crate::rules) use networks::*;
 pub(in crate::rules) use sources::*;
 pub(in crate::rules) use structured::*;
 

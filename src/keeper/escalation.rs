@@ -1,0 +1,95 @@
+//! From many banned neighbours to their network.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::{BanRecord, Notice, Spared};
+use super::ignore::OwnAddresses;
+use super::jail::Jail;
+use super::ledger::Standing;
+use super::network::Network;
+use super::policy::Escalate;
+use super::time::Timestamp;
+
+/// What a jail knows of the networks that its offenders belong to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Escalation {
+    /// Networks in which somebody was banned since they were last looked at.
+    touched: BTreeSet<Network>,
+    /// Networks that ought to be banned and are spared, which has been told. Each holds an address
+    /// that is never banned, so there are no more of them than of those.
+    spared: BTreeSet<Network>,
+    /// Networks that are banned instead of so many members, until the firewall has them.
+    members: BTreeMap<Network, u32>,
+}
+
+impl Escalation {
+    /// Somebody was banned.
+    pub(super) fn touch(&mut self, offender: Network, rule: Option<Escalate>) {
+        let Some(rule) = rule else { return };
+        let network = offender.widened(rule.prefix);
+        if network != offender {
+            self.touched.insert(network);
+        }
+    }
+
+    /// The rule has changed, or who is spared: all is looked at again.
+    pub(super) fn begin_anew(
+        &mut self,
+        banned: impl Iterator<Item = Network>,
+        rule: Option<Escalate>,
+    ) {
+        self.touched.clear();
+        self.spared.clear();
+        for offender in banned {
+            self.touch(offender, rule);
+        }
+    }
+
+    /// How many members were banned before this network was, if that is still to be told.
+    pub(super) fn take_members(&mut self, network: Network) -> u32 {
+        self.members.remove(&network).unwrap_or(0)
+    }
+}
+
+impl Jail {
+    /// Bans the networks of which enough members are banned; told is who ought to be and is spared.
+    pub(super) fn escalate(&mut self, now: Timestamp, own: &OwnAddresses) -> Vec<Notice> {
+        let touched = std::mem::take(&mut self.escalation.touched);
+        let Some(Escalate { after, .. }) = self.policy.escalate else { return Vec::new() };
+        let mut notices = Vec::new();
+        for network in touched {
+            let enough = usize::try_from(after).unwrap_or(usize::MAX);
+            if self.ledger.within(network).take(enough).count() < enough {
+                self.escalation.spared.remove(&network);
+            } else if let Some(why) = self.spares_all_of(network, own) {
+                if self.escalation.spared.insert(network) {
+                    notices.push(Notice::Ignored { jail: self.id, network, why });
+                }
+            } else {
+                self.ban_instead_of_members(now, network);
+            }
+        }
+        notices
+    }
+
+    /// Why not all of a network must be banned for what some of its members did.
+    fn spares_all_of(&self, network: Network, own: &OwnAddresses) -> Option<Spared> {
+        let holds_own = || own.within(network).filter(|_| self.policy.ignoreself);
+        self.spares(network, network, own).or_else(|| holds_own().map(Spared::HoldsOwnAddress))
+    }
+
+    /// Bans a network for as long as any of its members, and at least for the jail's time.
+    fn ban_instead_of_members(&mut self, now: Timestamp, network: Network) {
+        let mut record =
+            BanRecord { since: now, until: self.policy.bantime.ends(now), attempts: 0 };
+        let mut members: u32 = 0;
+        for (_, member) in self.ledger.within(network) {
+            record.until = record.until.max(member.record.until);
+            record.attempts = record.attempts.saturating_add(member.record.attempts);
+            members = members.saturating_add(1);
+        }
+        if self.ban(network, record, Standing::Wanted) {
+            self.escalation.members.insert(network, members);
+        }
+    }
+}
