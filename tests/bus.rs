@@ -15,7 +15,7 @@ use jailkeeper::bus::{
     Tally,
 };
 use jailkeeper::keeper::{
-    Action, Lifted, Network, Ports, Prefix, Protocol, Protocols, Scope, Sentence, Spared,
+    Action, CountBy, Lifted, Network, Ports, Prefix, Protocol, Protocols, Scope, Sentence, Spared,
     Timestamp, Until,
 };
 use zbus::connection::Builder;
@@ -42,6 +42,8 @@ pub(crate) fn jail() -> JailSnapshot {
             ignoreip: vec![network("198.51.100.0/24")],
             ignoreself: true,
             prefix: Prefix::default(),
+            count_by: CountBy::Address,
+            maxmatches: 5,
         }),
         tally: Tally { attempts: 3, attempts_in_all: 120, bans: 2, bans_in_all: 40 },
         health: Health {
@@ -140,6 +142,7 @@ fn busctl_sees_the_manager_as_it_is_documented() {
     .Ban method sasx - -
     .ListBans method s a(ssxxu) -
     .ListJails method - a(so) -
+    .Matches method ss as -
     .Reload method - - -
     .Unban method sas u -
     .Jails property as 1 "sshd" emits-change
@@ -158,6 +161,7 @@ fn busctl_sees_a_jail_as_it_is_documented() {
     insta::assert_snapshot!(introspected(&bus, "/org/jailkeeper1/jail/sshd", JAIL), @r#"
     .Action property s "drop" emits-change
     .BanTime property x 3600 emits-change
+    .CountBy property s "address" emits-change
     .CurrentAttempts property t 3 emits-change
     .CurrentBans property t 2 emits-change
     .Description property s "Failed logins over SSH" emits-change
@@ -168,6 +172,7 @@ fn busctl_sees_a_jail_as_it_is_documented() {
     .LastAttempt property x 0 emits-change
     .LastError property s "" emits-change
     .LastRecord property x 1700000000 emits-change
+    .MaxMatches property u 5 emits-change
     .MaxRetry property u 5 emits-change
     .Mode property s "aggressive" emits-change
     .Ports property as 2 "22" "8000-8100" emits-change
@@ -224,6 +229,9 @@ fn busctl_calls_every_method() {
                     row("sshd", "192.0.2.1", Until::At(Timestamp::from_seconds(1_700_003_600))),
                     row("sshd", "2001:db8::/64", Until::Forever),
                 ]),
+                Call::Matches { .. } => {
+                    BusAnswer::Matches(vec!["first".into(), "last, with a \0".into()])
+                }
             };
             heard.send(call).expect("the test listens");
             Some(answer)
@@ -254,6 +262,11 @@ fn busctl_calls_every_method() {
             "a(ssxxu) 2 \"sshd\" \"192.0.2.1\" 1700000000 1700003600 5 \
              \"sshd\" \"2001:db8::/64\" 1700000000 -1 5",
             Some(Call::ListBans { jail: Some(sshd()) }),
+        ),
+        (
+            "Matches ss sshd 192.0.2.1",
+            r#"as 2 "first" "last, with a \357\277\275""#,
+            Some(Call::Matches { jail: sshd(), network: network("192.0.2.1") }),
         ),
         ("Reload", "", Some(Call::Reload)),
         ("ListJails", "a(so) 1 \"sshd\" \"/org/jailkeeper1/jail/sshd\"", None),
@@ -319,6 +332,7 @@ fn wrong_arguments_are_refused_before_anybody_is_asked() {
             for (method, error) in [
                 ("Ban", ask(&client, "Ban", &("sshd", vec![text], 0i64)).await),
                 ("Unban", ask(&client, "Unban", &("sshd", vec![text])).await),
+                ("Matches", ask(&client, "Matches", &("sshd", text)).await),
             ] {
                 let told = error.as_ref().expect_err("an error").to_string();
                 assert!(told.len() < 500, "{method}: {} bytes", told.len());

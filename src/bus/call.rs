@@ -34,6 +34,13 @@ pub enum Call {
         /// The jail's name; none is every jail.
         jail: Option<String>,
     },
+    /// Tell the last lines behind an offender.
+    Matches {
+        /// The jail's name.
+        jail: String,
+        /// Whose.
+        network: Network,
+    },
     /// Read the configuration again.
     Reload,
 }
@@ -54,6 +61,8 @@ pub enum BusAnswer {
     Done(u32),
     /// The bans in force, to [`Call::ListBans`].
     Bans(Vec<BanRow>),
+    /// The last lines behind an offender, the newest last, to [`Call::Matches`].
+    Matches(Vec<Arc<str>>),
     /// It is not done.
     Failed(Failure),
 }

@@ -70,7 +70,7 @@ impl Manager {
         let networks = networks(&addresses)?;
         match self.ask(&jail, Call::Unban { jail: named(&jail), networks }).await? {
             BusAnswer::Done(lifted) => Ok(lifted),
-            BusAnswer::Bans(_) | BusAnswer::Failed(_) => Err(Error::another_answer()),
+            _ => Err(Error::another_answer()),
         }
     }
 
@@ -80,7 +80,18 @@ impl Manager {
     async fn list_bans(&self, jail: String) -> Result<Vec<Row>, Error> {
         match self.ask(&jail, Call::ListBans { jail: named(&jail) }).await? {
             BusAnswer::Bans(bans) => Ok(bans.into_iter().map(row).collect()),
-            BusAnswer::Done(_) | BusAnswer::Failed(_) => Err(Error::another_answer()),
+            _ => Err(Error::another_answer()),
+        }
+    }
+
+    /// The last lines behind the offender of a jail that has this address, be he banned or not yet,
+    /// without the passwords in them; the newest last.
+    #[zbus(out_args("lines"))]
+    async fn matches(&self, jail: String, address: &str) -> Result<Vec<String>, Error> {
+        let network = network(address)?;
+        match self.ask(&jail, Call::Matches { jail: jail.clone(), network }).await? {
+            BusAnswer::Matches(lines) => Ok(lines.iter().map(|line| text::clean(line)).collect()),
+            _ => Err(Error::another_answer()),
         }
     }
 
@@ -158,8 +169,11 @@ fn networks(addresses: &[&str]) -> Result<Option<Vec<Network>>, Error> {
     if addresses.is_empty() {
         return Ok(None);
     }
-    let read = |text: &&str| text.parse().map_err(|why| Error::not_an_address(text, &why));
-    addresses.iter().map(read).collect::<Result<_, _>>().map(Some)
+    addresses.iter().map(|text| network(text)).collect::<Result<_, _>>().map(Some)
+}
+
+fn network(text: &str) -> Result<Network, Error> {
+    text.parse().map_err(|why| Error::not_an_address(text, &why))
 }
 
 /// None if the name is empty.

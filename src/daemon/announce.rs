@@ -3,7 +3,7 @@
 use tracing::{info, warn};
 
 use crate::bus::Announcement;
-use crate::keeper::{Lifted, Notice, Roster, Spared};
+use crate::keeper::{CountBy, Lifted, Notice, Roster, Spared};
 use crate::systemd::catalog;
 
 /// Writes one notice to the log, in the words that users of fail2ban know.
@@ -27,16 +27,21 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
             roster.name(*jail),
             spared(*why),
         ),
-        Notice::Banned { jail, network, until, attempts, restored } => info!(
-            message_id = if *restored { catalog::RESTORED } else { catalog::BANNED },
-            jailkeeper_jail = %roster.name(*jail),
-            jailkeeper_offender = %network,
-            jailkeeper_until = %until,
-            jailkeeper_attempts = attempts,
-            "[{}] {} {network}",
-            roster.name(*jail),
-            if *restored { "Restore Ban" } else { "Ban" },
-        ),
+        Notice::Banned { jail, network, until, attempts, restored, user, counted_by, matches } => {
+            info!(
+                message_id = if *restored { catalog::RESTORED } else { catalog::BANNED },
+                jailkeeper_jail = %roster.name(*jail),
+                jailkeeper_offender = %network,
+                jailkeeper_until = %until,
+                jailkeeper_attempts = attempts,
+                jailkeeper_user = user.as_deref(),
+                jailkeeper_matches = (!matches.is_empty()).then(|| matches.join("\n")),
+                "[{}] {} {network}{}",
+                roster.name(*jail),
+                if *restored { "Restore Ban" } else { "Ban" },
+                on_account(*counted_by, *attempts, user.as_deref()),
+            );
+        }
         Notice::Unbanned { jail, network, why } => info!(
             message_id = catalog::UNBANNED,
             jailkeeper_jail = %roster.name(*jail),
@@ -55,6 +60,27 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
             roster.name(*jail),
         ),
     }
+}
+
+/// What of a ban is said when its offender was not alone to blame.
+fn on_account(counted_by: CountBy, attempts: u32, user: Option<&str>) -> String {
+    match (counted_by, user) {
+        (CountBy::User, Some(user)) => {
+            format!(" (the {} attempt on the account {})", ordinal(attempts), user.escape_debug())
+        }
+        _ => String::new(),
+    }
+}
+
+fn ordinal(number: u32) -> String {
+    let ending = match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
 }
 
 /// What the bus is to signal of a notice.

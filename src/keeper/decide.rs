@@ -9,7 +9,7 @@ use super::event::{
     SourceId, Ticket, UnbanOrder, Write,
 };
 use super::ignore::OwnAddresses;
-use super::jail::Jail;
+use super::jail::{Charge, Jail};
 use super::ledger::Standing;
 use super::network::Network;
 use super::plan::plan;
@@ -31,7 +31,7 @@ const REFUSED_RETRY: Duration = Duration::from_mins(1);
 /// the firewall has it; only then is it called a ban to anybody.
 #[derive(Clone, Debug, Default)]
 pub struct Keeper {
-    jails: BTreeMap<JailId, Jail>,
+    pub(super) jails: BTreeMap<JailId, Jail>,
     own: OwnAddresses,
     calls: Calls,
     counted: BTreeMap<SourceId, u64>,
@@ -415,7 +415,11 @@ fn note_banned(jail: &mut Jail, network: Network) -> Option<Notice> {
     };
     jail.bans_in_all += u64::from(!restored);
     let BanRecord { until, attempts, .. } = record;
-    Some(Notice::Banned { jail: jail.id, network, until, attempts, restored })
+    let Charge { user, counted_by } = jail.charges.remove(&network).unwrap_or_default();
+    let lines = jail.evidence.of(network).filter(|_| !restored);
+    let matches = lines.cloned().collect();
+    let jail = jail.id;
+    Some(Notice::Banned { jail, network, until, attempts, restored, user, counted_by, matches })
 }
 
 /// Bans that the firewall had all along need no change: they are noted here.

@@ -5,9 +5,11 @@
 //! [`Keeper::audit`]) finds what must change when the firewall is not as it should be. Time is
 //! passed in, effects come out as values.
 
+mod accounts;
 mod calls;
 mod decide;
 mod event;
+mod evidence;
 mod gate;
 mod ignore;
 mod jail;
@@ -15,6 +17,7 @@ mod ledger;
 mod network;
 mod plan;
 mod policy;
+mod recall;
 mod roster;
 mod time;
 mod window;
@@ -31,6 +34,6 @@ pub use gate::{Action, Gate, Ports, Protocol, Protocols, Scope};
 pub use ignore::{IgnoreList, OwnAddresses};
 pub use network::{Family, Network, NotANetwork, Prefix};
 pub use plan::plan;
-pub use policy::Policy;
+pub use policy::{CountBy, MAXMATCHES_MAX, Policy};
 pub use roster::{JailId, Roster};
 pub use time::{Sentence, Timestamp, Until};

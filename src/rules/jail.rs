@@ -15,11 +15,11 @@ use super::tree::{At, Entry, Node};
 use super::value::{self, Read, Text};
 use super::wording;
 use crate::filter::Filter;
-use crate::keeper::{Action, Gate, JailId, Policy, Ports, Protocol, Protocols, Scope};
+use crate::keeper::{Action, CountBy, Gate, JailId, Policy, Ports, Protocol, Protocols, Scope};
 use crate::record::{Matches, Sources};
 
 /// The settings of a jail; all but `description` may stand under `[default]` too.
-pub(super) const KEYS: [&str; 25] = [
+pub(super) const KEYS: [&str; 27] = [
     "enabled",
     "filter",
     "mode",
@@ -44,6 +44,8 @@ pub(super) const KEYS: [&str; 25] = [
     "action",
     "scope",
     "prefix",
+    "count_by",
+    "maxmatches",
     "description",
 ];
 
@@ -51,6 +53,7 @@ const ACTIONS: [(&str, Action); 2] = [("drop", Action::Drop), ("reject", Action:
 /// Of these, fail2ban's "warn" says what it resolves, which is in our log anyway; and "raw" bans
 /// names, which nobody can.
 const USEDNS: [(&str, bool); 4] = [("no", false), ("yes", true), ("warn", true), ("raw", false)];
+const COUNTED_BY: [(&str, CountBy); 2] = [("address", CountBy::Address), ("user", CountBy::User)];
 const SCOPES: [(&str, Scope); 3] =
     [("host", Scope::Host), ("forward", Scope::Forward), ("all", Scope::All)];
 
@@ -215,6 +218,8 @@ impl Draft {
             "action" => self.action = value::choice(sink, node, &ACTIONS)?,
             "scope" => self.scope = value::choice(sink, node, &SCOPES)?,
             "prefix" => self.policy.prefix = value::prefix(sink, node)?,
+            "count_by" => self.policy.count_by = value::choice(sink, node, &COUNTED_BY)?,
+            "maxmatches" => self.policy.maxmatches = Some(value::maxmatches(sink, node)?),
             "description" => self.description = value::prose(sink, node)?,
             other => return Err(sink.report(key_at, wording::unknown_key(other, &KEYS))),
         }

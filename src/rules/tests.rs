@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::filter::{Failure, Filter, Line, Memory, Offender, Verdict};
 use crate::keeper::Timestamp;
-use crate::keeper::{Action, Ports, Prefix, Protocol, Protocols, Scope, Sentence};
+use crate::keeper::{Action, CountBy, Ports, Prefix, Protocol, Protocols, Scope, Sentence};
 use crate::record::{Matches, Origin, Sources};
 
 fn texts(jails: &[&str], filters: &[(&str, &str)]) -> Texts {
@@ -90,6 +90,20 @@ fn settings_mean_what_they_say() {
     assert_eq!(matches_of(&jail), Matches::parse("A=1 + B=2").unwrap());
     let networks = ["192.0.2.0/24", "::1"].map(|network| network.parse().unwrap());
     assert_eq!(jail.policy.ignore, networks.into_iter().collect());
+}
+
+#[test]
+fn what_is_counted_and_kept_can_be_said() {
+    let policy = jail("").policy;
+    assert_eq!((policy.count_by, policy.matches_kept()), (CountBy::Address, 5));
+    let policy = jail("count_by = \"user\"\nmaxretry = 200\n").policy;
+    assert_eq!((policy.count_by, policy.matches_kept()), (CountBy::User, 100));
+    assert_eq!(jail("maxmatches = 0\n").policy.matches_kept(), 0);
+    for (wrong, told) in [("maxmatches = 101", "from 0 to 100"), ("count_by = \"users\"", "user")] {
+        let text = format!("[jail.test]\nenabled = true\n{wrong}\n");
+        let shown = render(&load(&texts(&[&text], &[TEST_FILTER])).diagnostics, false);
+        assert!(shown.contains(":3:") && shown.contains(told), "{shown}");
+    }
 }
 
 #[test]
