@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use jailkeeper::bus::{MANAGER, NAME, PATH};
 use nix::sys::signal::Signal;
+use serde_json::Value::Null;
 
-use crate::support::house::{House, text};
+use crate::support::house::{House, await_that, text};
 
 /// A jail that reads what `app` logs, and who logs in there.
 const APP: &str = "[jail.app]\nenabled = true\njournalmatch = \"_COMM=app\"\n\
@@ -115,6 +117,65 @@ fn a_line_of_a_file_is_kept_as_it_is_written() {
     let shown = matches(&house, "dovecot", "149.255.204.12");
     assert_eq!(shown.len(), 1);
     assert!(shown[0].ends_with(line("***").split_at(15).1), "{shown:?}");
+}
+
+/// Makes the test's journald that of the system, for what is run behind it.
+const WITH_JOURNAL: &str = "mkdir \"$1\" && mount --bind \"$2\" \"$1\" \
+    && mount -t tmpfs tmpfs /run/systemd && mkdir /run/systemd/journal \
+    && mount --bind \"$1\" /run/systemd/journal && shift 2 \
+    && JOURNAL_STREAM=$(stat -L -c %d:%i /dev/stderr) exec \"$@\"";
+
+/// Starts the service as systemd does: its log goes to the journal, with fields.
+fn log_to_the_journal(house: &mut House) {
+    fs::create_dir_all(house.path("state")).expect("a directory");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", WITH_JOURNAL, "sh"]);
+    command.arg(house.path("journal")).arg(house.journald.socket("socket").parent().expect("one"));
+    command.arg(env!("CARGO_BIN_EXE_jailkeeperd"));
+    command.arg("--vendor").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/jailkeeper"));
+    command.arg("--config").arg(house.path("etc")).arg("--state").arg(house.path("state"));
+    command.env("DBUS_SYSTEM_BUS_ADDRESS", house.bus.address());
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stderr(fs::File::create(house.path("log")).expect("a log"));
+    let child = house.network.run(move || command.spawn());
+    house.service = Some(child.expect("jailkeeperd starts"));
+}
+
+/// What the service has logged with this beginning of its message.
+fn entry(house: &House, message: &str) -> Option<serde_json::Value> {
+    let output = Command::new("journalctl")
+        .args(["--output=json", "--namespace", house.journald.namespace()])
+        .args(["SYSLOG_IDENTIFIER=jailkeeperd"])
+        .output()
+        .expect("journalctl runs");
+    let entries = text(&output.stdout);
+    let mut entries = entries.lines().filter_map(|line| serde_json::from_str(line).ok());
+    entries.find(|entry: &serde_json::Value| {
+        entry["MESSAGE"].as_str().is_some_and(|text| text.starts_with(message))
+    })
+}
+
+#[test]
+fn the_journal_has_the_account_and_the_lines_as_fields() {
+    let mut house = House::new(&format!("{APP}maxretry = 2\n"));
+    log_to_the_journal(&mut house);
+    await_that("the service is ready", || entry(&house, "ready").is_some());
+    for n in [1, 2] {
+        let line = format!("login of bob from 203.0.113.5 failed (password: hunter2) {n}");
+        house.journald.send_as("app", &line);
+    }
+    await_that("the ban", || entry(&house, "[app] Ban 203.0.113.5").is_some());
+    let found = entry(&house, "[app] Found 203.0.113.5").expect("the attempt");
+    assert_eq!((&found["JAILKEEPER_USER"], &found["JAILKEEPER_MATCHES"]), (&"bob".into(), &Null));
+    let ban = entry(&house, "[app] Ban 203.0.113.5").expect("the ban");
+    assert_eq!(ban["JAILKEEPER_USER"], "bob");
+    let lines = [1, 2].map(|n| format!("login of bob from 203.0.113.5 failed (password: ***) {n}"));
+    assert_eq!(ban["JAILKEEPER_MATCHES"], lines.join("\n"));
+    let ban_by_hand = house.client(&["ban", "app", "203.0.113.6"]);
+    assert!(ban_by_hand.status.success(), "{}", text(&ban_by_hand.stderr));
+    await_that("the ban by hand", || entry(&house, "[app] Ban 203.0.113.6").is_some());
+    let ban = entry(&house, "[app] Ban 203.0.113.6").expect("the ban");
+    assert_eq!((&ban["JAILKEEPER_USER"], &ban["JAILKEEPER_MATCHES"]), (&Null, &Null));
 }
 
 /// Each field of our own journal entries is in the manual, and nothing else is.

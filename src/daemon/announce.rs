@@ -3,7 +3,7 @@
 use tracing::{info, warn};
 
 use crate::bus::Announcement;
-use crate::keeper::{CountBy, Lifted, Notice, Roster, Spared};
+use crate::keeper::{ACCOUNT_ATTEMPTS_MAX, CountBy, Lifted, Notice, Roster, Spared};
 use crate::systemd::catalog;
 
 /// Writes one notice to the log, in the words that users of fail2ban know.
@@ -66,7 +66,9 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
 fn on_account(counted_by: CountBy, attempts: u32, user: Option<&str>) -> String {
     match (counted_by, user) {
         (CountBy::User, Some(user)) => {
-            format!(" (the {} attempt on the account {})", ordinal(attempts), user.escape_debug())
+            let later = if attempts < ACCOUNT_ATTEMPTS_MAX { "" } else { " or a later" };
+            let number = ordinal(attempts);
+            format!(" (the {number}{later} attempt on the account {})", user.escape_debug())
         }
         _ => String::new(),
     }
@@ -118,5 +120,26 @@ fn lifted(why: Lifted) -> &'static str {
         Lifted::JailGone => " (the jail is gone)",
         Lifted::PrefixChanged => " (the jail's prefix has changed)",
         Lifted::MadeRoom => " (the jail is full; this ban would have ended first)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_are_numbered_as_people_do() {
+        for (number, told) in [
+            (1, "the 1st attempt"),
+            (2, "the 2nd attempt"),
+            (3, "the 3rd attempt"),
+            (11, "the 11th attempt"),
+            (21, "the 21st attempt"),
+            (100, "the 100th or a later attempt"),
+        ] {
+            let said = on_account(CountBy::User, number, Some("bob"));
+            assert_eq!(said, format!(" ({told} on the account bob)"));
+        }
+        assert_eq!(on_account(CountBy::Address, 5, Some("bob")), "");
     }
 }

@@ -14,9 +14,9 @@ use super::window::Windows;
 /// begin alike are two accounts. Linux ends a login at 256 bytes (`LOGIN_NAME_MAX`).
 pub(super) const NAME_BYTES_MAX: usize = 256;
 
-/// So many attempts on one account are kept, as many as `maxretry` can ask for. An account that a
-/// botnet tries must not cost more the longer it is tried.
-pub(super) const ATTEMPTS_MAX: usize = 1000;
+/// So many attempts on one account are kept, or `maxretry` if that is more: an account that a botnet
+/// tries must not cost more the longer it is tried. Beyond it an attempt's number is not known.
+pub const ACCOUNT_ATTEMPTS_MAX: u32 = 100;
 
 /// The attempts on one jail's accounts, from whatever address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) struct Accounts {
 }
 
 impl Accounts {
-    /// Counts an attempt on an account: how many there are, if that is too many. The window goes
+    /// Counts an attempt on an account: how many are kept, if that is too many. The window goes
     /// on: each further attempt is too many as well, until enough of them have become too old.
     pub(super) fn count(
         &mut self,
@@ -39,7 +39,7 @@ impl Accounts {
         }
         self.windows.tick(time, findtime, &mut self.unsaved);
         self.unsaved.insert(Arc::clone(account));
-        let limits = (findtime, ATTEMPTS_MAX);
+        let limits = (findtime, ACCOUNT_ATTEMPTS_MAX.max(maxretry.get()) as usize);
         let attempts = self.windows.count_on(Arc::clone(account), time, limits, &mut self.unsaved);
         (attempts >= maxretry.get()).then_some(attempts)
     }

@@ -25,6 +25,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use accounts::ACCOUNT_ATTEMPTS_MAX;
 pub use decide::{Decisions, Keeper, Settled, Tally};
 pub use event::{
     Answer, Attempt, BanOrder, BanRecord, Change, Element, Event, Lifted, Notice, Outcome, Place,

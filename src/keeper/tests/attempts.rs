@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::keeper::accounts::{ATTEMPTS_MAX, NAME_BYTES_MAX};
+use crate::keeper::accounts::NAME_BYTES_MAX;
 use crate::keeper::evidence::{Evidence, MAX_BYTES};
 
 fn by_user(maxretry: u32, findtime: u64, bantime: u64) -> Policy {
@@ -156,7 +156,7 @@ fn without_count_by_user_accounts_do_not_count_and_what_was_counted_is_forgotten
 #[test]
 fn an_account_that_is_tried_without_end_costs_no_more() {
     let (mut keeper, mut kernel) = (keeper(by_user(3, 600, 60)), Kernel::default());
-    let many = 2 * ATTEMPTS_MAX as u64;
+    let many = 2 * u64::from(ACCOUNT_ATTEMPTS_MAX);
     let events = (1..=many)
         .map(|n| attempt_as("root", &format!("10.{}.{}.1", n / 256, n % 256), 0, n))
         .collect();
@@ -165,7 +165,7 @@ fn an_account_that_is_tried_without_end_costs_no_more() {
         Write::Account(_, _, times) => Some(times.len()),
         _ => None,
     });
-    assert_eq!(kept, Some(ATTEMPTS_MAX));
+    assert_eq!(kept, Some(ACCOUNT_ATTEMPTS_MAX as usize));
 }
 
 #[test]
