@@ -15,7 +15,7 @@ use jailkeeper::bus::{
     MAX_ANNOUNCEMENTS, NAME, PATH, Snapshot, Tally,
 };
 use jailkeeper::keeper::{
-    Action, Lifted, Network, Ports, Prefix, Protocol, Protocols, Scope, Sentence, Spared,
+    Action, CountBy, Lifted, Network, Ports, Prefix, Protocol, Protocols, Scope, Sentence, Spared,
     Timestamp, Until,
 };
 use zbus::connection::Builder;
@@ -42,6 +42,8 @@ pub(crate) fn jail() -> JailSnapshot {
             ignoreip: vec![network("198.51.100.0/24")],
             ignoreself: true,
             prefix: Prefix::default(),
+            count_by: CountBy::Address,
+            maxmatches: 5,
         }),
         tally: Tally { attempts: 3, attempts_in_all: 120, bans: 2, bans_in_all: 40 },
         health: Health {
@@ -141,9 +143,10 @@ fn busctl_sees_the_manager_as_it_is_documented() {
     .Diagnose method - (xsassuasuas) -
     .ListBans method s a(ssxxu) -
     .ListJails method - a(so) -
+    .Matches method ss as -
     .Reload method - - -
     .Unban method sas u -
-    .Why method s a(sa(sxxu)axutsa(sxxu)tt) -
+    .Why method s a(sa(sxxu)axasutsa(sxxu)tt) -
     .Jails property as 1 "sshd" emits-change
     .State property s "Guarding 1 jail." emits-change
     .Version property s "1.2.3" const
@@ -160,6 +163,7 @@ fn busctl_sees_a_jail_as_it_is_documented() {
     insta::assert_snapshot!(introspected(&bus, "/org/jailkeeper1/jail/sshd", JAIL), @r#"
     .Action property s "drop" emits-change
     .BanTime property x 3600 emits-change
+    .CountBy property s "address" emits-change
     .CurrentAttempts property t 3 emits-change
     .CurrentBans property t 2 emits-change
     .Description property s "Failed logins over SSH" emits-change
@@ -170,6 +174,7 @@ fn busctl_sees_a_jail_as_it_is_documented() {
     .LastAttempt property x 0 emits-change
     .LastError property s "" emits-change
     .LastRecord property x 1700000000 emits-change
+    .MaxMatches property u 5 emits-change
     .MaxRetry property u 5 emits-change
     .Mode property s "aggressive" emits-change
     .Ports property as 2 "22" "8000-8100" emits-change
@@ -236,6 +241,9 @@ fn busctl_calls_every_method() {
                     deviations: 2,
                     ..Diagnosis::default()
                 }),
+                Call::Matches { .. } => {
+                    BusAnswer::Matches(vec!["first".into(), "last, with a \0".into()])
+                }
             };
             heard.send(call).expect("the test listens");
             Some(answer)
@@ -267,10 +275,15 @@ fn busctl_calls_every_method() {
              \"sshd\" \"2001:db8::/64\" 1700000000 -1 5",
             Some(Call::ListBans { jail: Some(sshd()) }),
         ),
+        (
+            "Matches ss sshd 192.0.2.1",
+            r#"as 2 "first" "last, with a \357\277\275""#,
+            Some(Call::Matches { jail: sshd(), network: network("192.0.2.1") }),
+        ),
         ("Reload", "", Some(Call::Reload)),
         (
             "Why s 192.0.2.1",
-            "a(sa(sxxu)axutsa(sxxu)tt) 1 \"sshd\" 0 1 1700000000 0 0 \"\" 0 0 0",
+            "a(sa(sxxu)axasutsa(sxxu)tt) 1 \"sshd\" 0 1 1700000000 0 0 0 \"\" 0 0 0",
             Some(Call::Why { network: network("192.0.2.1") }),
         ),
         ("Diagnose", "xsassuasuas 1700000000 \"\" 0 \"\" 2 0 0 0", Some(Call::Diagnose)),
@@ -341,6 +354,7 @@ fn wrong_arguments_are_refused_before_anybody_is_asked() {
             for (method, error) in [
                 ("Ban", ask(&client, "Ban", &("sshd", vec![text], 0i64)).await),
                 ("Unban", ask(&client, "Unban", &("sshd", vec![text])).await),
+                ("Matches", ask(&client, "Matches", &("sshd", text)).await),
             ] {
                 let told = error.as_ref().expect_err("an error").to_string();
                 assert!(told.len() < 500, "{method}: {} bytes", told.len());

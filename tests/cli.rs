@@ -212,6 +212,8 @@ fn json_of_what_is_has_the_documented_keys() {
       "ignoreself": true,
       "prefix_ipv4": 32,
       "prefix_ipv6": 64,
+      "count_by": "address",
+      "maxmatches": 5,
       "current_attempts": 3,
       "total_attempts": 120,
       "current_bans": 2,

@@ -167,6 +167,28 @@ fn bans_are_told_with_their_times() {
 }
 
 #[test]
+fn accounts_count_where_the_jail_counts_by_them() {
+    let place = Place::with(
+        "[jail.app]\nenabled = true\nmaxretry = 3\ncount_by = \"user\"\n\
+         [jail.plain]\nenabled = true\nmaxretry = 3\nfilter = \"app\"\n",
+    );
+    let filter = FILTER.replace("login failed", "login of <F-USER>\\S*</F-USER> failed");
+    place.write("vendor/filters.d/app.toml", filter);
+    let tried = [("bob", 1), ("amy", 2), ("bob", 3), ("bob", 4), ("amy", 4), ("amy", 5)];
+    let log: String = tried
+        .iter()
+        .zip((0..).step_by(10_000))
+        .map(|((user, n), after)| {
+            line(after, &format!("app[7]: login of {user} failed from 192.0.2.{n}"))
+        })
+        .collect();
+    place.write("app.log", log);
+    let (bans, _) = place.replay("app.log");
+    // What 192.0.2.4 still does after its ban counts no more, so that amy is tried twice.
+    assert_eq!(rows(&bans), [(seconds(30), "app", "192.0.2.4", seconds(630), 3)]);
+}
+
+#[test]
 fn people_get_a_table_and_sums() {
     let place = Place::with(JAILS);
     place.write("app.log", rounds(&["192.0.2.1", "2001:db8::7", "198.51.100.9"], 5));

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jailkeeper::keeper::{BanRecord, Network, Prefix, Roster, Timestamp, Until, Write};
@@ -76,12 +77,22 @@ fn arbitrary_write(roster: &Roster) -> impl Strategy<Value = Write> + use<> {
         times.sort_unstable();
         times.into_iter().map(Timestamp::from_micros).collect::<Vec<_>>()
     });
+    let account = "(root|bob|.{1,8})".prop_map(Arc::<str>::from);
+    let lines = proptest::collection::vec(any::<String>().prop_map(Arc::<str>::from), 1..4);
     let place = (proptest::sample::select(jails.to_vec()), arbitrary_network());
     prop_oneof![
         (place.clone(), ban).prop_map(|((jail, net), ban)| Write::Ban(jail, net, ban)),
-        (place.clone(), times).prop_map(|((jail, net), times)| Write::Window(jail, net, times)),
+        (place.clone(), times.clone())
+            .prop_map(|((jail, net), times)| Write::Window(jail, net, times)),
         place.clone().prop_map(|(jail, net)| Write::NoBan(jail, net)),
-        place.prop_map(|(jail, net)| Write::NoWindow(jail, net)),
+        place.clone().prop_map(|(jail, net)| Write::NoWindow(jail, net)),
+        (place.clone(), account.clone(), times)
+            .prop_map(|((jail, _), account, times)| Write::Account(jail, account, times)),
+        (place.clone(), account).prop_map(|((jail, _), account)| Write::NoAccount(jail, account)),
+        (place.clone(), any::<i64>(), lines).prop_map(|((jail, net), last, lines)| {
+            Write::Evidence(jail, net, Timestamp::from_micros(last), lines)
+        }),
+        place.prop_map(|(jail, net)| Write::NoEvidence(jail, net)),
     ]
 }
 
@@ -96,20 +107,27 @@ fn two_jails() -> Roster {
 fn expected(roster: &Roster, writes: &[Write]) -> Saved {
     let mut saved = Saved::default();
     for write in writes {
-        let (Write::Ban(jail, net, _)
-        | Write::NoBan(jail, net)
-        | Write::Window(jail, net, _)
-        | Write::NoWindow(jail, net)) = write;
-        let name = roster.name(*jail).to_string();
-        if matches!(write, Write::Ban(..) | Write::NoBan(..)) {
-            saved.bans.retain(|(jail, other, _)| (jail, other) != (&name, net));
-        } else {
-            saved.windows.retain(|(jail, other, _)| (jail, other) != (&name, net));
-        }
+        let name = roster.name(write.jail()).to_string();
         match write {
-            Write::Ban(_, net, ban) => saved.bans.push((name, *net, *ban)),
-            Write::Window(_, net, times) => saved.windows.push((name, *net, times.clone())),
-            Write::NoBan(..) | Write::NoWindow(..) => {}
+            Write::Ban(_, net, _) | Write::NoBan(_, net) => {
+                saved.bans.retain(|(jail, other, _)| (jail, other) != (&name, net));
+            }
+            Write::Window(_, net, _) | Write::NoWindow(_, net) => {
+                saved.windows.retain(|(jail, other, _)| (jail, other) != (&name, net));
+            }
+            Write::Account(_, account, _) | Write::NoAccount(_, account) => {
+                saved.accounts.retain(|(jail, other, _)| (jail, other) != (&name, account));
+            }
+            Write::Evidence(_, net, ..) | Write::NoEvidence(_, net) => {
+                saved.evidence.retain(|(jail, other, ..)| (jail, other) != (&name, net));
+            }
+        }
+        match write.clone() {
+            Write::Ban(_, net, ban) => saved.bans.push((name, net, ban)),
+            Write::Window(_, net, times) => saved.windows.push((name, net, times)),
+            Write::Account(_, account, times) => saved.accounts.push((name, account, times)),
+            Write::Evidence(_, net, last, lines) => saved.evidence.push((name, net, last, lines)),
+            _ => {}
         }
     }
     sorted(saved)
@@ -118,6 +136,8 @@ fn expected(roster: &Roster, writes: &[Write]) -> Saved {
 fn sorted(mut saved: Saved) -> Saved {
     saved.bans.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
     saved.windows.sort();
+    saved.accounts.sort();
+    saved.evidence.sort();
     saved.positions.sort_by(|a, b| a.0.cmp(&b.0));
     saved
 }
@@ -336,7 +356,10 @@ fn rows_that_make_no_sense_are_told_and_left_out() {
              INSERT INTO bans VALUES ('sshd', x'', 0, NULL, 1);
              INSERT INTO bans VALUES ('sshd', x'0420c0000201', 0, NULL, -1);
              INSERT INTO windows VALUES ('sshd', x'0418c0000201', 0, x'0000000000000001');
-             INSERT INTO windows VALUES ('sshd', x'0420c0000201', 0, x'00');",
+             INSERT INTO windows VALUES ('sshd', x'0420c0000201', 0, x'00');
+             INSERT INTO accounts VALUES ('sshd', 'root', 0, x'00');
+             INSERT INTO evidence VALUES ('sshd', x'00', 0, '[]');
+             INSERT INTO evidence VALUES ('sshd', x'0420c0000201', 0, 'a line');",
         )
         .expect("nonsense");
     drop(other);
@@ -344,7 +367,7 @@ fn rows_that_make_no_sense_are_told_and_left_out() {
     assert_eq!(opened.saved.bans.len(), 500);
     assert_eq!(opened.saved.windows, []);
     let nonsense = opened.saved.nonsense.expect("it is told");
-    assert_eq!(nonsense.rows, 5);
+    assert_eq!(nonsense.rows, 8);
     assert_eq!(nonsense.first, "a ban of the jail sshd with the network x'' is no network");
     let mut roster = Roster::default();
     let writes = many(&mut roster, 2);
@@ -420,6 +443,9 @@ fn a_purge_takes_what_is_over_in_jails_that_do_not_run() {
         writes.push(Write::Ban(jail, two, ban(60)));
         writes.push(Write::Window(jail, one, old.clone()));
         writes.push(Write::Window(jail, two, vec![NOW]));
+        writes.push(Write::Account(jail, "root".into(), old.clone()));
+        writes.push(Write::Account(jail, "bob".into(), vec![NOW]));
+        writes.extend([one, two].map(|net| Write::Evidence(jail, net, NOW, vec!["line".into()])));
     }
     let mut store = open(directory.path()).store;
     store.commit(&roster, &writes, &[]).expect("a commit");
@@ -429,10 +455,13 @@ fn a_purge_takes_what_is_over_in_jails_that_do_not_run() {
         keep_windows: Duration::from_mins(10),
         jails: &["sshd"],
     };
-    assert_eq!(store.purge(purge).expect("a purge"), 2);
+    assert_eq!(store.purge(purge).expect("a purge"), 4);
     let jail = store.jail("gone").expect("a jail");
     assert_eq!((jail.bans, jail.windows), (vec![(two, ban(60))], vec![(two, vec![NOW])]));
-    assert_eq!(store.jail("sshd").expect("a jail").bans.len(), 2);
+    assert_eq!(jail.accounts, [("bob".into(), vec![NOW])]);
+    assert_eq!(jail.evidence, [(two, NOW, vec!["line".into()])]);
+    let jail = store.jail("sshd").expect("a jail");
+    assert_eq!((jail.bans.len(), jail.accounts.len(), jail.evidence.len()), (2, 2, 2));
 }
 
 #[test]

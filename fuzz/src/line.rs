@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jailkeeper::dates::Zone;
 use jailkeeper::dialect::{JailOptions, Reference, Tree};
-use jailkeeper::filter::{Examiner, Filter, Line};
+use jailkeeper::filter::{Examiner, Failure, Filter, Line, Verdict, mask};
 use jailkeeper::keeper::{Place, SourceId, Timestamp};
 use jailkeeper::record::{Fields, Record};
 use jailkeeper::rules::{self, SourceText, Texts};
@@ -35,7 +35,10 @@ pub fn run(input: &[u8]) {
             *value = told.map(str::to_owned);
         }
         let place = Place { source: SourceId(0), sequence: 1 };
-        journal.entry(&Record { time: now, place, message: line, fields: &fields });
+        let verdict = journal.entry(&Record { time: now, place, message: line, fields: &fields });
+        if let Verdict::Failure(Failure { fields: caught, .. }) = verdict {
+            mask(line, &caught, &mut String::new());
+        }
         journal.message(line, now);
         let _ = filter.matching(line);
         let _ = filter.explain(Line::entry(line, &fields));

@@ -35,6 +35,13 @@ pub enum Call {
         /// The jail's name; none is every jail.
         jail: Option<String>,
     },
+    /// Tell the last lines behind an offender.
+    Matches {
+        /// The jail's name.
+        jail: String,
+        /// Whose.
+        network: Network,
+    },
     /// Read the configuration again.
     Reload,
     /// Tell what each jail knows of this.
@@ -66,6 +73,8 @@ pub enum BusAnswer {
     Views(Vec<JailView>),
     /// How all is, to [`Call::Diagnose`].
     Diagnosis(Diagnosis),
+    /// The last lines behind an offender, the newest last, to [`Call::Matches`].
+    Matches(Vec<Arc<str>>),
     /// It is not done.
     Failed(Failure),
 }

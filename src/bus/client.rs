@@ -28,6 +28,10 @@ pub trait Manager {
     #[zbus(no_autostart)]
     fn list_bans(&self, jail: &str) -> Result<Vec<Ban>, Error>;
 
+    /// The last lines behind an offender of a jail, the newest last.
+    #[zbus(no_autostart)]
+    fn matches(&self, jail: &str, address: &str) -> Result<Vec<String>, Error>;
+
     /// What each jail knows of an address or network.
     #[zbus(no_autostart)]
     fn why(&self, address: &str) -> Result<Vec<JailView>, Error>;
@@ -119,6 +123,12 @@ pub struct JailStatus {
     /// The length of the IPv6 networks that are banned.
     #[serde(deserialize_with = "as_variant::deserialize")]
     pub prefix_ipv6: u32,
+    /// `address`, or `user` where attempts on one account count together too.
+    #[serde(deserialize_with = "as_variant::deserialize")]
+    pub count_by: String,
+    /// How many of the last lines behind an offender are kept.
+    #[serde(rename(deserialize = "MaxMatches"), deserialize_with = "as_variant::deserialize")]
+    pub maxmatches: u32,
     /// The attempts that count now.
     #[serde(deserialize_with = "as_variant::deserialize")]
     pub current_attempts: u64,

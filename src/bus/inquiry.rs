@@ -12,6 +12,8 @@ pub struct JailView {
     pub bans: Vec<PastBan>,
     /// The attempts in its window.
     pub attempts: Vec<i64>,
+    /// The last lines that tell of them, the newest last.
+    pub lines: Vec<String>,
     /// This many attempts are a ban.
     pub maxretry: u32,
     /// Within this many seconds.

@@ -109,6 +109,18 @@ impl Jail {
         self.settings().prefix.ipv6.into()
     }
 
+    /// "address", or "user" where attempts on one account count together too.
+    #[zbus(property)]
+    fn count_by(&self) -> &str {
+        text::count_by(self.settings().count_by)
+    }
+
+    /// How many of the last lines behind an offender are kept.
+    #[zbus(property)]
+    fn max_matches(&self) -> u32 {
+        u32::try_from(self.settings().maxmatches).unwrap_or(u32::MAX)
+    }
+
     #[zbus(property)]
     fn current_attempts(&self) -> u64 {
         self.shown().tally.attempts

@@ -85,6 +85,17 @@ impl Manager {
         }
     }
 
+    /// The last lines behind the offender of a jail that has this address, be he banned or not yet,
+    /// without the passwords in them; the newest last.
+    #[zbus(out_args("lines"))]
+    async fn matches(&self, jail: String, address: &str) -> Result<Vec<String>, Error> {
+        let network = network(address)?;
+        match self.ask(&jail, Call::Matches { jail: jail.clone(), network }).await? {
+            BusAnswer::Matches(lines) => Ok(lines.iter().map(|line| text::clean(line)).collect()),
+            _ => Err(Error::another_answer()),
+        }
+    }
+
     /// Reads the configuration again. If it has mistakes, all of them are in the error's text and
     /// the old rules stay in force.
     async fn reload(&self) -> Result<(), Error> {
@@ -178,8 +189,11 @@ fn networks(addresses: &[&str]) -> Result<Option<Vec<Network>>, Error> {
     if addresses.is_empty() {
         return Ok(None);
     }
-    let read = |text: &&str| text.parse().map_err(|why| Error::not_an_address(text, &why));
-    addresses.iter().map(read).collect::<Result<_, _>>().map(Some)
+    addresses.iter().map(|text| network(text)).collect::<Result<_, _>>().map(Some)
+}
+
+fn network(text: &str) -> Result<Network, Error> {
+    text.parse().map_err(|why| Error::not_an_address(text, &why))
 }
 
 /// None if the name is empty.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::keeper::{
-    Action, Lifted, Network, Ports, Prefix, Protocols, Scope, Sentence, Timestamp, Until,
+    Action, CountBy, Lifted, Network, Ports, Prefix, Protocols, Scope, Sentence, Timestamp, Until,
 };
 
 /// The service at one moment. Parts that did not change are shared with the snapshot before.
@@ -59,6 +59,10 @@ pub struct JailSettings {
     pub ignoreself: bool,
     /// Which neighbours count and are banned together.
     pub prefix: Prefix,
+    /// What attempts are counted by, beside the address.
+    pub count_by: CountBy,
+    /// How many of the last lines behind an offender are kept.
+    pub maxmatches: usize,
 }
 
 /// What a jail has counted.

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::keeper::{Action, Ports, Protocol, Protocols, Scope, Sentence, Timestamp};
+use crate::keeper::{Action, CountBy, Ports, Protocol, Protocols, Scope, Sentence, Timestamp};
 
 use super::snapshot::JailState;
 
@@ -61,6 +61,13 @@ pub(super) const fn scope(scope: Scope) -> &'static str {
         Scope::Host => "host",
         Scope::Forward => "forward",
         Scope::All => "all",
+    }
+}
+
+pub(super) const fn count_by(count_by: CountBy) -> &'static str {
+    match count_by {
+        CountBy::Address => "address",
+        CountBy::User => "user",
     }
 }
 

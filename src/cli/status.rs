@@ -172,6 +172,10 @@ fn settings(status: &JailStatus) -> Vec<(&'static str, String)> {
         words::span(status.findtime),
         words::sentence(status.bantime),
     );
+    let judged = match status.count_by.as_str() {
+        "user" => judged + ", on one account too",
+        _ => judged,
+    };
     let prefix = format!("/{} of IPv4, /{} of IPv6", status.prefix_ipv4, status.prefix_ipv6);
     vec![
         ("Filter", filter),

@@ -84,6 +84,9 @@ fn jail(text: &mut String, view: &JailView, page: &Page) {
     if !view.attempts.is_empty() {
         entry(text, "Attempts", &attempts(view, page));
     }
+    for (index, log_line) in view.lines.iter().rev().take(SHOWN).rev().enumerate() {
+        entry(text, if index == 0 { "Last lines" } else { "" }, log_line);
+    }
     let over = view.history.iter().filter(|past| !view.bans.contains(past));
     let over: Vec<&PastBan> = over.collect();
     for ban in over.iter().take(SHOWN) {

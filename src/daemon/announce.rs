@@ -3,7 +3,7 @@
 use tracing::{info, warn};
 
 use crate::bus::Announcement;
-use crate::keeper::{Lifted, Notice, Roster, Spared};
+use crate::keeper::{ACCOUNT_ATTEMPTS_MAX, CountBy, Lifted, Notice, Roster, Spared};
 use crate::systemd::catalog;
 
 /// Writes one notice to the log, in the words that users of fail2ban know.
@@ -27,17 +27,32 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
             roster.name(*jail),
             spared(*why),
         ),
-        Notice::Banned { jail, network, until, attempts, members, restored } => info!(
-            message_id = if *restored { catalog::RESTORED } else { catalog::BANNED },
-            jailkeeper_jail = %roster.name(*jail),
-            jailkeeper_offender = %network,
-            jailkeeper_until = %until,
-            jailkeeper_attempts = attempts,
-            "[{}] {} {network}{}",
-            roster.name(*jail),
-            if *restored { "Restore Ban" } else { "Ban" },
-            instead_of(*members),
-        ),
+        Notice::Banned {
+            jail,
+            network,
+            until,
+            attempts,
+            members,
+            restored,
+            user,
+            counted_by,
+            matches,
+        } => {
+            info!(
+                message_id = if *restored { catalog::RESTORED } else { catalog::BANNED },
+                jailkeeper_jail = %roster.name(*jail),
+                jailkeeper_offender = %network,
+                jailkeeper_until = %until,
+                jailkeeper_attempts = attempts,
+                jailkeeper_user = user.as_deref(),
+                jailkeeper_matches = (!matches.is_empty()).then(|| matches.join("\n")),
+                "[{}] {} {network}{}{}",
+                roster.name(*jail),
+                if *restored { "Restore Ban" } else { "Ban" },
+                instead_of(*members),
+                on_account(*counted_by, *attempts, user.as_deref()),
+            );
+        }
         Notice::Unbanned { jail, network, why } => info!(
             message_id = catalog::UNBANNED,
             jailkeeper_jail = %roster.name(*jail),
@@ -56,6 +71,29 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
             roster.name(*jail),
         ),
     }
+}
+
+/// What of a ban is said when its offender was not alone to blame.
+fn on_account(counted_by: CountBy, attempts: u32, user: Option<&str>) -> String {
+    match (counted_by, user) {
+        (CountBy::User, Some(user)) => {
+            let later = if attempts < ACCOUNT_ATTEMPTS_MAX { "" } else { " or a later" };
+            let number = ordinal(attempts);
+            format!(" (the {number}{later} attempt on the account {})", user.escape_debug())
+        }
+        _ => String::new(),
+    }
+}
+
+fn ordinal(number: u32) -> String {
+    let ending = match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
 }
 
 /// What the bus is to signal of a notice.
@@ -105,5 +143,26 @@ fn lifted(why: Lifted) -> &'static str {
         Lifted::PrefixChanged => " (the jail's prefix or max_prefix has changed)",
         Lifted::Escalated => " (a network that holds it is banned)",
         Lifted::MadeRoom => " (the jail is full; this ban would have ended first)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_are_numbered_as_people_do() {
+        for (number, told) in [
+            (1, "the 1st attempt"),
+            (2, "the 2nd attempt"),
+            (3, "the 3rd attempt"),
+            (11, "the 11th attempt"),
+            (21, "the 21st attempt"),
+            (100, "the 100th or a later attempt"),
+        ] {
+            let said = on_account(CountBy::User, number, Some("bob"));
+            assert_eq!(said, format!(" ({told} on the account bob)"));
+        }
+        assert_eq!(on_account(CountBy::Address, 5, Some("bob")), "");
     }
 }

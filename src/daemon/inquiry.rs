@@ -33,6 +33,7 @@ impl Service {
                 jail: name.to_string(),
                 bans: view.bans.into_iter().map(|(network, ban)| past_ban(network, ban)).collect(),
                 attempts: view.attempts.iter().map(|time| time.seconds()).collect(),
+                lines: view.lines.iter().map(ToString::to_string).collect(),
                 maxretry: policy.maxretry.get(),
                 findtime: policy.findtime.as_secs(),
                 spared: view.spared.map(spared).unwrap_or_default(),

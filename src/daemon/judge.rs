@@ -14,7 +14,7 @@ use super::inbox::{Batch, Control, Outbox, Reached};
 use super::sources::{Numbers, file_name};
 use crate::dates::Zone;
 use crate::files;
-use crate::filter::{Examiner, Filter, Offender, Placed, Verdict, place};
+use crate::filter::{Examiner, Failure, Filter, Offender, Placed, Verdict, mask, place};
 use crate::journal;
 use crate::keeper::{Attempt, JailId, Network, Place, SourceId, Timestamp};
 use crate::names::{NameError, Resolver};
@@ -29,6 +29,8 @@ pub(super) struct Watch {
     pub(super) findtime: Duration,
     /// The zone of dates in files that name none.
     pub(super) zone: Zone,
+    /// Whether the lines of attempts are to be kept (`maxmatches`).
+    pub(super) keeps_lines: bool,
     /// Who resolves hosts' names, if the jail wants them resolved.
     pub(super) names: Option<Resolver<Tried>>,
 }
@@ -38,6 +40,7 @@ pub(super) struct Watch {
 pub(super) struct Tried {
     jail: JailId,
     user: Option<Arc<str>>,
+    text: Option<Arc<str>>,
     time: Timestamp,
 }
 
@@ -46,13 +49,15 @@ pub(super) struct Tried {
 pub(super) fn resolver(outbox: &Outbox, numbers: &Numbers) -> Resolver<Tried> {
     let (batches, source) = (outbox.batches.clone(), numbers.next());
     let mut sequence = 0;
-    Resolver::start(move |_name, Tried { jail, user, time }, answer| {
+    Resolver::start(move |_name, Tried { jail, user, text, time }, answer| {
         let mut batch = Batch::default();
         match answer {
             Ok(addresses) => batch.attempts.extend(addresses.into_iter().map(|address| {
                 sequence += 1;
-                let (offender, user) = (Network::address(address), user.clone());
-                Attempt { jail, offender, user, time, place: Place { source, sequence } }
+                let place = Place { source, sequence };
+                let (offender, user, text) =
+                    (Network::address(address), user.clone(), text.clone());
+                Attempt { jail, offender, user, time, place, text }
             })),
             Err(NameError::Refused(_)) => batch.remarks.push((jail, UNRESOLVED)),
             Err(NameError::Unreachable(_)) => batch.remarks.push((jail, NO_RESOLVER)),
@@ -75,6 +80,8 @@ pub(super) struct Judge {
     batches: Sender<Batch>,
     attempts: Vec<Attempt>,
     remarks: Vec<(JailId, &'static str)>,
+    /// Where a line is made fit to be kept.
+    shown: String,
     /// The numbers of log files, by the reader's own.
     files: HashMap<usize, SourceId>,
     numbers: Numbers,
@@ -108,25 +115,37 @@ impl Judge {
             batches: outbox.batches.clone(),
             attempts: Vec::new(),
             remarks: Vec::new(),
+            shown: String::new(),
             files: files.into_iter().enumerate().collect(),
             numbers,
         }
     }
 
-    /// Takes a verdict on a record that was written at `time` and stands at `place`.
-    fn take(&mut self, post: usize, verdict: Verdict, time: Timestamp, place: Place) {
+    /// Takes a verdict on a record that was written as `text` at `time` and stands at `place`.
+    fn take(
+        &mut self,
+        post: usize,
+        verdict: Verdict,
+        text: &str,
+        (time, place): (Timestamp, Place),
+    ) {
         let Some(Post { watch, .. }) = self.posts.get(post) else { return };
         let jail = watch.jail;
         let remark = match verdict {
-            Verdict::Failure(failure) => {
-                let user = failure.user.map(Arc::from);
-                if let Some(offender) = failure.offender.network() {
-                    self.attempts.push(Attempt { jail, offender, user, time, place });
+            Verdict::Failure(Failure { offender, user, fields, .. }) => {
+                let text = watch.keeps_lines.then(|| {
+                    self.shown.clear();
+                    mask(text, &fields, &mut self.shown);
+                    Arc::from(&*self.shown)
+                });
+                let user = user.map(Arc::from);
+                if let Some(offender) = offender.network() {
+                    self.attempts.push(Attempt { jail, offender, user, time, place, text });
                     return;
                 }
-                match (failure.offender, &watch.names) {
+                match (offender, &watch.names) {
                     (Offender::Name(name), Some(names)) => {
-                        match names.ask(name, Tried { jail, user, time }) {
+                        match names.ask(name, Tried { jail, user, text, time }) {
                             Ok(()) => return,
                             Err(why) => why,
                         }
@@ -174,7 +193,7 @@ impl journal::Sink for Judge {
             let Some(post) = self.posts.get_mut(*index) else { continue };
             post.last_record = Some(record.time);
             let verdict = post.examiner.entry(&record);
-            self.take(*index, verdict, record.time, record.place);
+            self.take(*index, verdict, record.message, (record.time, record.place));
         }
     }
 
@@ -214,7 +233,7 @@ impl files::Sink for Judge {
                 Placed::TooOld => continue,
             };
             post.last_record = Some(time);
-            self.take(*index, examined.verdict, time, at);
+            self.take(*index, examined.verdict, line.text, (time, at));
         }
     }
 

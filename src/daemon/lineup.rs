@@ -12,8 +12,8 @@ use super::sources;
 use crate::bus::{Health, JailSettings, JailSnapshot, JailState, Tally};
 use crate::dates::Zone;
 use crate::keeper::{
-    Action, Gate, JailId, Keeper, Policy, Ports, Prefix, Protocols, Roster, Scope, Sentence,
-    Settled, Timestamp,
+    Action, CountBy, Gate, JailId, Keeper, Policy, Ports, Prefix, Protocols, Roster, Scope,
+    Sentence, Settled, Timestamp,
 };
 use crate::names::Resolver;
 use crate::record::{LogFiles, Origin, Sources, Want};
@@ -180,6 +180,7 @@ impl Post {
             names: self.jail.resolves.then(|| names.clone()),
             filter: Arc::clone(&self.jail.filter),
             findtime: self.jail.policy.findtime,
+            keeps_lines: self.jail.policy.matches_kept() > 0,
             zone: zone
                 .map_or_else(|| Zone::of(local.clone()), |zone| zone.seen_from(local.clone())),
         }
@@ -229,6 +230,8 @@ fn settings(jail: &Jail) -> JailSettings {
         ignoreip: jail.policy.ignore.networks().collect(),
         ignoreself: jail.policy.ignoreself,
         prefix: jail.policy.prefix,
+        count_by: jail.policy.count_by,
+        maxmatches: jail.policy.matches_kept(),
     }
 }
 
@@ -248,6 +251,8 @@ fn broken_jail(jail: &BrokenJail) -> (Arc<str>, Arc<JailSnapshot>) {
         ignoreip: Vec::new(),
         ignoreself: true,
         prefix: Prefix::default(),
+        count_by: CountBy::default(),
+        maxmatches: 0,
     };
     let health = Health { state: JailState::Broken(jail.why.clone()), ..Health::default() };
     let snapshot = JailSnapshot { settings: Arc::new(settings), tally: Tally::default(), health };

@@ -220,7 +220,11 @@ impl Service {
         for id in self.lineup.ids().filter(|id| !ran.contains(id)) {
             let name = self.roster.name(id);
             match self.records.store().jail(name) {
-                Ok(saved) => self.keeper.restore(now, id, saved.bans, saved.windows),
+                Ok(saved) => {
+                    self.keeper.restore(now, id, saved.bans, saved.windows);
+                    self.keeper.restore_accounts(now, id, saved.accounts);
+                    self.keeper.restore_evidence(id, saved.evidence);
+                }
                 Err(error) => warn!("[{name}] its saved bans cannot be read: {error}"),
             }
         }

@@ -198,6 +198,13 @@ impl Service {
                 Some(None) => answer.send(unknown),
                 jail => answer.send(BusAnswer::Bans(self.rows(jail.flatten()))),
             },
+            Call::Matches { jail, network } => match known(&jail) {
+                Some(jail) => {
+                    let lines = self.keeper.evidence(jail, network).cloned().collect();
+                    answer.send(BusAnswer::Matches(lines));
+                }
+                None => answer.send(unknown),
+            },
             Call::Reload => turn.reloads.push(Some(answer)),
             Call::Why { network } => answer.send(self.why(network)),
             Call::Diagnose => answer.send(self.diagnose()),

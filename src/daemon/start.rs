@@ -217,6 +217,16 @@ fn restore(
             keeper.restore(now, id, [(network, record)], []);
         }
     }
+    for (jail, account, times) in saved.accounts {
+        if let Some(id) = roster.id(&jail) {
+            keeper.restore_accounts(now, id, [(account, times)]);
+        }
+    }
+    for (jail, network, last_attempt, texts) in saved.evidence {
+        if let Some(id) = roster.id(&jail) {
+            keeper.restore_evidence(id, [(network, last_attempt, texts)]);
+        }
+    }
     for (name, position) in &saved.positions {
         keeper.restore_place(register.enter(name), position.sequence);
     }

@@ -9,7 +9,7 @@ use super::event::{
     SourceId, Ticket, UnbanOrder, Write,
 };
 use super::ignore::OwnAddresses;
-use super::jail::Jail;
+use super::jail::{Charge, Jail};
 use super::ledger::Standing;
 use super::network::Network;
 use super::plan::plan;
@@ -434,7 +434,21 @@ fn note_banned(jail: &mut Jail, network: Network) -> Option<Notice> {
     jail.bans_in_all += u64::from(!restored);
     let BanRecord { until, attempts, .. } = record;
     let members = jail.escalation.take_members(network);
-    Some(Notice::Banned { jail: jail.id, network, until, attempts, members, restored })
+    let Charge { user, counted_by } = jail.charges.remove(&network).unwrap_or_default();
+    let lines = jail.evidence.of(network).filter(|_| !restored);
+    let matches = lines.cloned().collect();
+    let jail = jail.id;
+    Some(Notice::Banned {
+        jail,
+        network,
+        until,
+        attempts,
+        members,
+        restored,
+        user,
+        counted_by,
+        matches,
+    })
 }
 
 /// Bans that the firewall had all along need no change: they are noted here.

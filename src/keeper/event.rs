@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::network::Network;
+use super::policy::CountBy;
 use super::roster::JailId;
 use super::time::{Sentence, Timestamp, Until};
 
@@ -39,6 +40,8 @@ pub struct Attempt {
     pub time: Timestamp,
     /// The record that tells of it.
     pub place: Place,
+    /// The record's text, fit to be kept and shown; none where nobody wants to keep it.
+    pub text: Option<Arc<str>>,
 }
 
 /// Something that the keeper is to decide about.
@@ -162,6 +165,12 @@ pub enum Notice {
         members: u32,
         /// Whether the ban is an old one that was put back after a start.
         restored: bool,
+        /// As whom the offender made the attempt that was one too many, if that is known.
+        user: Option<Arc<str>>,
+        /// Whether the attempts are the address's, or those on the user's account from wherever.
+        counted_by: CountBy,
+        /// The last lines behind the ban, the newest last; none of a ban that was put back.
+        matches: Vec<Arc<str>>,
     },
     /// An offender's ban is over.
     Unbanned {
@@ -271,6 +280,14 @@ pub enum Write {
     Window(JailId, Network, Vec<Timestamp>),
     /// This offender's window is empty.
     NoWindow(JailId, Network),
+    /// These attempts are in this account's window, oldest first.
+    Account(JailId, Arc<str>, Vec<Timestamp>),
+    /// This account's window is empty.
+    NoAccount(JailId, Arc<str>),
+    /// When this offender's last attempt was, and the last lines behind it, the newest last.
+    Evidence(JailId, Network, Timestamp, Vec<Arc<str>>),
+    /// No lines of this offender are kept.
+    NoEvidence(JailId, Network),
 }
 
 impl Write {
@@ -280,7 +297,11 @@ impl Write {
             Self::Ban(jail, ..)
             | Self::NoBan(jail, _)
             | Self::Window(jail, ..)
-            | Self::NoWindow(jail, _) => *jail,
+            | Self::NoWindow(jail, _)
+            | Self::Account(jail, ..)
+            | Self::NoAccount(jail, _)
+            | Self::Evidence(jail, ..)
+            | Self::NoEvidence(jail, _) => *jail,
         }
     }
 }

@@ -1,13 +1,16 @@
 //! One jail: its policy, and what it knows of its offenders.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::accounts::Accounts;
 use super::escalation::Escalation;
 use super::event::{Attempt, BanRecord, Lifted, Notice, Place, SourceId, Spared, Write};
+use super::evidence::Evidence;
 use super::ignore::OwnAddresses;
 use super::ledger::{Ban, Ledger, Standing};
 use super::network::Network;
-use super::policy::Policy;
+use super::policy::{CountBy, Policy};
 use super::roster::JailId;
 use super::time::{Timestamp, Until};
 use super::window::{Count, Windows};
@@ -16,7 +19,9 @@ use super::window::{Count, Windows};
 pub(super) struct Jail {
     pub(super) id: JailId,
     pub(super) policy: Policy,
-    pub(super) windows: Windows,
+    pub(super) windows: Windows<Network>,
+    accounts: Accounts,
+    pub(super) evidence: Evidence,
     pub(super) ledger: Ledger,
     /// Bans that are struck out of the ledger and still to be lifted in the firewall. A stray
     /// element, which was never a ban of ours, has no reason here.
@@ -24,6 +29,8 @@ pub(super) struct Jail {
     /// What the firewall is to be told of.
     pub(super) pending: BTreeSet<Network>,
     pub(super) escalation: Escalation,
+    /// What led to the bans that the firewall does not have yet.
+    pub(super) charges: BTreeMap<Network, Charge>,
     pub(super) attempts_in_all: u64,
     pub(super) bans_in_all: u64,
     pub(super) last_attempt: Option<Timestamp>,
@@ -32,16 +39,28 @@ pub(super) struct Jail {
     unsaved_bans: BTreeSet<Network>,
 }
 
+/// The attempt that was one too many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Charge {
+    /// As whom, if the record says so.
+    pub(super) user: Option<Arc<str>>,
+    /// Whether it is one too many of its address, or on its account.
+    pub(super) counted_by: CountBy,
+}
+
 impl Jail {
     pub(super) fn new(id: JailId, policy: Policy) -> Self {
         Self {
             id,
             policy,
             windows: Windows::default(),
+            accounts: Accounts::default(),
+            evidence: Evidence::default(),
             ledger: Ledger::default(),
             lifting: BTreeMap::new(),
             pending: BTreeSet::new(),
             escalation: Escalation::default(),
+            charges: BTreeMap::new(),
             attempts_in_all: 0,
             bans_in_all: 0,
             last_attempt: None,
@@ -81,21 +100,43 @@ impl Jail {
         self.attempts_in_all += 1;
         self.last_attempt = self.last_attempt.max(Some(time));
         self.windows.set_back(now);
-        self.windows.tick(time, self.policy.findtime, &mut self.unsaved_windows);
+        self.accounts.set_back(now);
+        let mut forgotten = BTreeSet::new();
+        self.windows.tick(time, self.policy.findtime, &mut forgotten);
+        self.fell_away(forgotten);
         let banned = self.ledger.holding(network).next().is_some();
         if !banned {
-            self.count(now, network, time);
+            if let Some(text) = attempt.text {
+                self.evidence.add(network, time, text, self.policy.matches_kept());
+            }
+            self.count(now, network, time, attempt.user.clone());
         }
         Notice::Found { jail: self.id, offender: culprit, user: attempt.user, time, banned }
     }
 
-    fn count(&mut self, now: Timestamp, network: Network, time: Timestamp) {
+    fn count(&mut self, now: Timestamp, network: Network, time: Timestamp, user: Option<Arc<str>>) {
         let limits = (self.policy.findtime, self.policy.maxretry);
+        let account = user.as_ref().filter(|_| self.policy.count_by == CountBy::User);
+        let on_account = account.and_then(|account| self.accounts.count(account, time, limits));
         self.unsaved_windows.insert(network);
-        let count = self.windows.count(network, time, limits, &mut self.unsaved_windows);
-        if let Count::Reached(attempts) = count {
-            let until = self.policy.bantime.ends(now);
-            self.ban(network, BanRecord { since: now, until, attempts }, Standing::Wanted);
+        let mut forgotten = BTreeSet::new();
+        let by_address = self.windows.count(network, time, limits, &mut forgotten);
+        self.fell_away(forgotten);
+        let (attempts, counted_by) = match (by_address, on_account) {
+            (Count::Reached(attempts), _) => (attempts, CountBy::Address),
+            (Count::Below, Some(attempts)) => (attempts, CountBy::User),
+            (Count::Below, None) => return,
+        };
+        let until = self.policy.bantime.ends(now);
+        self.ban(network, BanRecord { since: now, until, attempts }, Standing::Wanted);
+        self.charges.insert(network, Charge { user, counted_by });
+    }
+
+    /// These windows are no more, and neither is what was kept for them.
+    fn fell_away(&mut self, windows: BTreeSet<Network>) {
+        for network in windows {
+            self.unsaved_windows.insert(network);
+            self.evidence.forget(network);
         }
     }
 
@@ -135,7 +176,8 @@ impl Jail {
 
     fn enter(&mut self, network: Network, ban: Ban) {
         self.lifting.remove(&network);
-        if self.windows.clear(network) {
+        self.charges.remove(&network);
+        if self.windows.clear(&network) {
             self.unsaved_windows.insert(network);
         }
         self.unsaved_bans.insert(network);
@@ -175,8 +217,8 @@ impl Jail {
 
     /// Forgets what was counted of this offender.
     pub(super) fn forgive(&mut self, network: Network) {
-        if self.windows.clear(network) {
-            self.unsaved_windows.insert(network);
+        if self.windows.clear(&network) {
+            self.fell_away([network].into());
         }
     }
 
@@ -191,6 +233,8 @@ impl Jail {
     fn struck(&mut self, network: Network, why: Lifted) {
         self.escalation.take_members(network);
         self.unsaved_bans.insert(network);
+        self.charges.remove(&network);
+        self.evidence.forget(network);
         self.lifting.insert(network, why);
         self.pending.insert(network);
     }
@@ -201,9 +245,13 @@ impl Jail {
         self.policy = policy;
         self.review(own);
         let unfit = |network: &Network| prefix_changed || !self.policy.allows(*network);
-        let windows = self.windows.iter().map(|(network, _)| network);
+        let windows = self.windows.iter().map(|(network, _)| *network);
         for network in windows.filter(unfit).collect::<Vec<_>>() {
             self.forgive(network);
+        }
+        self.evidence.cut(self.policy.matches_kept());
+        if self.policy.count_by == CountBy::Address {
+            self.accounts.clear();
         }
         let banned = self.ledger.iter().map(|(network, _)| network);
         self.escalation.begin_anew(banned, self.policy.escalate);
@@ -254,6 +302,31 @@ impl Jail {
         }
     }
 
+    /// Puts back an account's attempts from the state file, unless accounts no longer count.
+    pub(super) fn restore_account(
+        &mut self,
+        now: Timestamp,
+        account: Arc<str>,
+        times: Vec<Timestamp>,
+    ) {
+        match self.policy.count_by {
+            CountBy::User => self.accounts.restore(account, times, now),
+            CountBy::Address => self.accounts.forget_saved(account),
+        }
+    }
+
+    /// Puts back an offender's lines from the state file, after his ban or window.
+    pub(super) fn restore_evidence(
+        &mut self,
+        network: Network,
+        last_attempt: Timestamp,
+        texts: Vec<Arc<str>>,
+    ) {
+        let known = self.ledger.get(network).is_some() || self.windows.of(&network).is_some();
+        let at_most = if known { self.policy.matches_kept() } else { 0 };
+        self.evidence.restore(network, last_attempt, texts, at_most);
+    }
+
     /// Takes over an element that the firewall has and the state file does not: a ban from the
     /// last moments of a service that did not live to write it down.
     pub(super) fn adopt(
@@ -279,11 +352,13 @@ impl Jail {
             Some(ban) => Write::Ban(self.id, network, ban.record),
             None => Write::NoBan(self.id, network),
         });
-        let windows = windows.into_iter().map(|network| match self.windows.of(network) {
+        let windows = windows.into_iter().map(|network| match self.windows.of(&network) {
             Some(times) => Write::Window(self.id, network, times.to_vec()),
             None => Write::NoWindow(self.id, network),
         });
-        bans.chain(windows).collect()
+        let accounts = self.accounts.take_unsaved(self.id);
+        let evidence = self.evidence.take_unsaved(self.id);
+        bans.chain(windows).chain(accounts).chain(evidence).collect()
     }
 
     /// Everything that the state file is to remember of this jail.
@@ -293,8 +368,9 @@ impl Jail {
         let windows = self
             .windows
             .iter()
-            .map(|(network, times)| Write::Window(self.id, network, times.to_vec()));
-        bans.chain(windows)
+            .map(|(network, times)| Write::Window(self.id, *network, times.to_vec()));
+        let accounts = self.accounts.everything(self.id);
+        bans.chain(windows).chain(accounts).chain(self.evidence.everything(self.id))
     }
 
     /// Everything that the state file is to forget when the jail goes.
@@ -302,7 +378,9 @@ impl Jail {
         let notice = |network| Notice::Unbanned { jail: self.id, network, why: Lifted::JailGone };
         let notices = self.ledger.iter().map(|(network, _)| notice(network)).collect();
         let bans = self.ledger.iter().map(|(network, _)| Write::NoBan(self.id, network));
-        let windows = self.windows.iter().map(|(network, _)| Write::NoWindow(self.id, network));
-        (notices, bans.chain(windows).collect())
+        let windows = self.windows.iter().map(|(network, _)| Write::NoWindow(self.id, *network));
+        let accounts = self.accounts.farewell(self.id);
+        let evidence = self.evidence.farewell(self.id);
+        (notices, bans.chain(windows).chain(accounts).chain(evidence).collect())
     }
 }

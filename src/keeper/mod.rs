@@ -5,10 +5,12 @@
 //! [`Keeper::audit`]) finds what must change when the firewall is not as it should be. Time is
 //! passed in, effects come out as values.
 
+mod accounts;
 mod calls;
 mod decide;
 mod escalation;
 mod event;
+mod evidence;
 mod gate;
 mod ignore;
 mod jail;
@@ -16,6 +18,7 @@ mod ledger;
 mod network;
 mod plan;
 mod policy;
+mod recall;
 mod roster;
 mod time;
 mod view;
@@ -24,6 +27,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use accounts::ACCOUNT_ATTEMPTS_MAX;
 pub use decide::{Decisions, Keeper, Settled, Tally};
 pub use event::{
     Answer, Attempt, BanOrder, BanRecord, Change, Element, Event, Lifted, Notice, Outcome, Place,
@@ -33,7 +37,7 @@ pub use gate::{Action, Gate, Ports, Protocol, Protocols, Scope};
 pub use ignore::{IgnoreList, OwnAddresses};
 pub use network::{Family, Network, NotANetwork, Prefix};
 pub use plan::plan;
-pub use policy::{Escalate, MAX_PREFIX, Policy};
+pub use policy::{CountBy, Escalate, MAX_PREFIX, MAXMATCHES_MAX, Policy};
 pub use roster::{JailId, Roster};
 pub use time::{Sentence, Timestamp, Until};
 pub use view::View;

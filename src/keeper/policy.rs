@@ -32,6 +32,31 @@ pub struct Policy {
     pub ignore: IgnoreList,
     /// Whether this host's own addresses are never banned (`ignoreself`).
     pub ignoreself: bool,
+    /// What attempts are counted by, beside the address.
+    pub count_by: CountBy,
+    /// How many of the last lines behind an offender are kept; none is as many as `maxretry`.
+    pub maxmatches: Option<u32>,
+}
+
+/// What attempts are counted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CountBy {
+    /// The address, or its network.
+    #[default]
+    Address,
+    /// The account too, whatever address it is tried from.
+    User,
+}
+
+/// So many lines of one offender are kept at most.
+pub const MAXMATCHES_MAX: u32 = 100;
+
+impl Policy {
+    /// How many lines of each offender are kept.
+    #[must_use]
+    pub fn matches_kept(&self) -> usize {
+        self.maxmatches.unwrap_or(self.maxretry.get()).min(MAXMATCHES_MAX) as usize
+    }
 }
 
 impl Default for Policy {
@@ -46,6 +71,8 @@ impl Default for Policy {
             escalate: None,
             ignore: IgnoreList::default(),
             ignoreself: true,
+            count_by: CountBy::default(),
+            maxmatches: None,
         }
     }
 }

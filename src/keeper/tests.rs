@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod attempts;
 mod networks;
 
 const JAIL: JailId = JailId(0);
@@ -44,6 +45,7 @@ fn attempt(address: &str, seconds: i64, sequence: u64) -> Event {
         user: None,
         time: at(seconds),
         place: Place { source: SourceId(0), sequence },
+        text: None,
     })
 }
 
@@ -112,6 +114,9 @@ fn the_attempt_that_fills_the_window_bans() {
             attempts: 3,
             members: 0,
             restored: false,
+            user: None,
+            counted_by: CountBy::Address,
+            matches: vec![],
         }
     );
     assert_eq!(keeper.deadline(), Some(at(660)));
@@ -389,12 +394,12 @@ fn windows_are_bounded_and_the_oldest_goes_first() {
     let limits = (Duration::from_secs(1_000_000), NonZeroU32::new(5).expect("not zero"));
     let mut forgotten = BTreeSet::new();
     let offender = |n: u32| Network::address(IpAddr::from(n.to_be_bytes()));
-    let many = u32::try_from(window::MAX_OFFENDERS).expect("fits");
+    let many = u32::try_from(window::MAX_WINDOWS).expect("fits");
     for n in 0..=many {
         windows.count(offender(n), at(i64::from(n)), limits, &mut forgotten);
     }
     assert_eq!(forgotten.into_iter().collect::<Vec<_>>(), [offender(0)]);
-    assert_eq!(windows.iter().count(), window::MAX_OFFENDERS);
+    assert_eq!(windows.iter().count(), window::MAX_WINDOWS);
 }
 
 #[test]
@@ -541,7 +546,7 @@ proptest! {
             match write {
                 Write::Ban(_, network, record) => bans.push((network, record)),
                 Write::Window(_, network, times) => windows.push((network, times)),
-                Write::NoBan(..) | Write::NoWindow(..) => unreachable!("nothing is forgotten here"),
+                _ => unreachable!("nothing is forgotten here, and nothing else is counted"),
             }
         }
         reborn.restore(now, JAIL, bans, windows);

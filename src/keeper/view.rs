@@ -1,5 +1,7 @@
 //! What is known of one offender.
 
+use std::sync::Arc;
+
 use super::decide::Keeper;
 use super::event::Element;
 use super::event::{BanRecord, Spared};
@@ -16,6 +18,8 @@ pub struct View {
     pub bans: Vec<(Network, BanRecord)>,
     /// The attempts in its window, oldest first.
     pub attempts: Vec<Timestamp>,
+    /// The last lines that tell of them, the newest last.
+    pub lines: Vec<Arc<str>>,
     /// Why it is never banned, if it is not.
     pub spared: Option<Spared>,
 }
@@ -29,7 +33,8 @@ impl Keeper {
         let installed = bans.filter(|(_, ban)| ban.standing == Standing::Installed);
         Some(View {
             bans: installed.map(|(network, ban)| (network, ban.record)).collect(),
-            attempts: jail.windows.of(counted).unwrap_or_default().to_vec(),
+            attempts: jail.windows.of(&counted).unwrap_or_default().to_vec(),
+            lines: self.evidence(id, asked).cloned().collect(),
             spared: jail.spares(asked, counted, &self.own),
         })
     }

@@ -102,7 +102,8 @@ fn neighbour(family: &'static str, chain: &[u8]) -> Option<Neighbour> {
     let table = text(chain, sys::NFTA_CHAIN_TABLE)?;
     let ours = family == "inet" && table == TABLE;
     let filters = text(chain, sys::NFTA_CHAIN_TYPE).as_deref() == Some("filter");
-    let at_our_hook = Place::ALL.iter().any(|place| place.hook().is_some_and(|hook| hook as u32 == at));
+    let at_our_hook =
+        Place::ALL.iter().any(|place| place.hook().is_some_and(|hook| hook as u32 == at));
     (!ours && filters && at_our_hook && priority < PRIORITY).then_some(())?;
     Some(Neighbour { family, table, chain: text(chain, sys::NFTA_CHAIN_NAME)?, priority })
 }

@@ -17,12 +17,12 @@ use super::value::{self, Read, Text};
 use super::wording;
 use crate::filter::Filter;
 use crate::keeper::{
-    Action, Gate, JailId, MAX_PREFIX, Policy, Ports, Prefix, Protocol, Protocols, Scope,
+    Action, CountBy, Gate, JailId, MAX_PREFIX, Policy, Ports, Prefix, Protocol, Protocols, Scope,
 };
 use crate::record::{Matches, Sources};
 
 /// The settings of a jail; all but `description` may stand under `[default]` too.
-pub(super) const KEYS: [&str; 27] = [
+pub(super) const KEYS: [&str; 29] = [
     "enabled",
     "filter",
     "mode",
@@ -49,6 +49,8 @@ pub(super) const KEYS: [&str; 27] = [
     "prefix",
     "max_prefix",
     "escalate",
+    "count_by",
+    "maxmatches",
     "description",
 ];
 
@@ -56,6 +58,7 @@ const ACTIONS: [(&str, Action); 2] = [("drop", Action::Drop), ("reject", Action:
 /// Of these, fail2ban's "warn" says what it resolves, which is in our log anyway; and "raw" bans
 /// names, which nobody can.
 const USEDNS: [(&str, bool); 4] = [("no", false), ("yes", true), ("warn", true), ("raw", false)];
+const COUNTED_BY: [(&str, CountBy); 2] = [("address", CountBy::Address), ("user", CountBy::User)];
 const SCOPES: [(&str, Scope); 3] =
     [("host", Scope::Host), ("forward", Scope::Forward), ("all", Scope::All)];
 
@@ -237,6 +240,8 @@ impl Draft {
                 self.policy.escalate = Some(networks::escalate(sink, node)?);
                 self.networks.escalate = Some(node.at.clone());
             }
+            "count_by" => self.policy.count_by = value::choice(sink, node, &COUNTED_BY)?,
+            "maxmatches" => self.policy.maxmatches = Some(value::maxmatches(sink, node)?),
             "description" => self.description = value::prose(sink, node)?,
             other => return Err(sink.report(key_at, wording::unknown_key(other, &KEYS))),
         }

@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::filter::{Failure, Filter, Line, Memory, Offender, Verdict};
 use crate::keeper::Timestamp;
-use crate::keeper::{Action, Escalate, Ports, Prefix, Protocol, Protocols, Scope, Sentence};
+use crate::keeper::{
+    Action, CountBy, Escalate, Ports, Prefix, Protocol, Protocols, Scope, Sentence,
+};
 use crate::record::{Matches, Origin, Sources};
 
 fn texts(jails: &[&str], filters: &[(&str, &str)]) -> Texts {
@@ -102,6 +104,20 @@ fn how_wide_a_jail_bans() {
     let bounded = policy("max_prefix = { ipv6 = 29 }\nescalate = { after = 2, ipv6 = 29 }\n");
     assert_eq!(bounded.max_prefix, Prefix { ipv4: 16, ipv6: 29 });
     assert_eq!(bounded.escalate, escalate(2, 24, 29));
+}
+
+#[test]
+fn what_is_counted_and_kept_can_be_said() {
+    let policy = jail("").policy;
+    assert_eq!((policy.count_by, policy.matches_kept()), (CountBy::Address, 5));
+    let policy = jail("count_by = \"user\"\nmaxretry = 200\n").policy;
+    assert_eq!((policy.count_by, policy.matches_kept()), (CountBy::User, 100));
+    assert_eq!(jail("maxmatches = 0\n").policy.matches_kept(), 0);
+    for (wrong, told) in [("maxmatches = 101", "from 0 to 100"), ("count_by = \"users\"", "user")] {
+        let text = format!("[jail.test]\nenabled = true\n{wrong}\n");
+        let shown = render(&load(&texts(&[&text], &[TEST_FILTER])).diagnostics, false);
+        assert!(shown.contains(":3:") && shown.contains(told), "{shown}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::diagnostic::{Sink, Wrong};
 use super::tree::{At, Kind, Node, within};
 use super::{ports, span, wording};
 use crate::filter::LINES_MAX;
-use crate::keeper::{IgnoreList, Network, Ports, Protocol, Protocols, Sentence};
+use crate::keeper::{IgnoreList, MAXMATCHES_MAX, Network, Ports, Protocol, Protocols, Sentence};
 use crate::record::Matches;
 
 /// So many entries a list may have; the longest that make sense are lists of networks.
@@ -190,6 +190,10 @@ pub(super) fn sentence(sink: &mut Sink<'_>, node: &Node) -> Read<Sentence> {
 pub(super) fn maxretry(sink: &mut Sink<'_>, node: &Node) -> Read<NonZeroU32> {
     let number = number(sink, node, 1, 1000)?;
     Ok(u32::try_from(number).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN))
+}
+
+pub(super) fn maxmatches(sink: &mut Sink<'_>, node: &Node) -> Read<u32> {
+    Ok(u32::try_from(number(sink, node, 0, MAXMATCHES_MAX.into())?).unwrap_or(0))
 }
 
 pub(super) fn line_count(sink: &mut Sink<'_>, node: &Node) -> Read<usize> {

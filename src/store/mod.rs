@@ -6,6 +6,7 @@
 //! at some earlier commit, positions and windows together, so the records behind that position are
 //! read again and lead to the same.
 
+mod attempts;
 mod coding;
 mod error;
 mod file;

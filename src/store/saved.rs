@@ -1,7 +1,10 @@
 //! What the state file remembers.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, Row, params};
 
+use super::attempts::{self, AccountRow, EvidenceRow};
 use super::coding::{decode_network, decode_times, decode_until, encode_network};
 use super::{HISTORY_MOST, HISTORY_TOLD};
 use crate::keeper::{BanRecord, Network, Timestamp};
@@ -14,6 +17,10 @@ pub struct Saved {
     pub bans: Vec<(String, Network, BanRecord)>,
     /// Attempts of offenders that are not banned yet, oldest first, never none.
     pub windows: Vec<(String, Network, Vec<Timestamp>)>,
+    /// Attempts on accounts, oldest first, never none.
+    pub accounts: Vec<AccountRow>,
+    /// When an offender's last attempt was, and the last lines behind him, the newest last.
+    pub evidence: Vec<EvidenceRow>,
     /// How far each source was read.
     pub positions: Vec<(String, SavedPosition)>,
     /// Rows that no jailkeeper has written so. They are left out above, and stay in the file until
@@ -46,6 +53,10 @@ pub struct JailSaved {
     pub bans: Vec<(Network, BanRecord)>,
     /// Attempts of offenders that are not banned yet, oldest first, never none.
     pub windows: Vec<(Network, Vec<Timestamp>)>,
+    /// Attempts on accounts, oldest first, never none.
+    pub accounts: Vec<(Arc<str>, Vec<Timestamp>)>,
+    /// When an offender's last attempt was, and the last lines behind him, the newest last.
+    pub evidence: Vec<(Network, Timestamp, Vec<Arc<str>>)>,
     /// Rows that no jailkeeper has written so; they are left out above.
     pub nonsense: Option<Nonsense>,
 }
@@ -55,7 +66,9 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
     let mut nonsense = None;
     let bans = bans(connection, None, &mut nonsense)?;
     let windows = windows(connection, None, &mut nonsense)?;
-    Ok(Saved { bans, windows, positions: positions(connection)?, nonsense })
+    let accounts = attempts::accounts(connection, None, &mut nonsense)?;
+    let evidence = attempts::evidence(connection, None, &mut nonsense)?;
+    Ok(Saved { bans, windows, accounts, evidence, positions: positions(connection)?, nonsense })
 }
 
 /// Reads one jail.
@@ -63,9 +76,16 @@ pub(super) fn of_jail(connection: &Connection, name: &str) -> rusqlite::Result<J
     let mut nonsense = None;
     let bans = bans(connection, Some(name), &mut nonsense)?;
     let windows = windows(connection, Some(name), &mut nonsense)?;
+    let accounts = attempts::accounts(connection, Some(name), &mut nonsense)?;
+    let evidence = attempts::evidence(connection, Some(name), &mut nonsense)?;
     Ok(JailSaved {
         bans: bans.into_iter().map(|(_, network, ban)| (network, ban)).collect(),
         windows: windows.into_iter().map(|(_, network, times)| (network, times)).collect(),
+        accounts: accounts.into_iter().map(|(_, account, times)| (account, times)).collect(),
+        evidence: evidence
+            .into_iter()
+            .map(|(_, network, newest, lines)| (network, newest, lines))
+            .collect(),
         nonsense,
     })
 }
@@ -109,8 +129,10 @@ fn bans(
         let (jail, bytes): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
         match (decode_network(&bytes), ban_record(row, 2)) {
             (Some(network), Ok(ban)) => found.push((jail, network, ban)),
-            (None, _) => doubt(nonsense, &jail, "ban", &bytes, "is no network"),
-            (_, Err(_)) => doubt(nonsense, &jail, "ban", &bytes, "has an impossible number"),
+            (None, _) => doubt_network(nonsense, &jail, "ban", &bytes, "is no network"),
+            (_, Err(_)) => {
+                doubt_network(nonsense, &jail, "ban", &bytes, "has an impossible number");
+            }
         }
     }
     Ok(found)
@@ -129,8 +151,8 @@ fn windows(
         let (jail, bytes): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
         match (decode_network(&bytes), decode_times(row.get_ref(2)?.as_blob()?)) {
             (Some(network), Some(times)) => found.push((jail, network, times)),
-            (None, _) => doubt(nonsense, &jail, "window", &bytes, "is no network"),
-            (_, None) => doubt(nonsense, &jail, "window", &bytes, "has impossible times"),
+            (None, _) => doubt_network(nonsense, &jail, "window", &bytes, "is no network"),
+            (_, None) => doubt_network(nonsense, &jail, "window", &bytes, "has impossible times"),
         }
     }
     Ok(found)
@@ -155,13 +177,23 @@ fn ban_record(row: &Row<'_>, first_column: usize) -> rusqlite::Result<BanRecord>
     })
 }
 
-fn doubt(nonsense: &mut Option<Nonsense>, jail: &str, what: &str, bytes: &[u8], why: &str) {
-    let entry = nonsense.get_or_insert_with(|| {
+/// Counts a row that makes no sense, by the network that it is about.
+pub(super) fn doubt_network(
+    nonsense: &mut Option<Nonsense>,
+    jail: &str,
+    what: &str,
+    bytes: &[u8],
+    why: &str,
+) {
+    doubt(nonsense, || {
         // The longest network has 18 bytes; whatever is longer need not be shown whole.
         let shown =
             bytes.iter().take(18).fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-        let first = format!("a {what} of the jail {jail} with the network x'{shown}' {why}");
-        Nonsense { rows: 0, first }
+        format!("a {what} of the jail {jail} with the network x'{shown}' {why}")
     });
-    entry.rows += 1;
+}
+
+/// Counts a row that makes no sense, and tells of the first.
+pub(super) fn doubt(nonsense: &mut Option<Nonsense>, first: impl FnOnce() -> String) {
+    nonsense.get_or_insert_with(|| Nonsense { rows: 0, first: first() }).rows += 1;
 }

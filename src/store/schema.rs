@@ -9,7 +9,8 @@ pub(super) const APPLICATION: u32 = 0x6a61_696c;
 /// A step that was released is never changed: a new one is added behind it.
 const STEPS: &[&str] = &[
     // Times are microseconds since the Unix epoch; a ban without an end lasts for ever. Networks
-    // and windows are encoded as in coding.rs. `sequence` is the bit pattern of a u64.
+    // and windows are encoded as in coding.rs, `lines` are an array of JSON. `sequence` is the bit
+    // pattern of a u64.
     "CREATE TABLE bans (
          jail TEXT NOT NULL,
          network BLOB NOT NULL,
@@ -23,6 +24,20 @@ const STEPS: &[&str] = &[
          network BLOB NOT NULL,
          newest INTEGER NOT NULL,
          times BLOB NOT NULL,
+         PRIMARY KEY (jail, network)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE accounts (
+         jail TEXT NOT NULL,
+         account TEXT NOT NULL,
+         newest INTEGER NOT NULL,
+         times BLOB NOT NULL,
+         PRIMARY KEY (jail, account)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE evidence (
+         jail TEXT NOT NULL,
+         network BLOB NOT NULL,
+         newest INTEGER NOT NULL,
+         lines TEXT NOT NULL,
          PRIMARY KEY (jail, network)
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE positions (

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Transaction, TransactionBehavior, params};
 
+use super::attempts::{self, put_account, put_evidence, remove_evidence};
 use super::coding::{encode_network, encode_times, encode_until};
 use super::saved::{self, SavedPosition};
 use super::{HISTORY_MOST, Store, StoreError};
@@ -84,6 +85,8 @@ impl Store {
                 let name = names.name(*jail);
                 transaction.execute("DELETE FROM bans WHERE jail = ?1", [name])?;
                 transaction.execute("DELETE FROM windows WHERE jail = ?1", [name])?;
+                transaction.execute("DELETE FROM accounts WHERE jail = ?1", [name])?;
+                transaction.execute("DELETE FROM evidence WHERE jail = ?1", [name])?;
             }
             transaction.execute("DELETE FROM positions", [])?;
             put(transaction, names, whole.writes)?;
@@ -120,7 +123,9 @@ impl Store {
                       AND jail NOT IN (SELECT value FROM json_each(?2)) LIMIT ?3)",
                 params![oldest_window, jails, PURGE_STEP],
             )?;
-            Ok(history + bans + windows)
+            let oldest = purge.now.minus(purge.keep_windows);
+            let others = attempts::purge(transaction, &jails, oldest, PURGE_STEP)?;
+            Ok(history + bans + windows + others)
         })
     }
 
@@ -179,6 +184,18 @@ fn put(transaction: &Transaction<'_>, names: &Roster, writes: &[Write]) -> rusql
             }
             Write::NoWindow(jail, network) => {
                 put_window(transaction, names.name(*jail), *network, &[])?;
+            }
+            Write::Account(jail, account, times) => {
+                put_account(transaction, names.name(*jail), account, times)?;
+            }
+            Write::NoAccount(jail, account) => {
+                put_account(transaction, names.name(*jail), account, &[])?;
+            }
+            Write::Evidence(jail, network, newest, lines) => {
+                put_evidence(transaction, names.name(*jail), *network, (*newest, lines))?;
+            }
+            Write::NoEvidence(jail, network) => {
+                remove_evidence(transaction, names.name(*jail), *network)?;
             }
         }
     }

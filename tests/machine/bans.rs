@@ -106,6 +106,9 @@ fn has_fields(scene: &Scene, message: &str, offender: &str) {
     let entry = entry.unwrap_or_else(|| panic!("no entry \"{message}\" among {entries:#?}"));
     assert_eq!(entry["JAILKEEPER_OFFENDER"], offender);
     assert!(entry["JAILKEEPER_UNTIL"].is_string(), "{entry:#}");
+    assert!(entry["JAILKEEPER_USER"].is_string(), "{entry:#}");
+    let lines = entry["JAILKEEPER_MATCHES"].as_str().expect("the lines behind the ban");
+    assert_eq!(lines.lines().filter(|line| line.contains("Failed password")).count(), MAXRETRY);
     let id = entry["MESSAGE_ID"].as_str().expect("a MESSAGE_ID");
     // The catalogue explains it.
     let explained = scene.machine.run(&["journalctl", "--list-catalog", id]);

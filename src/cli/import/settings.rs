@@ -6,7 +6,7 @@ use super::ban::{self, Ban};
 use super::notes::Notes;
 use super::toml;
 use crate::dialect::{self, Value, is_yes};
-use crate::keeper::{Network, Sentence};
+use crate::keeper::{MAXMATCHES_MAX, Network, Sentence};
 use crate::rules;
 
 /// Our settings with their values in TOML.
@@ -16,7 +16,7 @@ pub(super) type Settings = BTreeMap<&'static str, String>;
 pub(super) type Options = BTreeMap<String, Value>;
 
 /// The order in which settings are written.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "enabled",
     "filter",
     "mode",
@@ -31,6 +31,7 @@ const ORDER: [&str; 18] = [
     "bantime",
     "ignoreip",
     "ignoreself",
+    "maxmatches",
     "port",
     "protocol",
     "action",
@@ -62,6 +63,16 @@ pub(super) fn common(options: &Options, usedns: Option<&Value>, notes: &mut Note
             notes.change(format!("maxretry: {number} became {fitting}"));
         }
         settings.insert("maxretry", fitting.to_string());
+    }
+    // What stands in fail2ban's own jail.conf, as many as maxretry, is what we do unasked.
+    if let Some(number) = text("maxmatches").and_then(|text| text.parse::<i64>().ok())
+        && text("maxmatches") != text("maxretry")
+    {
+        let fitting = number.clamp(0, MAXMATCHES_MAX.into());
+        if fitting != number {
+            notes.change(format!("maxmatches: {number} became {fitting}"));
+        }
+        settings.insert("maxmatches", fitting.to_string());
     }
     for key in ["findtime", "bantime"] {
         if let Some(value) = text(key).and_then(|text| time(key, text, notes)) {

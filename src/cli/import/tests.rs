@@ -127,6 +127,7 @@ fn options_keep_their_meaning() {
         ("bantime = 0", "bantime", "1"),
         ("findtime = 1000y", "findtime", "3155760000"),
         ("maxretry = 0", "maxretry", "1"),
+        ("maxmatches = 1000", "maxmatches", "100"),
         ("ignoreself = false", "ignoreself", "false"),
         (
             "ignoreip = 192.0.2.9/24, ::1\n 192.0.2.0/255.255.255.0",

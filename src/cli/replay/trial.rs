@@ -53,7 +53,7 @@ impl Trial {
         self.now = Some(now);
         self.heard += 1;
         let place = Place { source: SourceId(0), sequence: self.heard };
-        let event = Event::Attempt(Attempt { jail, offender, user, time, place });
+        let event = Event::Attempt(Attempt { jail, offender, user, time, place, text: None });
         let decisions = self.keeper.decide(now, [event]);
         let is_spared = |notice: &&Notice| matches!(notice, Notice::Ignored { .. });
         self.spared += decisions.notices.iter().filter(is_spared).count() as u64;

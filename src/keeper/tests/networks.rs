@@ -50,7 +50,17 @@ fn enough_banned_neighbours_are_a_ban_of_their_network_in_one_stroke() {
     let (attempts, members, restored) = (3, 3, false);
     let gone = |text| Notice::Unbanned { jail: JAIL, network: net(text), why: Lifted::Escalated };
     let expected = [
-        Notice::Banned { jail: JAIL, network, until: until(60), attempts, members, restored },
+        Notice::Banned {
+            jail: JAIL,
+            network,
+            until: until(60),
+            attempts,
+            members,
+            restored,
+            user: None,
+            counted_by: CountBy::Address,
+            matches: vec![],
+        },
         gone("198.51.100.7"),
         gone("198.51.100.8"),
     ];

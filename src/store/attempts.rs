@@ -1,0 +1,146 @@
+//! What is known of attempts beside their number: the accounts that were meant, and the lines.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, Transaction, params};
+
+use super::coding::{decode_network, decode_times, encode_network, encode_times};
+use super::saved::{Nonsense, doubt, doubt_network};
+use crate::keeper::{Network, Timestamp};
+
+/// The attempts on an account: jail, account, times.
+pub(super) type AccountRow = (String, Arc<str>, Vec<Timestamp>);
+
+/// The lines behind an offender: jail, offender, last attempt, lines.
+pub(super) type EvidenceRow = (String, Network, Timestamp, Vec<Arc<str>>);
+
+/// Reads the accounts of one jail, or of all.
+pub(super) fn accounts(
+    connection: &Connection,
+    jail: Option<&str>,
+    nonsense: &mut Option<Nonsense>,
+) -> rusqlite::Result<Vec<AccountRow>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT jail, account, times FROM accounts WHERE ?1 IS NULL OR jail = ?1",
+    )?;
+    let mut rows = statement.query([jail])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (jail, account): (String, String) = (row.get(0)?, row.get(1)?);
+        if let Some(times) = decode_times(row.get_ref(2)?.as_blob()?) {
+            found.push((jail, account.into(), times));
+        } else {
+            let account = account.escape_debug();
+            doubt(nonsense, || {
+                format!("account {account} of the jail {jail} has impossible times")
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Reads the lines behind the offenders of one jail, or of all.
+pub(super) fn evidence(
+    connection: &Connection,
+    jail: Option<&str>,
+    nonsense: &mut Option<Nonsense>,
+) -> rusqlite::Result<Vec<EvidenceRow>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT jail, network, newest, lines FROM evidence WHERE ?1 IS NULL OR jail = ?1",
+    )?;
+    let mut rows = statement.query([jail])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (jail, bytes): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let newest = Timestamp::from_micros(row.get(2)?);
+        let lines = serde_json::from_str::<Vec<String>>(row.get_ref(3)?.as_str()?);
+        match (decode_network(&bytes), lines) {
+            (Some(network), Ok(lines)) => {
+                found.push((jail, network, newest, lines.into_iter().map(Arc::from).collect()));
+            }
+            (None, _) => doubt_network(nonsense, &jail, "line", &bytes, "is no network"),
+            (_, Err(_)) => {
+                doubt_network(nonsense, &jail, "line", &bytes, "has lines that are no JSON");
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Writes the attempts on an account; none takes the row away.
+pub(super) fn put_account(
+    transaction: &Transaction<'_>,
+    jail: &str,
+    account: &str,
+    times: &[Timestamp],
+) -> rusqlite::Result<()> {
+    let Some(newest) = times.iter().max() else {
+        return transaction
+            .prepare_cached("DELETE FROM accounts WHERE jail = ?1 AND account = ?2")?
+            .execute(params![jail, account])
+            .map(drop);
+    };
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO accounts (jail, account, newest, times)
+             VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![jail, account, newest.micros(), encode_times(times)])
+        .map(drop)
+}
+
+/// Writes the lines behind an offender.
+pub(super) fn put_evidence(
+    transaction: &Transaction<'_>,
+    jail: &str,
+    network: Network,
+    (newest, lines): (Timestamp, &[Arc<str>]),
+) -> rusqlite::Result<()> {
+    let lines: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
+    let lines = serde_json::json!(lines).to_string();
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO evidence (jail, network, newest, lines)
+             VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![jail, encode_network(network), newest.micros(), lines])
+        .map(drop)
+}
+
+/// Takes the lines behind an offender away.
+pub(super) fn remove_evidence(
+    transaction: &Transaction<'_>,
+    jail: &str,
+    network: Network,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("DELETE FROM evidence WHERE jail = ?1 AND network = ?2")?
+        .execute(params![jail, encode_network(network)])
+        .map(drop)
+}
+
+/// Forgets, of jails that are not among `jails` (an array of JSON), the accounts whose last attempt
+/// is before `oldest`, and lines behind which there is neither a ban nor a window any more; at most
+/// `step` rows of each. How many went.
+pub(super) fn purge(
+    transaction: &Transaction<'_>,
+    jails: &str,
+    oldest: Timestamp,
+    step: u32,
+) -> rusqlite::Result<usize> {
+    let accounts = transaction.execute(
+        "DELETE FROM accounts WHERE (jail, account) IN
+             (SELECT jail, account FROM accounts WHERE newest < ?1
+              AND jail NOT IN (SELECT value FROM json_each(?2)) LIMIT ?3)",
+        params![oldest.micros(), jails, step],
+    )?;
+    let evidence = transaction.execute(
+        "DELETE FROM evidence WHERE (jail, network) IN
+             (SELECT jail, network FROM evidence
+              WHERE jail NOT IN (SELECT value FROM json_each(?1))
+              AND (jail, network) NOT IN (SELECT jail, network FROM bans)
+              AND (jail, network) NOT IN (SELECT jail, network FROM windows) LIMIT ?2)",
+        params![jails, step],
+    )?;
+    Ok(accounts + evidence)
+}
