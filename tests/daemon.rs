@@ -227,7 +227,8 @@ fn a_ban_by_hand_is_refused_for_whom_it_must_not_hit() {
         (["ban", "sshd", "198.51.100.7"], 1, "ignoreip"),
         (["ban", "ssdh", "203.0.113.1"], 5, "sshd"),
         (["ban", "sshd", "203.0.113"], 2, "IP address"),
-        (["ban", "sshd", "203.0.113.0/24"], 1, "wider"),
+        (["ban", "sshd", "203.0.113.0/15"], 1, "wider"),
+        (["ban", "sshd", "198.51.0.0/16"], 1, "would also hit 198.51.100.0/24"),
     ] {
         let output = house.client(&arguments);
         let told = text(&output.stderr);

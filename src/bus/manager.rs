@@ -158,7 +158,7 @@ impl Manager {
         attempts: u32,
     ) -> zbus::Result<()>;
 
-    /// A ban is over: "expired", "by-hand", "ignored", "jail-gone", "prefix-changed" or
+    /// A ban is over: "expired", "by-hand", "ignored", "jail-gone", "prefix-changed", "escalated" or
     /// "made-room".
     #[zbus(signal)]
     pub(super) async fn unbanned(

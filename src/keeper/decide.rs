@@ -148,19 +148,18 @@ impl Keeper {
 
     /// Decides about events, in their order, and about everything that is due at `now`.
     pub fn decide(&mut self, now: Timestamp, events: impl IntoIterator<Item = Event>) -> Decisions {
-        let mut decisions = Decisions::default();
         self.jails.values_mut().for_each(|jail| jail.expire(now));
-        self.escalate_all(now, &mut decisions.notices);
+        let mut decisions = Decisions { notices: self.escalate_all(now), ..Decisions::default() };
         for event in events {
             match event {
                 Event::Attempt(attempt) => {
                     let jail = attempt.jail;
                     decisions.notices.extend(self.attempt(now, attempt));
-                    self.escalate(now, jail, &mut decisions.notices);
+                    decisions.notices.extend(self.escalate(now, jail));
                 }
                 Event::Ban(order) => {
                     decisions.replies.extend(self.ban(now, &order));
-                    self.escalate(now, order.jail, &mut decisions.notices);
+                    decisions.notices.extend(self.escalate(now, order.jail));
                 }
                 Event::Unban(order) => decisions.replies.extend(self.unban(&order)),
             }
@@ -179,9 +178,8 @@ impl Keeper {
                 }
             }
         }
-        let mut notices = Vec::new();
         self.jails.values_mut().for_each(|jail| jail.expire(now));
-        self.escalate_all(now, &mut notices);
+        let mut notices = self.escalate_all(now);
         for jail in self.jails.values_mut() {
             jail.pending = jail.lifting.keys().copied().collect();
         }
@@ -312,16 +310,12 @@ impl Keeper {
         self.await_firewall(order.ticket, &elements)
     }
 
-    fn escalate(&mut self, now: Timestamp, id: JailId, notices: &mut Vec<Notice>) {
-        if let Some(jail) = self.jails.get_mut(&id) {
-            notices.extend(jail.escalate(now, &self.own));
-        }
+    fn escalate(&mut self, now: Timestamp, id: JailId) -> Vec<Notice> {
+        self.jails.get_mut(&id).map(|jail| jail.escalate(now, &self.own)).unwrap_or_default()
     }
 
-    fn escalate_all(&mut self, now: Timestamp, notices: &mut Vec<Notice>) {
-        for jail in self.jails.values_mut() {
-            notices.extend(jail.escalate(now, &self.own));
-        }
+    fn escalate_all(&mut self, now: Timestamp) -> Vec<Notice> {
+        self.jails.values_mut().flat_map(|jail| jail.escalate(now, &self.own)).collect()
     }
 
     fn unban(&mut self, order: &UnbanOrder) -> Option<Reply> {

@@ -281,10 +281,8 @@ impl Jail {
             || self.spares(network, network, own).is_some();
         if outlived {
             self.unsaved_bans.insert(network);
-        } else {
-            if self.ban(network, record, Standing::WantedAgain) {
-                self.unsaved_bans.remove(&network);
-            }
+        } else if self.ban(network, record, Standing::WantedAgain) {
+            self.unsaved_bans.remove(&network);
         }
     }
 

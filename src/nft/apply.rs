@@ -168,18 +168,18 @@ fn enter(jails: &mut BTreeMap<JailId, Jail>, openings: &[Opening]) {
 fn open(
     transaction: &mut Transaction,
     jails: &BTreeMap<JailId, Jail>,
-    (id, key): &Opening,
+    (id, key): Opening,
     set_id: &mut u32,
 ) {
-    let Jail { gate, sets } = &jails[id];
-    let (family, length) = *key;
-    let set = sets[key].as_str();
+    let Jail { gate, sets } = &jails[&id];
+    let (family, length) = key;
+    let set = sets[&key].as_str();
     *set_id += 1;
     transaction.message(sets::offenders(set, family, *set_id), NLM_F_CREATE | NLM_F_EXCL);
-    for place in Place::of_all(jails.values().map(|jail| &jail.gate)) {
+    for place in Place::of_all(jails) {
         if place.sees(gate.scope) {
-            let lookup = Lookup { set, family, length };
-            rules::add_rules(transaction, gate, place, lookup, set_id, Packets::default());
+            let lookup = Lookup { set, family, length, spent: Packets::default() };
+            rules::add_rules(transaction, gate, place, lookup, set_id);
         }
     }
 }
@@ -236,7 +236,7 @@ fn commit(
         let mut sets = Vec::with_capacity(openings.len());
         for opening in &openings {
             sets.push(transaction.len());
-            open(&mut transaction, jails, opening, &mut set_id);
+            open(&mut transaction, jails, *opening, &mut set_id);
         }
         let opened = transaction.len();
         // The number of the first message behind each chunk.

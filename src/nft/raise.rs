@@ -123,7 +123,7 @@ fn build(
     carried: &BTreeMap<String, Carried>,
 ) -> Transaction {
     let wanted = wanted_sets(jails);
-    let places = Place::of_all(jails.values().map(|jail| &jail.gate));
+    let places = Place::of_all(jails);
     // Of sets that are kept as they are nothing is carried over.
     let stays = |set: &ListedSet| {
         wanted.get(set.name.as_str()).is_some_and(|family| set.fits(*family))
@@ -151,9 +151,10 @@ fn build(
     for place in places {
         for jail in jails.values().filter(|jail| place.sees(jail.gate.scope)) {
             for ((family, length), set) in &jail.sets {
-                let lookup = Lookup { set, family: *family, length: *length };
-                let spent = present.spent(place, jail, (*family, *length));
-                rules::add_rules(&mut transaction, &jail.gate, place, lookup, &mut id, spent);
+                let (family, length) = (*family, *length);
+                let spent = present.spent(place, jail, (family, length));
+                let lookup = Lookup { set, family, length, spent };
+                rules::add_rules(&mut transaction, &jail.gate, place, lookup, &mut id);
             }
         }
     }

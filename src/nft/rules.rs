@@ -1,5 +1,7 @@
 //! What the gates want of the table: which chains, sets and rules.
 
+use std::collections::BTreeMap;
+
 use netlink_packet_netfilter::nftables::{MetaKey, Operator};
 use rustables::{
     Batch, Chain, ChainPolicy, ChainType, Hook, HookClass, MsgType, ProtocolFamily, Table, sys,
@@ -8,8 +10,8 @@ use rustables::{
 use super::expressions::Expressions;
 use super::transaction::Transaction;
 use super::ways::{End, ways};
-use super::{Packets, TABLE};
-use crate::keeper::{Family, Gate, Ports, Scope};
+use super::{Jail, Packets, TABLE};
+use crate::keeper::{Family, Gate, JailId, Ports, Scope};
 
 /// Where our chains stand among those of the same hook: `filter - 10`, before the host's own filter
 /// chains (priority 0, nft(8)). Those often accept what belongs to an open connection, and an
@@ -81,13 +83,14 @@ pub(super) enum Place {
 impl Place {
     pub(super) const ALL: [Self; 3] = [Self::Input, Self::Forward, Self::Translated];
 
-    /// The chains that these gates need.
-    pub(super) fn of_all<'a>(gates: impl Iterator<Item = &'a Gate> + Clone) -> Vec<Self> {
-        let forwarded = |gate: &&Gate| Self::Forward.sees(gate.scope);
-        let with_ports = gates.clone().filter(forwarded).any(|gate| gate.ports != Ports::All);
+    /// The chains that these jails need.
+    pub(super) fn of_all(jails: &BTreeMap<JailId, Jail>) -> Vec<Self> {
+        let gates = || jails.values().map(|jail| &jail.gate);
+        let forwarded = gates().filter(|gate| Self::Forward.sees(gate.scope));
+        let with_ports = forwarded.filter(|gate| gate.ports != Ports::All).count() > 0;
         let mut places = Self::ALL.to_vec();
         places.retain(|place| match place {
-            Self::Input | Self::Forward => gates.clone().any(|gate| place.sees(gate.scope)),
+            Self::Input | Self::Forward => gates().any(|gate| place.sees(gate.scope)),
             // It asks for the connections of packets, which the kernel does not follow for nothing.
             Self::Translated => with_ports,
         });
@@ -167,6 +170,8 @@ pub(super) struct Lookup<'a> {
     pub(super) set: &'a str,
     pub(super) family: Family,
     pub(super) length: u8,
+    /// What the rules for it have counted so far.
+    pub(super) spent: Packets,
 }
 
 /// Sends on what others have translated to where the port is the one that the client has asked for.
@@ -182,14 +187,13 @@ pub(super) fn add_turn(transaction: &mut Transaction) {
 }
 
 /// Adds a gate's rules for one place and one of its sets, and the anonymous sets that they look
-/// into. `id` is the transaction's last set id; the first rule goes on counting from `spent`.
+/// into. `id` is the transaction's last set id; the first rule goes on counting.
 pub(super) fn add_rules(
     transaction: &mut Transaction,
     gate: &Gate,
     place: Place,
-    lookup: Lookup<'_>,
+    mut lookup: Lookup<'_>,
     id: &mut u32,
-    mut spent: Packets,
 ) {
     for (ways, end) in ways(gate) {
         let mut rule = Expressions::default();
@@ -201,7 +205,7 @@ pub(super) fn add_rules(
         }
         source(&mut rule, lookup);
         rule.look_up(lookup.set);
-        rule.count(std::mem::take(&mut spent));
+        rule.count(std::mem::take(&mut lookup.spent));
         match end {
             End::Drop => rule.drop(),
             End::Reset => rule.reset(),

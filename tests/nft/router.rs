@@ -141,12 +141,13 @@ fn an_open_connection_through_it_is_cut_even_if_established_ones_are_accepted() 
 
 /// Whether no more of this can be sent: what is not acknowledged fills the buffers.
 fn stalls(stream: &mut TcpStream) -> bool {
+    let much = vec![b'x'; 1 << 20];
     let mut echoed = stream.try_clone().unwrap();
     stream.set_write_timeout(Some(SHORT)).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(move || std::io::copy(&mut echoed, &mut std::io::sink()));
         // Nobody's buffers hold a gigabyte.
-        let stalled = (0..1000).any(|_| stream.write_all(&[b'x'; 1 << 20]).is_err());
+        let stalled = (0..1000).any(|_| stream.write_all(&much).is_err());
         stream.shutdown(std::net::Shutdown::Both).unwrap();
         stalled
     })
