@@ -270,7 +270,7 @@ fn ten_thousand_questions_hold_up_nobody_else_even_if_nobody_reads_the_answers()
 fn long_calls_hold_up_nobody_else() {
     for argument_bytes in [1 << 20, 12 << 20] {
         let calls = (48 << 20) / argument_bytes;
-        others_are_served_during(Flood { argument_bytes, calls, ..PLAIN });
+        others_are_served_during(Flood { calls, argument_bytes, ..PLAIN });
     }
 }
 
