@@ -71,11 +71,11 @@ pub(crate) fn row(jail: &str, address: &str, until: Until) -> BanRow {
     BanRow { jail: jail.into(), network: network(address), since, until, attempts: 5 }
 }
 
-fn sshd() -> Arc<Snapshot> {
+pub(crate) fn sshd() -> Arc<Snapshot> {
     Arc::new(snapshot([("sshd", jail())]))
 }
 
-fn served(bus: &PrivateBus, desk: Arc<Desk>) -> Bus {
+pub(crate) fn served(bus: &PrivateBus, desk: Arc<Desk>) -> Bus {
     Bus::serve_at(&bus.address(), desk, sshd()).expect("the service is on the bus")
 }
 
@@ -87,18 +87,18 @@ fn call(bus: &PrivateBus, arguments: &[&str]) -> Result<String, String> {
 }
 
 /// The future's output, or a panic if it does not come in time.
-fn run<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+pub(crate) fn run<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
     let (done, output) = mpsc::channel();
     std::thread::spawn(move || drop(done.send(zbus::block_on(future))));
     output.recv_timeout(PATIENCE).expect("it comes to an end in time, and without a panic")
 }
 
-async fn client(address: String) -> Connection {
+pub(crate) async fn client(address: String) -> Connection {
     Builder::address(address.as_str()).build().await.expect("a client of the bus")
 }
 
 /// Calls a method of the manager with zbus.
-async fn ask<B>(client: &Connection, method: &str, body: &B) -> zbus::Result<Message>
+pub(crate) async fn ask<B>(client: &Connection, method: &str, body: &B) -> zbus::Result<Message>
 where
     B: serde::Serialize + zbus::DynamicType,
 {
@@ -106,7 +106,7 @@ where
 }
 
 /// The name of the error.
-fn error_name(result: zbus::Result<Message>) -> String {
+pub(crate) fn error_name(result: zbus::Result<Message>) -> String {
     match result.expect_err("an error") {
         zbus::Error::MethodError(name, _, _) => name.to_string(),
         zbus::Error::FDO(error) => zbus::DBusError::name(&*error).to_string(),

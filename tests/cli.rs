@@ -394,11 +394,14 @@ fn a_service_that_is_not_there_is_told_with_what_to_do() {
 #[test]
 fn who_may_not_is_told_so() {
     let policy = r#"<policy context="mandatory">
-      <deny send_interface="org.jailkeeper1.Manager" send_member="Ban"/></policy>"#;
+      <deny send_interface="org.jailkeeper1.Manager" send_member="Ban"/>
+      <deny send_interface="org.jailkeeper1.Manager" send_member="ListBans"/></policy>"#;
     let bus = PrivateBus::with_policy(policy);
     let service = Bus::serve_at(&bus.address(), answering(|_| None), Arc::new(jails()));
     let told = refused(&bus, "ban sshd 192.0.2.1", 4);
     assert!(told.contains("you are not permitted to do that; run it as root"), "{told}");
+    let told = refused(&bus, "list", 4);
+    assert!(told.contains("only root and the group adm may see bans"), "{told}");
     service.expect("the service is on the bus").close();
 }
 

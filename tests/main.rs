@@ -1,5 +1,6 @@
 //! The integration tests: every room against its real outside world.
 
+mod access;
 mod attempts;
 mod bus;
 mod cli;

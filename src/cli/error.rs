@@ -84,7 +84,8 @@ impl CliError {
                 format!("{error}\nsee how it is with: systemctl status dbus.service")
             }
             Self::NotPermitted(reason) => format!(
-                "you are not permitted to do that: {}\nrun it as root, for example with sudo",
+                "you are not permitted to do that; run it as root, for example with sudo\n\
+                 the reason: {}",
                 words::clean(reason)
             ),
             Self::MayNotRead => {

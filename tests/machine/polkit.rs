@@ -32,15 +32,24 @@ fn by(scene: &Scene, user: &str, command: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), text(&output))
 }
 
-/// Logs the administrator in over SSH, with a terminal, runs a command there, and types `password`
-/// when the screen asks for one: the command's exit code, and what stood on the screen. (polkit does
+/// What becomes of a question for the password.
+enum Answer {
+    /// This is typed.
+    Password(&'static str),
+    /// The program of this name is killed before anybody types.
+    Killed(&'static str),
+}
+
+/// Logs the administrator in over SSH, with a terminal, runs a command there, and answers when the
+/// screen asks for the password: the command's exit code, and what stood on the screen. (polkit does
 /// not ask anybody outside of a session of logind's.)
-fn at_terminal(scene: &Scene, command: &str, password: &str) -> (Option<i32>, String) {
+fn at_terminal(scene: &Scene, command: &str, answer: &Answer) -> (Option<i32>, String) {
     let login = format!("{ADMIN}@localhost");
     let ssh = ["ssh", "-tt", "-oStrictHostKeyChecking=no", "-oLogLevel=ERROR", &login, command];
     let words = [&["sshpass", "-p", PASSWORD], &ssh[..]].concat();
-    let mut command = scene.machine.command(&words);
-    let mut ssh = command
+    let mut ssh = scene
+        .machine
+        .command(&words)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
@@ -52,8 +61,11 @@ fn at_terminal(scene: &Scene, command: &str, password: &str) -> (Option<i32>, St
     while let Ok(count @ 1..) = screen.read(&mut some) {
         seen.push_str(&String::from_utf8_lossy(&some[..count]));
         if !typed && seen.contains("Password:") {
-            writeln!(keyboard, "{password}").expect("the terminal takes it");
             typed = true;
+            match answer {
+                Answer::Password(word) => writeln!(keyboard, "{word}").expect("a terminal"),
+                Answer::Killed(client) => drop(scene.machine.run(&["pkill", "-KILL", client])),
+            }
         }
     }
     (ssh.wait().expect("it was started").code(), seen)
@@ -97,15 +109,29 @@ fn who_has_no_right_and_no_terminal_is_told_so() {
 fn an_administrator_bans_with_his_password() {
     let scene = staffed();
     let ban = format!("jailkeeper ban sshd {ATTACKER4}");
-    let (code, seen) = at_terminal(&scene, &ban, "wrong");
+    let (code, seen) = at_terminal(&scene, &ban, &Answer::Password("wrong"));
     assert_eq!(code, Some(4), "{seen}");
     assert!(seen.contains("polkit does not permit org.jailkeeper1.ban"), "{seen}");
     assert!(scene.attacker.reaches(address(MACHINE4)), "nobody is banned");
 
-    let (code, seen) = at_terminal(&scene, &ban, PASSWORD);
+    let (code, seen) = at_terminal(&scene, &ban, &Answer::Password(PASSWORD));
     assert_eq!(code, Some(0), "{seen}");
     assert!(seen.contains("Authentication is required to ban addresses"), "{seen}");
     assert!(!scene.attacker.reaches(address(MACHINE4)), "the kernel has the ban");
+}
+
+/// Each user has so few questions open that one which stays open is soon one too many.
+#[test]
+fn who_goes_away_takes_his_question_with_him() {
+    let scene = staffed();
+    let ban = format!("jailkeeper ban sshd {ATTACKER4}");
+    for client in ["jailkeeper$", "pkttyagent", "jailkeeper$", "jailkeeper$", "jailkeeper$"] {
+        let (code, seen) = at_terminal(&scene, &ban, &Answer::Killed(client));
+        assert_ne!(code, Some(0), "{seen}");
+        assert!(seen.contains("Password:"), "{seen}");
+    }
+    let (code, seen) = at_terminal(&scene, &ban, &Answer::Password(PASSWORD));
+    assert_eq!(code, Some(0), "{seen}");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! A private bus, and somebody who sits where the daemon's loop sits.
 
+use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -8,6 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use jailkeeper::bus::{BusAnswer, Call, Calls, Link, Request};
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use tempfile::TempDir;
 
 /// A dbus-daemon of the test's own. It ends with this value.
@@ -36,6 +41,8 @@ impl PrivateBus {
     /// A bus on which `policy`, a `<policy>` element or more, comes last.
     pub(crate) fn with_policy(policy: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the bus");
+        let everybody = Permissions::from_mode(0o755);
+        fs::set_permissions(directory.path(), everybody).expect("the directory is ours");
         let socket = directory.path().join("bus");
         let config = format!(
             r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
@@ -86,6 +93,22 @@ impl PrivateBus {
     /// The same as an address of D-Bus, for `DBUS_SYSTEM_BUS_ADDRESS`.
     pub(crate) fn address(&self) -> String {
         format!("unix:path={}", self.socket().as_ref().display())
+    }
+
+    /// A connection on which nothing is said yet, as the bus sees it that of `user` in `groups`.
+    pub(crate) fn connect_as(&self, user: u32, groups: &[u32]) -> UnixStream {
+        let socket = self.socket().as_ref().to_owned();
+        let group = *groups.first().unwrap_or(&user);
+        let groups: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
+        // These are a thread's own, and it is the thread that connects whom the kernel names.
+        let connect = move || {
+            let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+            set_thread_groups(&groups)?;
+            set_thread_res_gid(group, group, group)?;
+            set_thread_res_uid(user, user, user)?;
+            UnixStream::connect(socket)
+        };
+        thread::spawn(connect).join().expect("no panic").expect("the bus takes a connection")
     }
 
     /// Runs busctl(1) on this bus.

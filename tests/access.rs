@@ -1,0 +1,281 @@
+//! Callers who may not, and callers who want too much, on a real dbus-daemon.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use futures_lite::{StreamExt as _, future};
+use jailkeeper::bus::{Announcement, Bus, BusAnswer, Call, MANAGER, MAX_ARGUMENTS, NAME, PATH};
+use jailkeeper::keeper::Until;
+use zbus::connection::Builder;
+use zbus::message::Flags;
+use zbus::{Connection, Message, MessageStream};
+
+use crate::bus::{ask, client, error_name, row, run, served};
+use crate::support::dbus::{PrivateBus, answering};
+
+/// Users that every system has, and who may nothing: daemon and bin. (The bus turns away those that
+/// have no name.)
+const HOSTILE: u32 = 1;
+const OTHER: u32 = 2;
+
+/// A client of the bus that is not root.
+async fn client_as(stream: UnixStream, user: u32) -> Connection {
+    stream.set_nonblocking(true).expect("a socket");
+    Builder::unix_stream(stream).user_id(user).build().await.expect("a client of the bus")
+}
+
+/// A service that does all it is asked, and has so many bans.
+fn obliging(bus: &PrivateBus, bans: usize) -> Bus {
+    served(
+        bus,
+        answering(move |call| {
+            Some(match call {
+                Call::ListBans { .. } => {
+                    BusAnswer::Bans(vec![row("sshd", "192.0.2.1", Until::Forever); bans])
+                }
+                _ => BusAnswer::Done(1),
+            })
+        }),
+    )
+}
+
+#[test]
+fn without_polkit_only_root_may_change_anything() {
+    let bus = PrivateBus::start();
+    let service = served(
+        &bus,
+        answering(|call| {
+            assert!(matches!(call, Call::ListBans { .. }), "{call:?}");
+            Some(BusAnswer::Bans(Vec::new()))
+        }),
+    );
+    let stream = bus.connect_as(HOSTILE, &[]);
+    run(async move {
+        let client = client_as(stream, HOSTILE).await;
+        for (method, error) in [
+            ("Ban", ask(&client, "Ban", &("sshd", vec!["192.0.2.1"], 0i64)).await),
+            ("Unban", ask(&client, "Unban", &("sshd", vec!["192.0.2.1"])).await),
+            ("Reload", ask(&client, "Reload", &()).await),
+            // Nobody learns more by arguments that are wrong.
+            ("Ban", ask(&client, "Ban", &1u8).await),
+        ] {
+            let told = error.as_ref().expect_err(method).to_string();
+            assert!(told.contains("is polkitd installed"), "{method}: {told}");
+            assert_eq!(error_name(error), "org.freedesktop.DBus.Error.AccessDenied", "{method}");
+        }
+        ask(&client, "ListBans", &"").await.expect("this bus lets everybody read");
+    });
+    service.close();
+}
+
+/// The policy that is installed, on a bus whose service runs as root, and where nothing else is
+/// allowed, as on the system bus.
+fn installed_policy() -> String {
+    let file = include_str!("../packaging/dbus/org.jailkeeper1.conf");
+    let (_, policies) = file.split_once("<busconfig>").expect("the root element");
+    let (policies, _) = policies.split_once("</busconfig>").expect("its end");
+    let policies = policies.replace("user=\"jailkeeper\"", "user=\"root\"");
+    let closed = r#"<policy context="default"><deny send_destination="org.jailkeeper1"/></policy>"#;
+    format!("{closed}{policies}")
+}
+
+#[test]
+fn reading_and_signals_are_for_root_and_adm() {
+    let bus = PrivateBus::with_policy(&installed_policy());
+    let service = obliging(&bus, 1);
+    let adm = nix::unistd::Group::from_name("adm").expect("a list of groups").expect("adm");
+    let (nobody, member) =
+        (bus.connect_as(HOSTILE, &[]), bus.connect_as(OTHER, &[OTHER, adm.gid.as_raw()]));
+    let (ready, listening) = mpsc::channel();
+    let heard = thread::spawn(move || {
+        run(async move {
+            let nobody = client_as(nobody, HOSTILE).await;
+            let member = client_as(member, OTHER).await;
+            for (method, what) in [("ListBans", "a reading method"), ("Nonsense", "another one")] {
+                let refused = error_name(ask(&nobody, method, &"").await);
+                assert_eq!(refused, "org.freedesktop.DBus.Error.AccessDenied", "{what}");
+            }
+            ask(&member, "ListBans", &"").await.expect("members of adm may read");
+            let properties = Some("org.freedesktop.DBus.Properties");
+            let read = async |who: &Connection| {
+                who.call_method(Some(NAME), PATH, properties, "GetAll", &MANAGER).await
+            };
+            read(&member).await.expect("members of adm may read");
+            let refused = error_name(read(&nobody).await);
+            assert_eq!(refused, "org.freedesktop.DBus.Error.AccessDenied");
+
+            let rule = "type='signal',interface='org.jailkeeper1.Manager'";
+            let signals = async |who| MessageStream::for_match_rule(rule, who, None).await;
+            let mut told = signals(&member).await.expect("a subscription");
+            let mut untold = signals(&nobody).await.expect("a subscription");
+            ready.send(()).expect("the test waits");
+            told.next().await.expect("a message").expect("the signal");
+            // What the bus had for him would stand before this answer.
+            let bus = Some("org.freedesktop.DBus");
+            nobody.call_method(bus, "/", bus, "GetId", &()).await.expect("the bus answers");
+            assert!(future::poll_once(untold.next()).await.is_none(), "nobody else is told");
+        });
+    });
+    listening.recv().expect("both listen");
+    let offender = "192.0.2.1".parse().expect("an address");
+    let banned =
+        Announcement::Banned { jail: "sshd".into(), offender, until: Until::Forever, attempts: 5 };
+    service.announce(banned).expect("there is room");
+    heard.join().expect("no panic");
+    service.close();
+}
+
+#[test]
+fn what_is_too_long_is_not_even_read() {
+    let bus = PrivateBus::start();
+    let service = obliging(&bus, 0);
+    let (address, stream) = (bus.address(), bus.connect_as(HOSTILE, &[]));
+    run(async move {
+        for client in [client(address).await, client_as(stream, HOSTILE).await] {
+            let long = "9".repeat(MAX_ARGUMENTS);
+            let error = ask(&client, "Ban", &("sshd", vec![long.as_str()], 0i64)).await;
+            assert_eq!(error_name(error), "org.jailkeeper1.Error.TooMany");
+            // Shorter than that, but for all the addresses a call may name.
+            let longest = "0000:0000:0000:0000:0000:ffff:255.255.255.255/128";
+            let list = vec![longest; jailkeeper::bus::MAX_ADDRESSES + 1];
+            let error = ask(&client, "Ban", &("sshd", list, 0i64)).await;
+            let name = error_name(error);
+            assert!(name.ends_with("TooMany") || name.ends_with("AccessDenied"), "{name}");
+        }
+    });
+    service.close();
+}
+
+/// What somebody sends as fast as he can: enough calls for a second of the service's time, though
+/// not so much that the bus's own queue is full, which it holds against everybody.
+#[derive(Clone, Copy)]
+struct Flood {
+    connections: usize,
+    calls: usize,
+    method: &'static str,
+    argument_bytes: usize,
+    flags: Flags,
+    reads: bool,
+}
+
+impl Flood {
+    /// Sends all of it on one connection.
+    fn send(&self, stream: &mut UnixStream) {
+        if self.reads {
+            let mut replies = stream.try_clone().expect("a second handle");
+            thread::spawn(move || {
+                let mut some = vec![0; 1 << 16];
+                while replies.read(&mut some).is_ok_and(|count| count > 0) {}
+            });
+        }
+        let text = "9".repeat(self.argument_bytes);
+        let call = Message::method_call(PATH, self.method)
+            .destination(NAME)
+            .interface(MANAGER)
+            .with_flags(self.flags);
+        let call = match self.method {
+            "ListBans" => call.build(&text),
+            _ => call.build(&("sshd", vec![text], 0i64)),
+        };
+        let mut call = call.expect("a call").data().to_vec();
+        // What the bus does not take in that time it takes never.
+        stream.set_write_timeout(Some(Duration::from_secs(1))).expect("a timeout");
+        for number in 2..self.calls + 2 {
+            // The serial number, which the bus wants to be another each time.
+            call[8..12].copy_from_slice(&u32::try_from(number).expect("few").to_ne_bytes());
+            if stream.write_all(&call).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Says on a new connection what the bus wants to hear first.
+fn log_in(stream: &mut UnixStream) {
+    stream.write_all(b"\0AUTH EXTERNAL\r\nDATA\r\n").expect("a greeting");
+    let mut welcome = [0; 256];
+    while !String::from_utf8_lossy(&welcome).contains("OK ") {
+        assert!(stream.read(&mut welcome).expect("a welcome") > 0);
+    }
+    stream.write_all(b"BEGIN\r\n").expect("the beginning");
+    let dbus = "org.freedesktop.DBus";
+    let hello = Message::method_call("/org/freedesktop/DBus", "Hello").destination(dbus);
+    let hello = hello.interface(dbus).build(&()).expect("a call");
+    stream.write_all(hello.data()).expect("Hello");
+}
+
+/// Has everybody else's calls answered while `flood` goes on.
+fn others_are_served_during(flood: Flood) {
+    let bus = PrivateBus::start();
+    let service = obliging(&bus, 10);
+    let (address, other) = (bus.address(), bus.connect_as(OTHER, &[]));
+    let (ready, others) = mpsc::channel();
+    let served = thread::spawn(move || {
+        run(async move {
+            let (root, other) = (client(address).await, client_as(other, OTHER).await);
+            ready.send(()).expect("the test waits");
+            for _ in 0..20 {
+                ask(&root, "Unban", &("sshd", vec!["192.0.2.1"])).await.expect("root's call");
+                ask(&other, "ListBans", &"").await.expect("another user's call");
+            }
+        });
+    });
+    others.recv().expect("the others are there before the flood");
+    let start = |_| {
+        let mut stream = bus.connect_as(HOSTILE, &[]);
+        log_in(&mut stream);
+        thread::spawn(move || {
+            flood.send(&mut stream);
+            stream
+        })
+    };
+    let senders: Vec<_> = (0..flood.connections).map(start).collect();
+    served.join().expect("everybody else is served");
+    for sender in senders {
+        drop(sender.join().expect("no panic"));
+    }
+    service.close();
+}
+
+const PLAIN: Flood = Flood {
+    connections: 1,
+    calls: 10_000,
+    method: "Ban",
+    argument_bytes: 9,
+    flags: Flags::empty(),
+    reads: true,
+};
+
+#[test]
+fn ten_thousand_changes_hold_up_nobody_else() {
+    others_are_served_during(PLAIN);
+}
+
+#[test]
+fn ten_thousand_changes_without_a_reply_hold_up_nobody_else() {
+    others_are_served_during(Flood { flags: Flags::NO_REPLY_EXPECTED, ..PLAIN });
+}
+
+#[test]
+fn ten_thousand_questions_hold_up_nobody_else_even_if_nobody_reads_the_answers() {
+    for reads in [true, false] {
+        others_are_served_during(Flood { method: "ListBans", argument_bytes: 0, reads, ..PLAIN });
+    }
+}
+
+#[test]
+fn long_calls_hold_up_nobody_else() {
+    for argument_bytes in [1 << 20, 12 << 20] {
+        let calls = (48 << 20) / argument_bytes;
+        others_are_served_during(Flood { calls, argument_bytes, ..PLAIN });
+    }
+}
+
+#[test]
+fn many_connections_hold_up_nobody_else() {
+    // The bus gives a user 256.
+    others_are_served_during(Flood { connections: 250, calls: 20, ..PLAIN });
+}
