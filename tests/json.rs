@@ -62,8 +62,8 @@ const CASES: [Case; 11] = [
         verb: "import",
         works: "{place}/fail2ban --output {place}/new --vendor {vendor}",
         fails: "{place}/fail2ban --output {place} --vendor {vendor}",
-        code: "failed",
-        exit: 1,
+        code: "usage",
+        exit: 2,
     },
 ];
 

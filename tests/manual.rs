@@ -80,7 +80,8 @@ fn options(command: &clap::Command) -> impl Iterator<Item = &Arg> {
     let own = move |option: &&Arg| {
         let everywhere = option.is_global_set()
             || matches!(option.get_action(), ArgAction::Help | ArgAction::HelpShort);
-        !option.is_hide_set() && !option.is_positional() && !(is_verb && everywhere)
+        let elsewhere = option.is_positional() || is_verb && everywhere;
+        !option.is_hide_set() && !elsewhere
     };
     command.get_arguments().filter(own)
 }
