@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::bus::{jail, network, snapshot};
 use crate::cli::{Left, Served, client};
 use crate::support::fail2ban;
+use crate::support::house::House;
 
 /// A ban that a service was told.
 type Told = (String, Network, Option<Sentence>);
@@ -376,4 +377,37 @@ fn fail2ban_s_own_bans_are_taken_over() {
             }
         }
     }
+}
+
+#[test]
+fn imported_bans_are_in_the_kernel_for_what_is_left() {
+    let house = House::guarded("[default]\nignoreip = [\"198.51.100.0/24\"]\n");
+    let now = jiff::Timestamp::now().as_second();
+    let list = house.path("bans.csv");
+    let mut rows = "jail,offender,until\n".to_owned();
+    // Each has an end of its own, and is a call of its own.
+    for (address, left) in (0..200).zip(3_600..) {
+        rows = format!("{rows}sshd,192.0.2.{address},{}\n", now + left);
+    }
+    rows += "sshd,203.0.113.1,forever\nsshd,203.0.113.2,1000\nsshd,198.51.100.1,forever\n";
+    fs::write(&list, rows).expect("a list");
+    let list = list.display().to_string();
+    let output = house.client(&["import-bans", &list]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}{output:?}");
+    assert!(text.starts_with("Imported 201 bans: 201 into sshd.\n"), "{text}");
+    assert!(text.contains("1 ban of which the end is past"), "{text}");
+    assert!(text.contains("198.51.100.1 lies within 198.51.100.0/24 of ignoreip"), "{text}");
+    let set = house.set("sshd4");
+    for element in ["192.0.2.7 timeout", "192.0.2.199 timeout", "203.0.113.1"] {
+        assert!(set.contains(element), "{element} is not in:\n{set}");
+    }
+    let behind = set.split("192.0.2.7 timeout ").nth(1).expect("it has a timeout");
+    let left: u32 = behind.split('s').next().expect("seconds").parse().expect("a number");
+    assert!((1..=3_607).contains(&left), "what is left, and not more: {left}");
+    assert!(!set.contains("203.0.113.2 ") && !set.contains("198.51.100.1 "), "{set}");
+
+    let again = house.client(&["import-bans", &list, "--json"]);
+    let again: Value = serde_json::from_slice(&again.stdout).expect("JSON");
+    assert_eq!((&again["imported"], &again["already"]), (&Value::from(0), &Value::from(201)));
 }
