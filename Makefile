@@ -66,7 +66,14 @@ lint: ## check the format, the code, the manual pages and the scripts
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	mandoc -T lint -W warning $(MAN)
 	shellcheck $(SCRIPTS)
+	shellcheck --shell=bash --exclude=SC1090,SC2034,SC2154 packaging/completions/jailkeeper.bash
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+# The synopsis, the verbs and the options of jailkeeper(1) are what the program's own arguments say
+# (src/cli); all else stands in man/jailkeeper.1.in.
+.PHONY: man
+man: ## write the manual page jailkeeper(1) anew
+	JAILKEEPER_WRITE_MANUAL=1 $(CARGO) test --locked --quiet --test jailkeeper manual::the_page
 
 # The targets, and how long each.
 FUZZ ?= dialect pattern dates line
@@ -134,6 +141,12 @@ install: ## install below DESTDIR and PREFIX (/usr/local), after "make build"
 	for page in $(MAN); do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
 	done
+	install -D -m 644 packaging/completions/jailkeeper.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/jailkeeper
+	install -D -m 644 packaging/completions/_jailkeeper \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_jailkeeper
+	install -D -m 644 packaging/completions/jailkeeper.fish \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/jailkeeper.fish
 	install -d $(DESTDIR)/etc/jailkeeper/jails.d $(DESTDIR)/etc/jailkeeper/filters.d
 	test -e $(DESTDIR)/etc/jailkeeper/jailkeeper.toml || \
 		install -m 644 packaging/etc/jailkeeper.toml $(DESTDIR)/etc/jailkeeper/jailkeeper.toml
@@ -161,6 +174,9 @@ endif
 	rm -f $(DESTDIR)/usr/share/dbus-1/system.d/org.jailkeeper1.conf
 	rm -f $(DESTDIR)/usr/share/polkit-1/actions/org.jailkeeper1.policy
 	rm -rf $(DESTDIR)/usr/lib/jailkeeper
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/jailkeeper
+	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_jailkeeper
+	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/jailkeeper.fish
 	for page in $(MAN); do \
 		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
 	done

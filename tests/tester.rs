@@ -151,3 +151,62 @@ fn what_is_wrong_is_said_with_what_to_do() {
         }
     }
 }
+
+/// A jail that is more than its filter: patterns, encoding and time zone of its own.
+const JAILS: &str = "
+[jail.app]
+filter = 'app'
+failregex = '''^failed from <ADDR>$'''
+logpath = '{place}/latin.log'
+logencoding = 'latin1'
+logtimezone = 'UTC+0200'
+";
+
+#[test]
+fn a_jail_is_tested_with_all_its_settings() {
+    let place = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| place.path().join(name);
+    let etc = at("etc").display().to_string();
+    fs::create_dir_all(at("etc/filters.d")).expect("a directory");
+    let jails = JAILS.replace("{place}", &place.path().display().to_string());
+    fs::write(at("etc/jailkeeper.toml"), jails).expect("a configuration");
+    let filter = "failregex = '^refused <ADDR>$'\n";
+    fs::write(at("etc/filters.d/app.toml"), filter).expect("a filter");
+    let log = b"2026-01-15 12:00:00 failed from 192.0.2.1\n2026-01-15 12:00:01 \xfc\n\
+                2026-01-15 12:00:02 refused 192.0.2.2\n";
+    fs::write(at("latin.log"), log).expect("a log");
+    let here = ["--config", &etc, "--vendor", &etc, "--now", "2026-01-15T13:00:00Z"];
+    let rows = |arguments: &[&str]| -> Vec<Value> {
+        let text = said(place.path(), &[&["test", "--json"], arguments, &here[..]].concat());
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+    let verdicts = |rows: &[Value]| -> Vec<String> {
+        rows.iter().map(|row| row["verdict"].as_str().expect("a word").to_owned()).collect()
+    };
+    // The jail's own log, and the same by its name.
+    for arguments in [&["app"][..], &["app", "latin.log"]] {
+        let rows = rows(arguments);
+        assert_eq!(verdicts(&rows), ["failure", "none", "failure"], "{arguments:?}");
+        assert_eq!(rows[0]["time"], 1_768_471_200.0, "two hours before UTC");
+    }
+    let alone = rows(&["--filter", "app", "latin.log"]);
+    assert_eq!(verdicts(&alone), ["none", "none", "failure"]);
+    let report = said(place.path(), &[&["test", "app"], &here[..]].concat());
+    let heading =
+        "Jail: app, which is switched off, with filter app (the filter alone: --filter app)\n";
+    assert!(report.starts_with(heading), "{report}");
+
+    fs::write(at("etc/jailkeeper.toml"), "[jail.app]\nfilter = 'app'\nfindtime = 'soon'\n")
+        .expect("a configuration");
+    let output = run(place.path(), &[&["test", "app"], &here[..]].concat());
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{told}");
+    assert!(
+        told.contains("the jail app has mistakes") && told.contains("jailkeeper.toml:3:"),
+        "{told}"
+    );
+    assert!(
+        said(place.path(), &[&["test", "--filter", "app", "latin.log"], &here[..]].concat())
+            .starts_with("Filter: app, mode normal\n")
+    );
+}

@@ -22,6 +22,9 @@ pub struct Args {
     pub verb: Verb,
 
     /// Print JSON; times are unix seconds (0: never, -1: for ever)
+    ///
+    /// Prints JSON instead of text, and tells errors as JSON on the standard error, as the manual
+    /// page describes.
     #[arg(long, global = true)]
     pub json: bool,
 
@@ -36,10 +39,15 @@ Exit codes: 0 done, 1 failed or refused, 2 wrong arguments, 3 the service is not
 
 Example: jailkeeper status sshd";
 
-/// What to do.
+/// What to do. The first paragraph of a verb is its short help; all of them, and what is said of its
+/// arguments, are its long help and its part of the manual page (make man).
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Show how the service is, or one jail
+    ///
+    /// Shows how the service is, and a line for each jail. Of one jail it shows the settings, what
+    /// it reads, when it last found something, its counts, and who is banned. A jail that cannot
+    /// work says why.
     #[command(after_help = "\
 Examples:
   jailkeeper status        the service, and a line for each jail
@@ -51,6 +59,9 @@ Examples:
     },
 
     /// List who is banned
+    ///
+    /// Lists who is banned, in one jail or in all: since when, until when, and for how many
+    /// attempts.
     #[command(after_help = "\
 Examples:
   jailkeeper list                              everybody
@@ -63,9 +74,23 @@ Examples:
     },
 
     /// Ban addresses or networks by hand
+    ///
+    /// Bans addresses or networks in a jail, all of them or none. When the command returns, the
+    /// kernel keeps them out. Each address is widened to the networks that the jail bans, which is
+    /// the /64 for IPv6 unless the jail says otherwise. Who is on the jail's ignore list is refused,
+    /// with the reason.
+    ///
+    /// A list on the standard input has an address or network a line; blank lines do not count, nor
+    /// does what is behind a `#`. If there is a mistake in it, all are told with their lines, and
+    /// nothing is done. A list of more than 100,000 goes to the service in parts of so many, each of
+    /// which is banned as a whole or not at all; where one is refused, it is told how many were
+    /// banned before.
     Ban(BanOrder),
 
     /// Lift bans
+    ///
+    /// Lifts every ban that overlaps one of the addresses, or every ban; in one jail, or in all of
+    /// them. To find nothing to lift is no failure. A list on the standard input is read as by ban.
     Unban(UnbanOrder),
 
     /// Tell what each jail knows of an address: is it banned, and why (not)?
@@ -89,25 +114,72 @@ Exit code 1 says that there is a problem.")]
     Doctor,
 
     /// Write out the bans in force, for import-bans and other programs
+    ///
+    /// Writes out the bans in force, in one jail or in all.
     Export(ExportOrder),
 
     /// Ban whom a list names: an export, a plain list, or fail2ban's bans
+    ///
+    /// Bans whom a list names, each for what is left of its time. What the list is written in is
+    /// recognised: what export writes, JSON or CSV; fail2ban's own database, which is only read; the
+    /// output of fail2ban-client banned and of fail2ban-client get JAIL banip, with and without
+    /// --with-time, whose times are local; what ipset save and ipset list print; a table with the
+    /// headings `offender`, `ip`, `address` or `value`, and maybe `jail`, and `until` or
+    /// `expiration`, such as that of cscli decisions list -o raw; and plain lists, with an address
+    /// or network a line. A mistake is told with its line and column, and nothing is done.
+    ///
+    /// Bans that have ended are left out, and so are those that are in force already for as long or
+    /// longer. Who is on a jail's ignore list is refused; bans of a jail that is not there are
+    /// told, and the rest goes in: the exit status is 1 then. The service takes them for bans by
+    /// hand that begin now.
     ImportBans(ImportBansOrder),
 
     /// Read the configuration again
+    ///
+    /// Makes the service read its configuration again. If it has mistakes, all of them are shown,
+    /// the exit status is 78, and the old rules stay in force. Bans stay, but for those that the new
+    /// rules spare.
     #[command(after_help = "\
-If the configuration has errors, they are shown and the old rules stay in force.
-
 Example: jailkeeper check && jailkeeper reload")]
     Reload,
 
-    /// Test a filter on a log, line by line
+    /// Test a jail or a filter on a log, line by line
+    ///
+    /// Shows what a jail or a filter says to each line of a log: how often each pattern matches, in
+    /// which forms dates were found, and what was missed.
+    ///
+    /// A jail is tested with all its settings, be it switched on or off: its filter in its mode, its
+    /// own patterns, its encoding and its time zone. Without a log it is tested on what it reads in
+    /// the service, its log files and the journal, and a filter on the journal entries that it is
+    /// for. Where a jail and a filter have the same name, the jail is meant, and the first line of
+    /// the report says so. Empty lines, and lines that begin with `#`, are passed over, as
+    /// fail2ban-regex does.
     Test(TestArgs),
 
     /// Run jails over the past: whom would they have banned?
+    ///
+    /// Runs jails over the past, and shows whom they would have banned, when, until when and for how
+    /// many attempts. Nothing is banned, the service is not asked, and no privilege is needed but
+    /// that to read the logs. Without a jail every jail is run that is switched on. Without a log
+    /// each reads what it reads in the service, the journal and its log files, from one day ago on;
+    /// of a log that is named every jail examines each line.
+    ///
+    /// Several logs are read at once and put together in the order of time, so that it does not
+    /// matter in which order they are named, and rotated logs can be given beside the current one.
+    /// Windows run on the time that a record states, and a ban begins at the latest time that was
+    /// seen before it. A line without a date is as old as the one before it; attempts for which
+    /// there is none are counted and left out. What is dated in the future is taken to be of now.
+    /// The networks of `ignoreip` are spared; which addresses were this host's own is not known, so
+    /// that `ignoreself` spares those of loopback alone.
     Replay(ReplayArgs),
 
     /// Check the configuration without touching the service
+    ///
+    /// Checks the configuration and runs the sample lines of the filters, without touching the
+    /// service, which need not run. The exit status is 0 if all is well, 1 if a sample fails or
+    /// there is a warning, and 78 if there is a mistake. Each mistake is shown with its file, line
+    /// and column, the line itself, and what to do about it. Patterns of fail2ban's that need more
+    /// than the linear engine are listed, with the reason.
     #[command(after_help = "\
 Examples:
   jailkeeper check             the configuration of this machine
@@ -115,6 +187,24 @@ Examples:
     Check(Place),
 
     /// Take over fail2ban's configuration
+    ///
+    /// Takes over fail2ban's configuration, which is only read. What is written is what
+    /// /etc/jailkeeper can be: a file for what all jails have in common, one for each jail, and one
+    /// for each filter. It is there when all is right.
+    ///
+    /// Of each jail is told what is as in fail2ban, what is otherwise, what is left to do by hand,
+    /// and why it is left out if it is. Where a jail uses fail2ban's filter `sshd` as it came,
+    /// jailkeeper's own takes its place; other filters are taken over with everything put in, and
+    /// judge every line as in fail2ban (`language` in jailkeeper.toml(5)).
+    ///
+    /// Ban actions that fail2ban brings become `port`, `protocol`, `action` and `scope`; those of
+    /// one's own are read for what they close. Mail and other messages are not taken over: a service
+    /// can follow jailkeeper's events in the journal. A jail that bans nobody on this machine, one
+    /// that lets addresses in, and one that reads fail2ban's own log are left out; one with an
+    /// `ignorecommand` is switched off.
+    ///
+    /// The exit status is 0 if every jail is there, 1 if some are left out, and 78 if fail2ban's
+    /// configuration has mistakes; these are shown as those of check, and nothing is written.
     Import(ImportArgs),
 }
 
@@ -129,6 +219,7 @@ impl Verb {
 #[derive(Debug, clap::Args)]
 pub struct Place {
     /// The directory to check instead of /run/jailkeeper and /etc/jailkeeper
+    #[arg(value_hint = clap::ValueHint::DirPath)]
     pub dir: Option<PathBuf>,
 
     /// Where the stock jails and filters are [default: /usr/lib/jailkeeper]
@@ -153,7 +244,7 @@ pub struct BanOrder {
     #[arg(required = true, value_name = "ADDR", value_parser = Whom::parse)]
     pub addresses: Vec<Whom>,
 
-    /// For how long, such as 90s, 1h30m, 2w or forever [default: the jail's own bantime]
+    /// For how long, such as 90s, 10m, 1h30m, 2w or forever [default: the jail's own bantime]
     #[arg(
         long = "for",
         value_name = "TIME",
@@ -166,8 +257,6 @@ pub struct BanOrder {
 /// Whose bans to lift, and where.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A ban is lifted if it overlaps one of the addresses.
-
 Examples:
   jailkeeper unban 192.0.2.1               in every jail
   jailkeeper unban 192.0.2.1 --jail sshd   in one jail

@@ -1,6 +1,7 @@
 //! `jailkeeper export`: the bans in force, for `jailkeeper import-bans` and other programs.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use clap::ValueEnum;
 use jiff::Timestamp;
@@ -58,7 +59,7 @@ fn table(bans: &[Ban]) -> csv::Result<String> {
         let (since, until) = (time(ban.since), time(ban.until));
         writer.write_record([&ban.jail, &ban.offender, &since, &until, &attempts])?;
     }
-    let bytes = writer.into_inner().map_err(|error| error.into_error())?;
+    let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -74,5 +75,9 @@ fn time(seconds: i64) -> String {
 fn lines(bans: &[Ban]) -> String {
     let offenders = bans.iter().filter_map(|ban| ban.offender.parse::<Network>().ok());
     let offenders: BTreeSet<Network> = offenders.collect();
-    offenders.iter().map(|offender| format!("{offender}\n")).collect()
+    let mut text = String::new();
+    for offender in offenders {
+        let _ = writeln!(text, "{offender}");
+    }
+    text
 }

@@ -16,7 +16,7 @@ use super::words;
 pub(super) const LIST_BYTES_MAX: u64 = 256 << 20;
 
 /// Orders about so many have a progress bar.
-const MANY: usize = 10_000;
+const MANY: usize = 1000;
 
 /// So many mistakes of a list are told.
 const MISTAKES_SHOWN: usize = 20;

@@ -36,7 +36,7 @@ impl Teller {
         let Some(text) = error.text() else { return };
         if self.json {
             let message = anstream::adapter::strip_str(&text).to_string();
-            Line::Error { code: error.code(), message: &message }.write();
+            Line::Error { code: error.code(), message: message.trim_end() }.write();
         } else {
             drop(writeln!(anstream::stderr().lock(), "jailkeeper: {text}"));
         }

@@ -43,8 +43,8 @@ pub struct TestArgs {
     #[arg(value_name = "JAIL|FILTER", required_unless_present = "filter", add = complete::jail_or_filter())]
     pub target: Option<String>,
 
-    /// Log files, compressed ones too (.gz, .xz, .zst); - is the standard input [default: what the
-    /// jail reads, or the journal entries that the filter is for]
+    /// Log files, compressed ones too (.gz, .xz, .zst), or a line in quotes; - is the standard input
+    /// [default: what the jail reads, or the journal entries that the filter is for]
     #[arg(value_name = "LOG")]
     pub logs: Vec<PathBuf>,
 
@@ -73,6 +73,9 @@ pub struct TestArgs {
     pub matched: bool,
 
     /// Say for each line where it leaves the filter
+    ///
+    /// Says for each line where it leaves the filter: no date, the prefregex, the failregex that
+    /// came furthest and what it wanted, or what ignores it.
     #[arg(long)]
     pub explain: bool,
 

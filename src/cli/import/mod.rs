@@ -48,7 +48,7 @@ pub struct ImportArgs {
     #[arg(default_value = "/etc/fail2ban")]
     pub source: PathBuf,
 
-    /// The directory to write, which must not be there yet
+    /// The directory to write, which must not be there yet, nor lie within the source
     #[arg(long, short, value_name = "DIR", default_value = place::DEFAULT)]
     pub output: PathBuf,
 

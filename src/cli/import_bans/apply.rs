@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::bus::Error;
 use crate::bus::client::Client;
+use crate::bus::{Error, MAX_ADDRESSES};
 use crate::cli::error::CliError;
 use crate::cli::jails;
 use crate::cli::many::{self, Progress};
@@ -69,42 +69,50 @@ pub(super) async fn apply(
         }
     }
     for ((jail, seconds), offenders) in orders {
-        order(client, &jail, seconds, &offenders, &progress, imported).await?;
+        let order = Order { jail, seconds, offenders };
+        order.give(client, &progress, imported).await?;
     }
     Ok(())
 }
 
-/// One ban for all offenders; where the service refuses one of them, for each half.
-async fn order(
-    client: &Client,
-    jail: &str,
+/// Bans that end at the same time.
+struct Order {
+    jail: String,
     seconds: i64,
-    offenders: &[Network],
-    progress: &Progress,
-    imported: &mut Imported,
-) -> Result<(), CliError> {
-    let mut parts: Vec<&[Network]> = offenders.chunks(crate::bus::MAX_ADDRESSES).rev().collect();
-    while let Some(part) = parts.pop() {
-        let texts: Vec<String> = part.iter().map(ToString::to_string).collect();
-        match client.ban(jail, &texts, seconds).await {
-            Ok(()) => imported.count(jail, part.len()),
-            Err(Error::Ignored(why) | Error::TooWide(why) | Error::Refused(why)) => {
-                if part.len() > 1 {
-                    let (first, rest) = part.split_at(part.len() / 2);
-                    parts.extend([rest, first]);
-                    continue;
+    offenders: Vec<Network>,
+}
+
+impl Order {
+    /// One call for all offenders; where the service refuses one of them, for each half.
+    async fn give(
+        &self,
+        client: &Client,
+        progress: &Progress,
+        imported: &mut Imported,
+    ) -> Result<(), CliError> {
+        let mut parts: Vec<&[Network]> = self.offenders.chunks(MAX_ADDRESSES).rev().collect();
+        while let Some(part) = parts.pop() {
+            let texts: Vec<String> = part.iter().map(ToString::to_string).collect();
+            match client.ban(&self.jail, &texts, self.seconds).await {
+                Ok(()) => imported.count(&self.jail, part.len()),
+                Err(Error::Ignored(why) | Error::TooWide(why) | Error::Refused(why)) => {
+                    if part.len() > 1 {
+                        let (first, rest) = part.split_at(part.len() / 2);
+                        parts.extend([rest, first]);
+                        continue;
+                    }
+                    let (jail, offender) = (Some(self.jail.clone()), texts.concat());
+                    imported.refused.push(Refused { jail, offender, why });
                 }
-                let (jail, offender) = (Some(jail.to_owned()), texts.concat());
-                imported.refused.push(Refused { jail, offender, why });
+                Err(error) => {
+                    let error = jails::explained(client, &self.jail, error).await;
+                    return Err(many::partly(error, imported.done, "imported"));
+                }
             }
-            Err(error) => {
-                let error = jails::explained(client, jail, error).await;
-                return Err(many::partly(error, imported.imported, "imported"));
-            }
+            progress.add(part.len());
         }
-        progress.add(part.len());
+        Ok(())
     }
-    Ok(())
 }
 
 /// The bans that are in force already.

@@ -16,7 +16,8 @@ const REFUSED_SHOWN: usize = 20;
 #[derive(Debug, Serialize)]
 pub(in crate::cli) struct Imported {
     /// How many are in force now.
-    pub(super) imported: usize,
+    #[serde(rename = "imported")]
+    pub(super) done: usize,
     /// How many were in force until then or longer.
     pub(super) already: usize,
     /// How many have ended.
@@ -40,11 +41,11 @@ impl Imported {
     /// Nothing yet, but what no jail could ban.
     pub(super) fn of(refused: Vec<Refused>) -> Self {
         let (jails, missing) = (BTreeMap::new(), BTreeMap::new());
-        Self { imported: 0, already: 0, ended: 0, jails, missing, refused }
+        Self { done: 0, already: 0, ended: 0, jails, missing, refused }
     }
 
     pub(super) fn count(&mut self, jail: &str, bans: usize) {
-        self.imported += bans;
+        self.done += bans;
         *self.jails.entry(jail.to_owned()).or_default() += bans;
     }
 
@@ -65,7 +66,7 @@ fn bans(count: usize) -> String {
 
 impl Report for Imported {
     fn text(&self, _page: &Page) -> String {
-        let mut text = format!("Imported {}", bans(self.imported));
+        let mut text = format!("Imported {}", bans(self.done));
         let by_jail = self.jails.iter().map(|(jail, count)| format!("{count} into {jail}"));
         let by_jail: Vec<String> = by_jail.collect();
         if !by_jail.is_empty() {

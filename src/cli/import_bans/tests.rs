@@ -101,7 +101,7 @@ fn mistakes_have_a_line_and_a_column() {
         ),
         ("[{'sshd': [nobody]}]", "list:1:13: ", "expected"),
         ("{\"sshd\": 5}", "list:1:11: ", "\"sshd\" is not a jail with a list"),
-        ("[{\"offender\": \"192.0.2.1\", \"until\": \"soon\"}]", "list:1:44: ", "unix seconds"),
+        ("[{\"offender\": \"192.0.2.1\", \"until\": \"soon\"}]", "list:1:43: ", "unix seconds"),
         ("[5]", "list:1:2: ", "invalid type"),
     ] {
         let told = read(list).expect_err("a mistake");
