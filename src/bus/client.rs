@@ -29,6 +29,16 @@ pub trait Manager {
     #[zbus(no_autostart)]
     fn unban(&self, jail: &str, addresses: &[String]) -> Result<u32, Error>;
 
+    /// Counts attempts, of each address so many times; an empty user is nobody.
+    #[zbus(no_autostart)]
+    fn attempt(
+        &self,
+        jail: &str,
+        addresses: &[String],
+        user: &str,
+        times: u32,
+    ) -> Result<u32, Error>;
+
     /// The bans in force; an empty name is every jail.
     #[zbus(no_autostart)]
     fn list_bans(&self, jail: &str) -> Result<Vec<Ban>, Error>;
@@ -202,6 +212,15 @@ impl Client {
     pub async fn jail(&self, path: &str) -> Result<JailStatus, Error> {
         let reply = self.all_properties(path, JAIL).await?;
         Ok(reply.body().deserialize()?)
+    }
+
+    /// Asks the service for a sign of life, of its loop and not of the bus.
+    pub async fn ping(&self) -> Result<(), Error> {
+        // A jail cannot have this name, so that the loop has nothing to collect.
+        match self.manager.list_bans("/").await {
+            Ok(_) | Err(Error::NoSuchJail(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn all_properties(&self, path: &str, interface: &str) -> zbus::Result<zbus::Message> {

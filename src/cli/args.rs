@@ -9,6 +9,7 @@ use crate::rules;
 
 use super::import::ImportArgs;
 use super::replay::ReplayArgs;
+use super::stats::StatsArgs;
 use super::test::TestArgs;
 
 /// Shows and controls jailkeeperd, which keeps attackers off this machine.
@@ -59,6 +60,46 @@ Examples:
 
     /// Lift bans
     Unban(UnbanOrder),
+
+    /// Count attempts by hand, as if a log had told of them
+    Attempt(AttemptOrder),
+
+    /// List who is banned, or in which jails these are
+    #[command(after_help = "\
+Examples:
+  jailkeeper banned               everybody, as jailkeeper list
+  jailkeeper banned 192.0.2.1     the jails in which this one is banned")]
+    Banned {
+        /// Addresses or networks
+        #[arg(value_name = "ADDR", value_parser = network)]
+        addresses: Vec<Network>,
+    },
+
+    /// Watch what happens, live
+    #[command(after_help = "\
+It goes on until Ctrl-C. When the service stops, it waits for it to come back.
+
+Examples:
+  jailkeeper watch                 everything
+  jailkeeper watch sshd --json     one jail, an object a line")]
+    Watch {
+        /// Only this jail
+        jail: Option<String>,
+    },
+
+    /// Count the attempts and bans of the past
+    Stats(StatsArgs),
+
+    /// Ask the service for a sign of life
+    #[command(after_help = "\
+The question goes through the service's own loop. The exit code is 3 when the service is down.
+
+Example: jailkeeper ping")]
+    Ping,
+
+    /// Show the versions of this program and of the service
+    #[command(after_help = "Example: jailkeeper version")]
+    Version,
 
     /// Read the configuration again
     #[command(after_help = "\
@@ -118,6 +159,31 @@ pub struct BanOrder {
         allow_hyphen_values = true
     )]
     pub sentence: Option<Sentenced>,
+}
+
+/// Whose attempts to count, and where.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The attempts count now, in the jail's window, and with enough of them a ban follows.
+
+Examples:
+  jailkeeper attempt sshd 192.0.2.1
+  jailkeeper attempt sshd 192.0.2.1 --user root --times 3")]
+pub struct AttemptOrder {
+    /// The jail to count in
+    pub jail: String,
+
+    /// Addresses
+    #[arg(required = true, value_name = "ADDR", value_parser = network)]
+    pub addresses: Vec<Network>,
+
+    /// As whom
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+
+    /// How often, each
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub times: u32,
 }
 
 /// Whose bans to lift, and where.

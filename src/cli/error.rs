@@ -7,6 +7,7 @@ use zbus::fdo;
 
 use crate::bus::Error;
 use crate::bus::client::Unreachable;
+use crate::journal::JournalError;
 
 use super::{exit, words};
 
@@ -17,6 +18,8 @@ pub(super) enum CliError {
     Unreachable(Unreachable),
     /// The bus does not let this caller do that.
     NotPermitted,
+    /// This user may not read it; what, and who may.
+    Unreadable(String),
     /// The jail is not there; these are.
     NoSuchJail { name: String, jails: Vec<String> },
     /// The jail is switched on and cannot run.
@@ -37,7 +40,7 @@ impl CliError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Unreachable(_) => exit::NOT_RUNNING,
-            Self::NotPermitted => exit::NOT_PERMITTED,
+            Self::NotPermitted | Self::Unreadable(_) => exit::NOT_PERMITTED,
             Self::NoSuchJail { .. } => exit::NO_SUCH_JAIL,
             Self::BrokenJail { .. } | Self::Config(_) | Self::Mistakes(_) => exit::CONFIG,
             Self::Usage(_) => exit::USAGE,
@@ -69,7 +72,9 @@ impl CliError {
                 words::clean_lines(diagnostics)
             ),
             Self::Mistakes(diagnostics) => format!("the filter has mistakes\n{diagnostics}"),
-            Self::Usage(reason) | Self::Failed(reason) => words::clean_lines(reason),
+            Self::Usage(reason) | Self::Failed(reason) | Self::Unreadable(reason) => {
+                words::clean_lines(reason)
+            }
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return None,
             Self::Output(error) => format!("cannot write the output: {error}"),
         })
@@ -101,6 +106,15 @@ impl From<Unreachable> for CliError {
 impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
+    }
+}
+
+impl From<JournalError> for CliError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Denied { .. } => Self::Unreadable(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
     }
 }
 

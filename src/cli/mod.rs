@@ -3,22 +3,29 @@
 pub mod args;
 pub mod exit;
 
+mod attempt;
 mod ban;
+mod banned;
 pub mod check;
 mod error;
+mod fail2ban_words;
 pub mod import;
 mod jails;
 mod list;
 mod logs;
 mod page;
+mod ping;
 mod reload;
 pub mod replay;
+pub mod stats;
 mod status;
 mod table;
 mod target;
 pub mod test;
 mod test_report;
 mod unban;
+mod version;
+mod watch;
 mod words;
 
 #[cfg(test)]
@@ -36,11 +43,16 @@ use crate::confdir::{self, Directories};
 
 use args::{Args, Place, Verb};
 use error::CliError;
+use fail2ban_words::Meaning;
 use import::ImportArgs;
 use page::{Page, Report};
 
 /// Does what the arguments say; the first is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match in_our_words(arguments.into_iter().collect()) {
+        Ok(arguments) => arguments,
+        Err(error) => return tell(&error),
+    };
     let args = match Args::try_parse_from(arguments) {
         Ok(args) => args,
         Err(error) => {
@@ -50,6 +62,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let outcome = match &args.verb {
+        Verb::Watch { jail } => watch::run(jail.as_deref(), args.json).map(|()| exit::DONE),
+        Verb::Stats(stats) => stats::run(stats)
+            .and_then(|report| args.render(&report))
+            .and_then(|output| Ok(write_out(&output).map(|()| exit::DONE)?)),
         Verb::Test(test) => test::run(test, args.json),
         Verb::Replay(replay) => replay::run(replay, args.json),
         Verb::Check(place) => check(place, args.json)
@@ -61,13 +77,31 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            if let Some(text) = error.text() {
-                drop(writeln!(anstream::stderr().lock(), "jailkeeper: {text}"));
-            }
-            ExitCode::from(error.exit_code())
+        Err(error) => tell(&error),
+    }
+}
+
+/// The arguments; those that fail2ban-client would understand, as they are spelled here.
+fn in_our_words(arguments: Vec<OsString>) -> Result<Vec<OsString>, CliError> {
+    let verb_at = arguments.iter().skip(1).take_while(|word| *word == "--json").count() + 1;
+    let (before, words) = arguments.split_at(verb_at.min(arguments.len()));
+    let words: Option<Vec<&str>> = words.iter().map(|word| word.to_str()).collect();
+    match words.and_then(|words| fail2ban_words::translate(&words)) {
+        None => Ok(arguments),
+        Some(Meaning::Hint(hint)) => Err(CliError::Usage(hint)),
+        Some(Meaning::Does(words)) => {
+            let spelled = words.join(" ");
+            drop(writeln!(anstream::stderr().lock(), "that is here: jailkeeper {spelled}"));
+            Ok(before.iter().cloned().chain(words.into_iter().map(Into::into)).collect())
         }
     }
+}
+
+fn tell(error: &CliError) -> ExitCode {
+    if let Some(text) = error.text() {
+        drop(writeln!(anstream::stderr().lock(), "jailkeeper: {text}"));
+    }
+    ExitCode::from(error.exit_code())
 }
 
 /// What is wrong with the configuration, and the exit code; the service is not asked.
@@ -95,10 +129,22 @@ async fn perform(args: &Args, verb: &Verb) -> Result<String, CliError> {
         Verb::List { jail } => args.render(&list::run(&connect().await?, jail.as_deref()).await?),
         Verb::Ban(order) => args.render(&ban::run(&connect().await?, order).await?),
         Verb::Unban(order) => args.render(&unban::run(&connect().await?, order).await?),
-        Verb::Reload => args.render(&reload::run(&connect().await?).await?),
-        Verb::Check(_) | Verb::Test(_) | Verb::Replay(_) | Verb::Import(_) => {
-            unreachable!("it needs no service")
+        Verb::Attempt(order) => args.render(&attempt::run(&connect().await?, order).await?),
+        Verb::Banned { addresses } if addresses.is_empty() => {
+            args.render(&list::run(&connect().await?, None).await?)
         }
+        Verb::Banned { addresses } => {
+            args.render(&banned::run(&connect().await?, addresses).await?)
+        }
+        Verb::Ping => args.render(&ping::run(&connect().await?).await?),
+        Verb::Version => args.render(&version::run().await?),
+        Verb::Reload => args.render(&reload::run(&connect().await?).await?),
+        Verb::Check(_)
+        | Verb::Test(_)
+        | Verb::Replay(_)
+        | Verb::Import(_)
+        | Verb::Stats(_)
+        | Verb::Watch { .. } => unreachable!("it was done before"),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::event::{Attempt, BanRecord, Lifted, Notice, Place, SourceId, Spared, Write};
+use super::event::{
+    Answer, Attempt, AttemptOrder, BanRecord, Lifted, Notice, Place, SourceId, Spared, Write,
+};
 use super::ignore::OwnAddresses;
 use super::ledger::{Ban, Ledger, Standing};
 use super::network::Network;
@@ -84,6 +86,37 @@ impl Jail {
             self.count(now, network, time);
         }
         Notice::Found { jail: self.id, offender: culprit, user: attempt.user, time, banned }
+    }
+
+    /// Counts attempts that somebody tells of, all of them or none.
+    pub(super) fn attempts(
+        &mut self,
+        now: Timestamp,
+        order: &AttemptOrder,
+        own: &OwnAddresses,
+        notices: &mut Vec<Notice>,
+    ) -> Answer {
+        for offender in &order.offenders {
+            let network = offender.widened(self.policy.prefix);
+            if !network.fits(self.policy.prefix) {
+                return Answer::TooWide(*offender);
+            }
+            if let Some(why) = self.spares(*offender, network, own) {
+                return Answer::Spared(*offender, why);
+            }
+        }
+        let mut counted = 0;
+        for offender in &order.offenders {
+            for _ in 0..order.times {
+                counted += 1;
+                let place = Place { source: order.source, sequence: u64::from(counted) };
+                let user = order.user.clone();
+                let attempt =
+                    Attempt { jail: self.id, offender: *offender, user, time: now, place };
+                notices.push(self.attempt(now, attempt, own));
+            }
+        }
+        Answer::Done(counted)
     }
 
     fn count(&mut self, now: Timestamp, network: Network, time: Timestamp) {
