@@ -6,6 +6,7 @@ mod config;
 mod daemon;
 mod dates;
 mod dialect;
+mod events;
 mod files;
 mod files_offline;
 mod files_rotation;
