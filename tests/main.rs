@@ -19,6 +19,7 @@ mod journal;
 mod machine;
 mod nft;
 mod pattern;
+mod reference;
 mod replay;
 mod seeds;
 mod source;

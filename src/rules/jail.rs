@@ -19,7 +19,7 @@ use crate::keeper::{Action, Gate, JailId, Policy, Ports, Protocol, Protocols, Sc
 use crate::record::{Matches, Sources};
 
 /// The settings of a jail; all but `description` may stand under `[default]` too.
-pub(super) const KEYS: [&str; 25] = [
+pub const KEYS: [&str; 25] = [
     "enabled",
     "filter",
     "mode",

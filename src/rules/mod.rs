@@ -26,10 +26,10 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
-pub use definition::Sample;
+pub use definition::{KEYS as FILTER_KEYS, Sample};
 pub use diagnostic::{Diagnostic, Severity, Spot};
 pub use fail2ban::{Translated, in_files, translate};
-pub use jail::{Jail, Setting};
+pub use jail::{Jail, KEYS as JAIL_KEYS, Setting};
 pub use load::{
     BrokenJail, Chosen, Loaded, NotChosen, Sampled, fail2ban_folders, load, load_all, load_filter,
 };
