@@ -1,5 +1,7 @@
 //! The object of the whole service: the border at which callers' texts become the keeper's values.
 
+#![expect(clippy::too_many_arguments, reason = "a signal has an argument for each value")]
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 

@@ -59,7 +59,7 @@ fn hint(words: &[&str]) -> Option<String> {
             "there is one reload, of all jails, and bans stay: jailkeeper reload; to lift bans: \
              jailkeeper unban --all"
         }
-        ["reload", ref jail, ..] if !jail.starts_with('-') => {
+        ["reload", jail, ..] if !jail.starts_with('-') => {
             "all jails are reloaded together, and those that have not changed notice nothing: \
              jailkeeper reload"
         }

@@ -76,12 +76,23 @@ async fn check_jail(jail: &str) -> Result<(), CliError> {
     }
 }
 
+async fn may_ask() -> Result<(), CliError> {
+    Client::connect().await?.manager().list_jails().await?;
+    Ok(())
+}
+
 async fn listen(sender: &Sender<News>) {
     let mut listener = match Listener::open().await {
         Ok(listener) => listener,
         Err(error) => return drop(sender.send(News::Lost(error.into()))),
     };
     while let Some(heard) = listener.next().await {
+        // Who may not ask does not hear either, and would wait for ever.
+        if heard == Heard::Running
+            && let Err(error @ CliError::NotPermitted) = may_ask().await
+        {
+            return drop(sender.send(News::Lost(error)));
+        }
         if sender.send(News::Heard(heard)).is_err() {
             return;
         }
@@ -178,15 +189,14 @@ fn banned(until: i64, attempts: u32, page: &Page) -> String {
 }
 
 fn found(user: &str, time: i64, banned: bool, page: &Page) -> String {
-    let mut text = "found".to_owned();
-    if !user.is_empty() {
-        text += &format!(" as {}", words::clean(user));
-    }
-    if page.now - time > LATE {
-        text += &format!(", of {}", words::date(time, &page.zone));
-    }
-    if banned {
-        text += " (already banned)";
-    }
-    text
+    let user = match user {
+        "" => String::new(),
+        user => format!(" as {}", words::clean(user)),
+    };
+    let late = match page.now - time {
+        ..=LATE => String::new(),
+        _ => format!(", of {}", words::date(time, &page.zone)),
+    };
+    let banned = if banned { " (already banned)" } else { "" };
+    format!("found{user}{late}{banned}")
 }

@@ -72,7 +72,7 @@ pub(super) fn date(time: i64, zone: &TimeZone) -> String {
 }
 
 /// `1 ban`, `2 bans`.
-pub(super) fn counted<N: Display + PartialEq + From<u8>>(
+pub(super) fn counted<N: Copy + Display + PartialEq + From<u8>>(
     count: N,
     one: &str,
     many: &str,

@@ -199,7 +199,7 @@ impl Stats {
                 None => format!("jailkeeper stats --by {by}"),
                 Some(_) => format!("jailkeeper stats --by {by} --json"),
             };
-            text += &format!("… and {more} more: {how}\n");
+            text.extend(["… and ", &more.to_string(), " more: ", how.as_str(), "\n"]);
         }
         text
     }
