@@ -375,7 +375,7 @@ fn words_of_fail2ban_are_done_or_answered() {
     let left = run(&served.bus, "set sshd banip 192.0.2.1");
     assert_eq!(
         (left.code, left.stderr.as_str()),
-        (Some(0), "that is here: jailkeeper ban sshd 192.0.2.1\n")
+        (Some(0), "here this is: jailkeeper ban sshd 192.0.2.1\n")
     );
     assert_eq!(left.stdout, "192.0.2.1 is banned in jail sshd for the jail's own time.\n");
     assert!(matches!(calls.try_recv(), Ok(Call::Ban { .. })));

@@ -1,9 +1,10 @@
 //! What has happened, as people ask for it: live, from the journal, and by attempts of their own.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use jailkeeper::systemd::catalog;
 use serde_json::{Value, json};
@@ -167,21 +168,52 @@ fn attempts_by_hand_count_are_watched_and_lead_to_a_ban() {
     assert_eq!(client(&["ping"]).status.code(), Some(0));
 }
 
-#[test]
-fn what_the_service_does_is_seen_live() {
-    use std::io::{BufRead as _, BufReader};
-    let mut house = House::new("[default]\nmaxretry = 2\nignoreip = \"198.51.100.0/24\"\n");
+/// The events that the client's watch of a house prints.
+fn watching(house: &House) -> (Child, impl FnMut() -> Value + use<>) {
     let mut watch = Command::new(env!("CARGO_BIN_EXE_jailkeeper"))
         .args(["watch", "--json"])
         .env("DBUS_SYSTEM_BUS_ADDRESS", house.bus.address())
-        .stdout(std::process::Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .expect("the client runs");
     let mut lines = BufReader::new(watch.stdout.take().expect("a pipe")).lines();
-    let mut heard = move || -> Value {
+    let heard = move || -> Value {
         let line = lines.next().expect("one more event").expect("UTF-8");
         serde_json::from_str(&line).expect("JSON")
     };
+    (watch, heard)
+}
+
+#[test]
+fn a_flood_of_attempts_is_told_or_counted_and_the_ban_is_told() {
+    const ATTEMPTS: u64 = 30_000;
+    let house = House::guarded("");
+    let (mut watch, mut heard) = watching(&house);
+    assert_eq!(heard()["event"], "running");
+    let times = ATTEMPTS.to_string();
+    let attempt = house.client(&["attempt", "sshd", "203.0.113.5", "--times", &times]);
+    assert_eq!(attempt.status.code(), Some(0), "{}", text(&attempt.stderr));
+    let (mut found, mut missed, mut bans) = (0, 0, 0);
+    while found + missed < ATTEMPTS || bans < 1 {
+        let event = heard();
+        match event["event"].as_str() {
+            Some("found") => found += 1,
+            Some("missed") => missed += event["signals"].as_u64().expect("a number"),
+            Some("banned") => bans += 1,
+            _ => panic!("{event}"),
+        }
+    }
+    assert_eq!((found + missed, bans), (ATTEMPTS, 1));
+    let told = house.times_logged("signals come faster than the bus takes them");
+    assert_eq!(told > 0, missed > 0, "the log tells of it, {told} times of {missed}");
+    drop(heard);
+    assert!(watch.wait().expect("it ends").success());
+}
+
+#[test]
+fn what_the_service_does_is_seen_live() {
+    let mut house = House::new("[default]\nmaxretry = 2\nignoreip = \"198.51.100.0/24\"\n");
+    let (mut watch, mut heard) = watching(&house);
     assert_eq!(heard()["event"], "stopped");
     house.start();
     assert_eq!(heard()["event"], "running");

@@ -91,7 +91,7 @@ fn in_our_words(arguments: Vec<OsString>) -> Result<Vec<OsString>, CliError> {
         Some(Meaning::Hint(hint)) => Err(CliError::Usage(hint)),
         Some(Meaning::Does(words)) => {
             let spelled = words.join(" ");
-            drop(writeln!(anstream::stderr().lock(), "that is here: jailkeeper {spelled}"));
+            drop(writeln!(anstream::stderr().lock(), "here this is: jailkeeper {spelled}"));
             Ok(before.iter().cloned().chain(words.into_iter().map(Into::into)).collect())
         }
     }

@@ -26,10 +26,12 @@ const ROWS_ASKED_FOR: usize = 50;
 /// The longest bar, in columns.
 const BAR: u64 = 20;
 
-/// The histogram has a column for each hour up to so many, and else for each day.
-const HOURS_MAX: i64 = 72;
+/// The histogram has so many columns at most, each for the shortest of these times that allows it.
+const COLUMNS_MAX: i64 = 72;
 
 const HOUR: i64 = 3600;
+const STEPS: [(&str, i64); 4] =
+    [("hour", HOUR), ("day", 24 * HOUR), ("week", 7 * 24 * HOUR), ("year", 365 * 24 * HOUR)];
 
 /// Attempts and bans, by everything that is asked for.
 #[derive(Debug, Serialize)]
@@ -213,16 +215,15 @@ impl Stats {
         format!("\n{}", render(columns("HOUR"), &cells, "", page))
     }
 
-    /// A column for each hour or day, from the first in which there was something.
+    /// A column for each hour, or for a longer time, from the first in which there was something.
     fn histogram(&self, zone: &TimeZone) -> String {
         let (Some(first), Some(last)) = (self.hour.first(), self.hour.last()) else {
             return String::new();
         };
-        let (unit, step) = match (last.start - first.start) / HOUR {
-            ..=HOURS_MAX => ("hour", HOUR),
-            _ => ("day", 24 * HOUR),
-        };
-        let columns = usize::try_from((last.start - first.start) / step + 1).unwrap_or(1);
+        let span = last.start - first.start;
+        let fits = |(_, step): &(&str, i64)| span / step < COLUMNS_MAX;
+        let (unit, step) = STEPS.into_iter().find(fits).unwrap_or(STEPS[STEPS.len() - 1]);
+        let columns = usize::try_from(span / step + 1).unwrap_or(1);
         let mut heights = vec![0; columns];
         for hour in &self.hour {
             let column = usize::try_from((hour.start - first.start) / step).unwrap_or(0);

@@ -72,7 +72,14 @@ fn nothing_is_told_as_nothing() {
 }
 
 #[test]
-fn a_long_time_is_shown_by_days() {
+fn a_long_time_is_shown_by_longer_columns() {
+    for (hours, unit) in [(71, "hour"), (72, "day"), (71 * 24, "day"), (72 * 24, "week")] {
+        let entries =
+            [(0, What::Attempt, "192.0.2.1", None), (hours, What::Attempt, "192.0.2.1", None)];
+        let text = text(None, &entries);
+        assert!(text.contains(&format!("Attempts each {unit}, at most 1\n█")), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 72), "{text}");
+    }
     let entries: Vec<_> = (0..30).map(|day| (day * 24, What::Attempt, "192.0.2.1", None)).collect();
     let text = text(Some(By::Address), &entries);
     assert!(
