@@ -49,8 +49,10 @@ fn hint(words: &[&str]) -> Option<String> {
         ["restart", ref flags @ ..] if flags.iter().all(|flag| flag.starts_with('-')) => {
             "the service manager restarts it, and the bans stay: systemctl restart jailkeeper"
         }
-        ["start" | "add", jail, ..] => return Some(switch(jail, true)),
-        ["stop", jail] => return Some(switch(jail, false)),
+        ["start" | "add", jail, ..] | ["set", jail, "idle", "off"] => {
+            return Some(switch(jail, true));
+        }
+        ["stop", jail] | ["set", jail, "idle", ..] => return Some(switch(jail, false)),
         ["restart", ..] => {
             "a jail is not restarted by itself: jailkeeper reload takes up what has changed, and \
              keeps bans and counts; jailkeeper unban --all --jail JAIL lifts its bans"
@@ -115,7 +117,6 @@ fn jail_hint(jail: &str, option: &str) -> Option<String> {
         "addjournalmatch" | "deljournalmatch" => "journalmatch",
         "addfailregex" | "delfailregex" => "failregex",
         "addignoreregex" | "delignoreregex" => "ignoreregex",
-        "idle" => return Some(switch(jail, false)),
         "ignorecommand" | "ignorecache" => {
             return Some(
                 "no programs are run; ignore = [{ user = \"backup\", address = \"10.0.0.0/8\" }] \
@@ -224,6 +225,7 @@ mod tests {
             ("get dbfile", "# /var/lib/jailkeeper/state.db"),
             ("set dbpurgeage 1d", "# jailkeeper stats"),
             ("set sshd idle on", "# enabled = false"),
+            ("set sshd idle off", "# enabled = true"),
             ("set sshd addfailregex x", "# write failregex under [jail.sshd]"),
             ("set sshd addlogpath /x tail", "# write logpath under"),
             ("set sshd action iptables timeout 5", "# watch --json"),

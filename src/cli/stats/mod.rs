@@ -42,7 +42,7 @@ pub struct StatsArgs {
     #[arg(long, value_name = "TIME", value_parser = Since::parse, default_value = A_DAY)]
     pub since: Since,
 
-    /// One table, and all of it [default: the top of each]
+    /// One table, with more rows [default: the top of each]
     #[arg(long, value_enum)]
     pub by: Option<By>,
 
