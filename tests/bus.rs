@@ -139,6 +139,7 @@ fn busctl_sees_the_manager_as_it_is_documented() {
     let bus = PrivateBus::start();
     let service = served(&bus, answering(|_| None));
     insta::assert_snapshot!(introspected(&bus, PATH, MANAGER), @r#"
+    .Attempt method sassu u -
     .Ban method sasx - -
     .Diagnose method - (xsassuasuas) -
     .ListBans method s a(ssxxu) -
@@ -151,6 +152,10 @@ fn busctl_sees_the_manager_as_it_is_documented() {
     .State property s "Guarding 1 jail." emits-change
     .Version property s "1.2.3" const
     .Banned signal ssxu - -
+    .Found signal sssxb - -
+    .Ignored signal sss - -
+    .Missed signal t - -
+    .Refused signal sss - -
     .Unbanned signal sss - -
     "#);
     service.close();
@@ -226,7 +231,7 @@ fn busctl_calls_every_method() {
         answering(move |call| {
             let answer = match &call {
                 Call::Ban { .. } | Call::Reload => BusAnswer::Done(1),
-                Call::Unban { .. } => BusAnswer::Done(7),
+                Call::Unban { .. } | Call::Attempt { .. } => BusAnswer::Done(7),
                 Call::ListBans { .. } => BusAnswer::Bans(vec![
                     row("sshd", "192.0.2.1", Until::At(Timestamp::from_seconds(1_700_003_600))),
                     row("sshd", "2001:db8::/64", Until::Forever),
@@ -267,6 +272,11 @@ fn busctl_calls_every_method() {
             "Unban sas sshd 1 192.0.2.1",
             "u 7",
             Some(Call::Unban { jail: Some(sshd()), networks: Some(one()) }),
+        ),
+        (
+            "Attempt sassu sshd 1 192.0.2.1 root 7",
+            "u 7",
+            Some(Call::Attempt { jail: sshd(), networks: one(), user: "root".into(), times: 7 }),
         ),
         ("Unban sas  0", "u 7", Some(Call::Unban { jail: None, networks: None })),
         (
@@ -371,6 +381,8 @@ fn wrong_arguments_are_refused_before_anybody_is_asked() {
         for error in [
             ask(&client, "Ban", &("sshd", &crowd, 0i64)).await,
             ask(&client, "Unban", &("sshd", &crowd)).await,
+            ask(&client, "Attempt", &("sshd", &crowd[..2], "", u32::MAX)).await,
+            ask(&client, "Attempt", &("sshd", &crowd[..2], "", 0u32)).await,
         ] {
             assert_eq!(error_name(error), "org.jailkeeper1.Error.TooMany");
         }
@@ -442,6 +454,53 @@ fn signals_come_in_order_with_their_values() {
     assert_eq!(seen[1000].header().member().expect("a name").as_str(), "Unbanned");
     let values: (String, String, String) = seen[1000].body().deserialize().expect("sss");
     assert_eq!(values, ("sshd".into(), "2001:db8::/64".into(), "by-hand".into()));
+    service.close();
+}
+
+#[test]
+fn attempts_refusals_and_gaps_are_signalled_with_their_values() {
+    let bus = PrivateBus::start();
+    let service = served(&bus, answering(|_| None));
+    let address = bus.address();
+    let (ready, listening) = mpsc::channel();
+    let listener = std::thread::spawn(move || {
+        run(async move {
+            let mut stream = signals(address).await;
+            ready.send(()).expect("the test waits");
+            let mut seen = Vec::new();
+            while seen.len() < 3 {
+                let message = stream.next().await.expect("one more").expect("a message");
+                seen.push((message.header().member().expect("a name").to_string(), message));
+            }
+            seen
+        })
+    });
+    listening.recv_timeout(PATIENCE).expect("a listener");
+    let (jail, offender): (Arc<str>, _) = ("sshd".into(), network("192.0.2.1"));
+    let time = Timestamp::from_seconds(1_700_000_000);
+    for announcement in [
+        Announcement::Found {
+            jail: jail.clone(),
+            offender,
+            user: "a\0b".to_owned(),
+            time,
+            banned: true,
+        },
+        Announcement::Ignored { jail: jail.clone(), offender, why: "it is mine".to_owned() },
+        Announcement::Refused { jail, offender, reason: "no room".to_owned() },
+    ] {
+        service.announce(announcement).expect("there is room");
+    }
+    let seen = listener.join().expect("no panic");
+    let names: Vec<&str> = seen.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["Found", "Ignored", "Refused"]);
+    let found: (String, String, String, i64, bool) = seen[0].1.body().deserialize().expect("sssxb");
+    let [sshd, who] = ["sshd", "192.0.2.1"].map(str::to_owned);
+    assert_eq!(found, (sshd.clone(), who.clone(), "a\u{fffd}b".into(), 1_700_000_000, true));
+    for ((_, message), why) in seen[1..].iter().zip(["it is mine", "no room"]) {
+        let values: (String, String, String) = message.body().deserialize().expect("sss");
+        assert_eq!(values, (sshd.clone(), who.clone(), why.to_owned()));
+    }
     service.close();
 }
 

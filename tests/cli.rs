@@ -281,6 +281,12 @@ fn orders_arrive_as_they_were_meant() {
         networks: vec![network(address)],
         sentence,
     };
+    let attempts = |user: &str, times| Call::Attempt {
+        jail: sshd(),
+        networks: vec![network("192.0.2.1")],
+        user: user.to_owned(),
+        times,
+    };
     let seconds = |seconds| Some(Sentence::For(std::time::Duration::from_secs(seconds)));
     let everybody = |jail| Call::Unban { jail, networks: None };
     let one = |jail| Call::Unban { jail, networks: Some(vec![network("192.0.2.1")]) };
@@ -305,6 +311,12 @@ fn orders_arrive_as_they_were_meant() {
             ban("192.0.2.1", Some(Sentence::Forever)),
             "192.0.2.1 is banned in jail sshd for ever.\n",
         ),
+        (
+            "attempt sshd 192.0.2.1 --user root --times 3",
+            attempts("root", 3),
+            "2 attempts count in jail sshd.\n",
+        ),
+        ("attempt sshd 192.0.2.1", attempts("", 1), "2 attempts count in jail sshd.\n"),
         ("unban 192.0.2.1", one(None), "Lifted 2 bans.\n"),
         ("unban 192.0.2.1 --jail sshd", one(Some(sshd())), "Lifted 2 bans.\n"),
         ("unban --all", everybody(None), "Lifted 2 bans.\n"),
@@ -315,6 +327,177 @@ fn orders_arrive_as_they_were_meant() {
         assert_eq!(shown(&served, arguments), text, "{arguments}");
         assert_eq!(calls.try_recv(), Ok(call), "{arguments}");
     }
+}
+
+#[test]
+fn banned_tells_in_which_jails_somebody_is() {
+    let served = Served::with(jails(), |call| match call {
+        Call::ListBans { jail: None } => Some(BusAnswer::Bans(vec![
+            row("nginx-http-auth", "2001:db8::/64", Until::Forever),
+            row("sshd", "192.0.2.1", Until::Forever),
+            row("sshd", "2001:db8::/64", Until::Forever),
+        ])),
+        other => panic!("{other:?}"),
+    });
+    assert!(shown(&served, "banned").starts_with("JAIL "));
+    assert_eq!(
+        shown(&served, "banned 192.0.2.1 2001:db8::7 192.0.2.2"),
+        "192.0.2.1 is banned in sshd\n\
+         2001:db8::7 is banned in nginx-http-auth, sshd\n\
+         192.0.2.2 is not banned\n"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&shown(&served, "banned 192.0.2.1 --json")).expect("JSON");
+    assert_eq!(json, serde_json::json!([{ "offender": "192.0.2.1", "jails": ["sshd"] }]));
+}
+
+#[test]
+fn ping_goes_through_the_loop_and_version_tells_both() {
+    let served = Served::answering(BusAnswer::Failed(Failure::NoSuchJail));
+    let pong = shown(&served, "ping");
+    assert!(pong.starts_with("pong (") && pong.ends_with(" ms)\n"), "{pong}");
+    let versions = shown(&served, "version");
+    let expected = format!("client   {}\nservice  1.2.3 (to run", env!("CARGO_PKG_VERSION"));
+    assert!(versions.starts_with(&expected), "{versions}");
+
+    let stopping = Served::with(jails(), |_| None);
+    assert!(refused(&stopping.bus, "ping", 1).contains("the service is stopping"));
+    let bus = PrivateBus::start();
+    assert!(refused(&bus, "ping", 3).contains("the service is not running"));
+    assert!(run(&bus, "version").stdout.ends_with("service  not running\n"));
+}
+
+#[test]
+fn words_of_fail2ban_are_done_or_answered() {
+    let (heard, calls) = mpsc::channel();
+    let served = Served::with(jails(), move |call| {
+        heard.send(call).expect("the test listens");
+        Some(BusAnswer::Done(1))
+    });
+    let left = run(&served.bus, "set sshd banip 192.0.2.1");
+    assert_eq!(
+        (left.code, left.stderr.as_str()),
+        (Some(0), "here this is: jailkeeper ban sshd 192.0.2.1\n")
+    );
+    assert_eq!(left.stdout, "192.0.2.1 is banned in jail sshd for the jail's own time.\n");
+    assert!(matches!(calls.try_recv(), Ok(Call::Ban { .. })));
+    let left = run(&served.bus, "--json set sshd unbanip 192.0.2.1");
+    assert!(left.stdout.contains("\"lifted\": 1"), "{left:?}");
+    let hint = refused(&served.bus, "get dbfile", 2);
+    assert_eq!(
+        hint,
+        "jailkeeper: the state is in /var/lib/jailkeeper/state.db, and nowhere else\n"
+    );
+}
+
+/// The client's watch, which ends with this value.
+struct Watch {
+    client: std::process::Child,
+    lines: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
+}
+
+impl Watch {
+    fn start(bus: &PrivateBus, arguments: &[&str]) -> Self {
+        let mut command = client(bus);
+        command.arg("watch").args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut client = command.spawn().expect("the client runs");
+        let stdout = std::io::BufReader::new(client.stdout.take().expect("a pipe"));
+        Self { client, lines: std::io::BufRead::lines(stdout) }
+    }
+
+    fn line(&mut self) -> String {
+        self.lines.next().expect("one more line").expect("UTF-8")
+    }
+
+    /// The rest of a line that begins with a date.
+    fn told(&mut self) -> String {
+        self.line()["2023-11-14 22:13:20  ".len()..].to_owned()
+    }
+
+    /// Waits for its end; the exit code, and what it complained about.
+    fn end(mut self) -> (Option<i32>, String) {
+        drop(self.lines);
+        let status = self.client.wait().expect("it ends");
+        let mut stderr = String::new();
+        let pipe = self.client.stderr.as_mut().expect("a pipe");
+        pipe.read_to_string(&mut stderr).expect("UTF-8");
+        (status.code(), stderr)
+    }
+}
+
+fn announce_everything(service: &Bus) {
+    use jailkeeper::bus::Announcement::{Banned, Found, Ignored, Refused, Unbanned};
+    let (jail, offender): (Arc<str>, _) = ("sshd".into(), network("192.0.2.1"));
+    let time = Timestamp::from_seconds(1_700_000_000);
+    let user = "ro\u{1b}ot".to_owned();
+    let other = "nginx-http-auth".into();
+    for announcement in [
+        Found { jail: jail.clone(), offender, user, time, banned: true },
+        Ignored { jail: jail.clone(), offender, why: "it is mine".to_owned() },
+        Banned { jail: other, offender, until: Until::Forever, attempts: 0 },
+        Banned { jail: jail.clone(), offender, until: Until::Forever, attempts: 5 },
+        Refused { jail: jail.clone(), offender, reason: "no room".to_owned() },
+        Unbanned { jail, offender, why: jailkeeper::keeper::Lifted::ByHand },
+    ] {
+        service.announce(announcement).expect("there is room");
+    }
+}
+
+#[test]
+fn watch_tells_every_event_and_waits_for_the_service() {
+    let bus = PrivateBus::start();
+    let mut watch = Watch::start(&bus, &[]);
+    assert_eq!(watch.told(), "the service is not running; waiting until it is");
+    for _ in 0..2 {
+        let service = Bus::serve_at(&bus.address(), answering(|_| None), Arc::new(jails()));
+        let service = service.expect("the service is on the bus");
+        assert_eq!(watch.told(), "the service is running");
+        announce_everything(&service);
+        for told in [
+            "sshd  192.0.2.1  found as ro\u{fffd}ot, of 2023-11-14 22:13:20 (already banned)",
+            "sshd  192.0.2.1  ignored: it is mine",
+            "nginx-http-auth  192.0.2.1  banned for ever by hand",
+            "sshd  192.0.2.1  banned for ever after 5 attempts",
+            "sshd  192.0.2.1  NOT banned, the kernel refused: no room",
+            "sshd  192.0.2.1  unbanned (by-hand)",
+        ] {
+            assert_eq!(watch.told(), told);
+        }
+        service.close();
+        assert_eq!(watch.told(), "the service is not running; waiting until it is");
+    }
+    let pid = nix::unistd::Pid::from_raw(watch.client.id().cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("it runs");
+    assert_eq!(watch.end(), (Some(0), String::new()));
+}
+
+#[test]
+fn watch_of_a_jail_leaves_out_the_others_and_ends_with_its_reader() {
+    let served = Served::answering(bans(0));
+    let mut watch = Watch::start(&served.bus, &["sshd", "--json"]);
+    assert!(watch.line().contains("\"event\":\"running\""));
+    announce_everything(served.service.as_ref().expect("it is there"));
+    let events: Vec<serde_json::Value> =
+        (0..5).map(|_| serde_json::from_str(&watch.line()).expect("JSON")).collect();
+    let names: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!(names, ["found", "ignored", "banned", "refused", "unbanned"]);
+    assert_eq!(events[0]["user"], "ro\u{1b}ot");
+    assert_eq!((&events[2]["until"], &events[2]["attempts"]), (&(-1).into(), &5.into()));
+    // Nothing more happens, and yet it notices.
+    assert_eq!(watch.end(), (Some(0), String::new()));
+    assert!(refused(&served.bus, "watch ssdh", 5).contains("did you mean sshd?"));
+}
+
+#[test]
+fn watch_does_not_believe_others() {
+    let served = Served::answering(bans(0));
+    let mut watch = Watch::start(&served.bus, &[]);
+    assert_eq!(watch.told(), "the service is running");
+    let forged = ["emit", "/org/jailkeeper1", "org.jailkeeper1.Manager", "Ignored", "sss"];
+    let forged = [&forged[..], &["sshd", "192.0.2.66", "it is forged"]].concat();
+    assert!(served.bus.busctl(&forged).status.success());
+    announce_everything(served.service.as_ref().expect("it is there"));
+    assert!(watch.told().starts_with("sshd  192.0.2.1  found"));
 }
 
 #[test]
@@ -329,6 +512,7 @@ fn what_is_wrong_with_the_arguments_is_found_before_anybody_is_asked() {
         ("unban", "<ADDR>..."),
         ("unban --all 192.0.2.1", "cannot be used with"),
         ("unban sshd", "this is not an IP address"),
+        ("attempt sshd 192.0.2.1 --times 0", "0 is not in 1.."),
         ("statu", "status"),
         ("", "Usage"),
     ] {
@@ -456,7 +640,8 @@ fn tables_fit_the_terminal_and_colour_is_for_terminals() {
 #[test]
 fn help_teaches_and_the_version_is_told() {
     let bus = PrivateBus::start();
-    for verb in ["status", "list", "ban", "unban", "reload", "check"] {
+    let verbs = ["status", "list", "ban", "unban", "attempt", "banned", "watch", "stats", "ping"];
+    for verb in verbs.into_iter().chain(["version", "reload", "check"]) {
         let left = run(&bus, &format!("{verb} --help"));
         assert_eq!(left.code, Some(0));
         assert!(left.stdout.contains(&format!("jailkeeper {verb}")), "{}", left.stdout);

@@ -27,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "keeper", "record", "pattern", "dates", "filter", "dialect", "rules", "confdir",
-            "files", "journal", "bus",
+            "files", "journal", "bus", "systemd",
         ],
     ),
     (

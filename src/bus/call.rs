@@ -30,6 +30,17 @@ pub enum Call {
         /// Whom, never empty; none is everybody.
         networks: Option<Vec<Network>>,
     },
+    /// Count attempts, as if a filter had found them.
+    Attempt {
+        /// The jail's name.
+        jail: String,
+        /// By whom, never empty.
+        networks: Vec<Network>,
+        /// As whom; empty for nobody.
+        user: String,
+        /// How often each, at least once.
+        times: u32,
+    },
     /// Tell who is kept out.
     ListBans {
         /// The jail's name; none is every jail.

@@ -220,6 +220,17 @@ impl Client {
         self.change("Unban", &(jail, addresses)).await
     }
 
+    /// Counts attempts, of each address so many times; an empty user is nobody.
+    pub async fn attempt(
+        &self,
+        jail: &str,
+        addresses: &[String],
+        user: &str,
+        times: u32,
+    ) -> Result<u32, Error> {
+        self.change("Attempt", &(jail, addresses, user, times)).await
+    }
+
     /// Reads the configuration again.
     pub async fn reload(&self) -> Result<(), Error> {
         self.change("Reload", &()).await
@@ -247,6 +258,15 @@ impl Client {
     pub async fn jail(&self, path: &str) -> Result<JailStatus, Error> {
         let reply = self.all_properties(path, JAIL).await?;
         Ok(reply.body().deserialize()?)
+    }
+
+    /// Asks the service for a sign of life, of its loop and not of the bus.
+    pub async fn ping(&self) -> Result<(), Error> {
+        // A jail cannot have this name, so that the loop has nothing to collect.
+        match self.manager.list_bans("/").await {
+            Ok(_) | Err(Error::NoSuchJail(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn all_properties(&self, path: &str, interface: &str) -> zbus::Result<zbus::Message> {

@@ -93,6 +93,13 @@ impl Error {
         ))
     }
 
+    pub(super) fn wrong_times(times: u32, addresses: usize) -> Self {
+        Self::TooMany(format!(
+            "{times} attempts of each of {addresses} addresses cannot be counted: one call is for 1 \
+             to {MAX_ADDRESSES} in all"
+        ))
+    }
+
     /// The loop has answered another question than was asked.
     pub(super) fn another_answer() -> Self {
         let text = "jailkeeperd mixed up its answers; please report this".to_owned();

@@ -1,5 +1,7 @@
 //! The object of the whole service: the border at which callers' texts become the keeper's values.
 
+#![expect(clippy::too_many_arguments, reason = "a signal has an argument for each value")]
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -71,6 +73,27 @@ impl Manager {
         let networks = networks(&addresses)?;
         match self.ask(&jail, Call::Unban { jail: named(&jail), networks }).await? {
             BusAnswer::Done(lifted) => Ok(lifted),
+            _ => Err(Error::another_answer()),
+        }
+    }
+
+    /// Counts attempts in a jail as if its filter had found them now: of each address `times`, as
+    /// `user` if that is not empty. Returns how many counted; a ban that follows is in the firewall
+    /// by then.
+    #[zbus(out_args("counted"))]
+    async fn attempt(
+        &self,
+        jail: String,
+        addresses: Vec<&str>,
+        user: String,
+        times: u32,
+    ) -> Result<u32, Error> {
+        let networks = networks(&addresses)?.ok_or_else(Error::no_address)?;
+        if times == 0 || u64::from(times) * networks.len() as u64 > MAX_ADDRESSES as u64 {
+            return Err(Error::wrong_times(times, networks.len()));
+        }
+        match self.ask(&jail, Call::Attempt { jail: jail.clone(), networks, user, times }).await? {
+            BusAnswer::Done(counted) => Ok(counted),
             _ => Err(Error::another_answer()),
         }
     }
@@ -167,6 +190,40 @@ impl Manager {
         offender: &str,
         why: &str,
     ) -> zbus::Result<()>;
+
+    /// The firewall has refused a ban, with these words; it is tried again later.
+    #[zbus(signal)]
+    pub(super) async fn refused(
+        emitter: &SignalEmitter<'_>,
+        jail: &str,
+        offender: &str,
+        reason: &str,
+    ) -> zbus::Result<()>;
+
+    /// An attempt counts: as whom, when by its record, and whether its network is banned already.
+    #[zbus(signal)]
+    pub(super) async fn found(
+        emitter: &SignalEmitter<'_>,
+        jail: &str,
+        offender: &str,
+        user: &str,
+        time: i64,
+        banned: bool,
+    ) -> zbus::Result<()>;
+
+    /// An attempt does not count, or a ban was not made; the reason as a clause.
+    #[zbus(signal)]
+    pub(super) async fn ignored(
+        emitter: &SignalEmitter<'_>,
+        jail: &str,
+        offender: &str,
+        why: &str,
+    ) -> zbus::Result<()>;
+
+    /// So many signals were not sent before this one, because too many waited. Attempts give way
+    /// first.
+    #[zbus(signal)]
+    pub(super) async fn missed(emitter: &SignalEmitter<'_>, signals: u64) -> zbus::Result<()>;
 }
 
 /// None for the jail's own time.

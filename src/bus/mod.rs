@@ -4,6 +4,7 @@
 //! as [`Snapshot`]s and [`Announcement`]s, and none of these ever makes the loop wait.
 
 pub mod client;
+pub(crate) mod listener;
 
 mod access;
 mod answer;
@@ -30,7 +31,7 @@ pub use answer::AnswerSender;
 pub use call::{BanRow, BusAnswer, Call, Calls, Failure, Link, MAX_ADDRESSES, Request};
 pub use error::{BusError, Error};
 pub use inquiry::{Diagnosis, JailView, PastBan};
-pub use outbox::{Dropped, MAX_ANNOUNCEMENTS};
+pub use outbox::{Dropped, MAX_ANNOUNCEMENTS, MAX_ASIDES};
 pub use path::jail_path;
 pub use service::Bus;
 pub use snapshot::{Announcement, Health, JailSettings, JailSnapshot, JailState, Snapshot, Tally};

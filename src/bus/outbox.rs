@@ -11,15 +11,20 @@ use super::snapshot::{Announcement, Snapshot};
 /// So many signals wait at most: enough for the unban of everybody in a large jail at once.
 pub const MAX_ANNOUNCEMENTS: usize = 131_072;
 
-/// A signal was not queued, because too many wait already.
+/// And so many of attempts, which have a room of their own: a flood of them costs no signal of a
+/// ban.
+pub const MAX_ASIDES: usize = 4096;
+
+/// A signal was not queued, because too many of its kind wait already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{MAX_ANNOUNCEMENTS} signals wait for the bus already; {so_far} were dropped so far")]
+#[error("signals come faster than the bus takes them; {so_far} were dropped so far")]
 pub struct Dropped {
     /// How many were dropped since the start, with this one.
     pub so_far: u64,
 }
 
-/// Only the last snapshot counts; announcements keep their order.
+/// Only the last snapshot counts; announcements keep their order. Where some were dropped, the next
+/// parcel says so at its end.
 #[derive(Debug)]
 pub(super) struct Outbox {
     state: Mutex<State>,
@@ -31,7 +36,9 @@ struct State {
     snapshot: Arc<Snapshot>,
     fresh: bool,
     announcements: VecDeque<Announcement>,
+    asides: usize,
     dropped: u64,
+    untold: u64,
     closing: bool,
     waiting: Option<Waker>,
 }
@@ -52,7 +59,9 @@ impl Outbox {
                 snapshot: first,
                 fresh: false,
                 announcements: VecDeque::new(),
+                asides: 0,
                 dropped: 0,
+                untold: 0,
                 closing: false,
                 waiting: None,
             }),
@@ -69,10 +78,17 @@ impl Outbox {
 
     pub(super) fn announce(&self, announcement: Announcement) -> Result<(), Dropped> {
         let mut state = self.lock();
-        if state.announcements.len() >= MAX_ANNOUNCEMENTS {
+        let is_full = if announcement.is_aside() {
+            state.asides >= MAX_ASIDES
+        } else {
+            state.announcements.len() - state.asides >= MAX_ANNOUNCEMENTS
+        };
+        if is_full {
             state.dropped += 1;
+            state.untold += 1;
             return Err(Dropped { so_far: state.dropped });
         }
+        state.asides += usize::from(announcement.is_aside());
         state.announcements.push_back(announcement);
         wake(state);
         Ok(())
@@ -102,11 +118,13 @@ impl Outbox {
             }
             let snapshot = state.fresh.then(|| Arc::clone(&state.snapshot));
             state.fresh = false;
-            Poll::Ready(Parcel {
-                snapshot,
-                announcements: std::mem::take(&mut state.announcements),
-                closing: state.closing,
-            })
+            state.asides = 0;
+            let mut announcements = std::mem::take(&mut state.announcements);
+            match std::mem::take(&mut state.untold) {
+                0 => {}
+                signals => announcements.push_back(Announcement::Missed { signals }),
+            }
+            Poll::Ready(Parcel { snapshot, announcements, closing: state.closing })
         })
         .await
     }
@@ -115,6 +133,7 @@ impl Outbox {
     pub(super) fn put_back(&self, mut unsent: VecDeque<Announcement>) {
         let mut state = self.lock();
         unsent.append(&mut state.announcements);
+        state.asides = unsent.iter().filter(|unsent| unsent.is_aside()).count();
         state.announcements = unsent;
     }
 

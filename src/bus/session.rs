@@ -20,6 +20,7 @@ use super::manager::Manager;
 use super::outbox::{Outbox, Parcel};
 use super::path::jail_path;
 use super::snapshot::{Announcement, Snapshot};
+use super::text::clean;
 use super::{NAME, PATH};
 
 /// A connection on which the service is shown.
@@ -192,5 +193,16 @@ async fn emit(emitter: &SignalEmitter<'_>, announcement: &Announcement) -> zbus:
         Announcement::Unbanned { jail, offender, why } => {
             Manager::unbanned(emitter, jail, &offender.to_string(), why.word()).await
         }
+        Announcement::Refused { jail, offender, reason } => {
+            Manager::refused(emitter, jail, &offender.to_string(), &clean(reason)).await
+        }
+        Announcement::Found { jail, offender, user, time, banned } => {
+            let (offender, time) = (offender.to_string(), time.seconds());
+            Manager::found(emitter, jail, &offender, &clean(user), time, *banned).await
+        }
+        Announcement::Ignored { jail, offender, why } => {
+            Manager::ignored(emitter, jail, &offender.to_string(), &clean(why)).await
+        }
+        Announcement::Missed { signals } => Manager::missed(emitter, *signals).await,
     }
 }

@@ -126,4 +126,47 @@ pub enum Announcement {
         /// For this reason.
         why: Lifted,
     },
+    /// The firewall refused an offender's ban; it is tried again later.
+    Refused {
+        /// In this jail.
+        jail: Arc<str>,
+        /// This network.
+        offender: Network,
+        /// What the firewall said.
+        reason: String,
+    },
+    /// An attempt counts.
+    Found {
+        /// In this jail.
+        jail: Arc<str>,
+        /// By this address, or network.
+        offender: Network,
+        /// As whom; empty if the record does not say.
+        user: String,
+        /// At this time, by the record.
+        time: Timestamp,
+        /// Whether its network is banned already.
+        banned: bool,
+    },
+    /// An attempt does not count, since its offender is spared.
+    Ignored {
+        /// In this jail.
+        jail: Arc<str>,
+        /// This address, or network.
+        offender: Network,
+        /// For this reason, as a clause.
+        why: String,
+    },
+    /// This many signals before this one were not sent, because too many waited.
+    Missed {
+        /// How many.
+        signals: u64,
+    },
+}
+
+impl Announcement {
+    /// Whether it is one of those that an attacker can have as many of as he likes. They give way.
+    pub(super) const fn is_aside(&self) -> bool {
+        matches!(self, Self::Found { .. } | Self::Ignored { .. })
+    }
 }

@@ -7,7 +7,7 @@ use zbus::object_server::Interface as _;
 use super::access::{METHODS, Right};
 use super::answer::answer;
 use super::manager::Manager;
-use super::outbox::{Outbox, Parcel};
+use super::outbox::{MAX_ANNOUNCEMENTS, MAX_ASIDES, Outbox, Parcel};
 use super::places::{Places, Shared};
 use super::{Announcement, BusAnswer, Calls, Failure, Link, Request, Snapshot, jail_path};
 use crate::keeper::{Answer, Network, Spared, Until};
@@ -87,6 +87,41 @@ fn only_the_last_snapshot_counts_but_every_announcement() {
     let Parcel { snapshot: none, announcements, closing } = zbus::block_on(outbox.next());
     assert_eq!((none, closing), (None, true));
     assert_eq!(announcements, [banned(2), banned(3)]);
+}
+
+fn found() -> Announcement {
+    let offender = "192.0.2.1".parse().expect("an address");
+    let time = crate::keeper::Timestamp::from_seconds(1);
+    let (jail, user) = ("sshd".into(), String::new());
+    Announcement::Found { jail, offender, user, time, banned: false }
+}
+
+#[test]
+fn a_flood_of_attempts_costs_no_signal_of_a_ban_and_the_gap_is_told() {
+    let outbox = Outbox::new(snapshot("first"));
+    for _ in 0..MAX_ASIDES {
+        outbox.announce(found()).expect("there is room");
+    }
+    for so_far in 1..=3 {
+        assert_eq!(outbox.announce(found()).expect_err("there is none").so_far, so_far);
+    }
+    for attempts in 0..MAX_ANNOUNCEMENTS {
+        outbox.announce(banned(u32::try_from(attempts).expect("few"))).expect("there is room");
+    }
+    assert_eq!(outbox.announce(banned(0)).expect_err("there is none").so_far, 4);
+
+    let mut unsent = zbus::block_on(outbox.next()).announcements;
+    assert_eq!(unsent.len(), MAX_ASIDES + MAX_ANNOUNCEMENTS + 1);
+    assert_eq!(unsent.back(), Some(&Announcement::Missed { signals: 4 }));
+    // What comes back takes its room again.
+    unsent.truncate(MAX_ASIDES);
+    outbox.put_back(unsent);
+    outbox.announce(found()).expect_err("there is no room");
+    outbox.announce(banned(1)).expect("there is room");
+    let sent = zbus::block_on(outbox.next()).announcements;
+    assert_eq!(sent.back(), Some(&Announcement::Missed { signals: 1 }));
+    outbox.announce(found()).expect("there is room again");
+    assert_eq!(zbus::block_on(outbox.next()).announcements, [found()]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::complete;
 use super::export::Format;
 use super::import::ImportArgs;
 use super::replay::ReplayArgs;
+use super::stats::StatsArgs;
 use super::test::TestArgs;
 
 /// Shows and controls jailkeeperd, which keeps attackers off this machine.
@@ -76,9 +77,10 @@ Examples:
     /// Ban addresses or networks by hand
     ///
     /// Bans addresses or networks in a jail, all of them or none. When the command returns, the
-    /// kernel keeps them out. Each address is widened to the networks that the jail bans, which is
-    /// the /64 for IPv6 unless the jail says otherwise. Who is on the jail's ignore list is refused,
-    /// with the reason.
+    /// kernel keeps them out. What is narrower than the networks that the jail bans is widened to
+    /// them, which is the /64 for IPv6 unless the jail says otherwise. What is wider is banned as it
+    /// is, unless it is wider than the jail's max_prefix, and takes the place of bans within it that
+    /// do not last longer. Who is on the jail's ignore list is refused, with the reason.
     ///
     /// A list on the standard input has an address or network a line; blank lines do not count, nor
     /// does what is behind a `#`. If there is a mistake in it, all are told with their lines, and
@@ -93,12 +95,74 @@ Examples:
     /// them. To find nothing to lift is no failure. A list on the standard input is read as by ban.
     Unban(UnbanOrder),
 
-    /// Tell what each jail knows of an address: is it banned, and why (not)?
-    #[command(after_help = "\
-Shows for each jail the ban, the attempts that count now, why the address is never banned, and its
-past bans.
+    /// Count attempts by hand, as if a log had told of them
+    ///
+    /// Counts attempts in a jail as if its filter had found them now, all of them or none. Enough of
+    /// them are a ban, which is in force when the command returns. Who is spared is refused, with
+    /// the reason.
+    Attempt(AttemptOrder),
 
-Example: jailkeeper why 192.0.2.1")]
+    /// List who is banned, or in which jails these are
+    ///
+    /// Lists who is banned, as list does; with addresses, the jails in which each of them is banned,
+    /// by itself or with its network.
+    #[command(after_help = "\
+Examples:
+  jailkeeper banned               everybody, as jailkeeper list
+  jailkeeper banned 192.0.2.1     the jails in which this one is banned")]
+    Banned {
+        /// Addresses or networks
+        #[arg(value_name = "ADDR", add = complete::banned())]
+        addresses: Vec<Network>,
+    },
+
+    /// Watch what happens, live
+    ///
+    /// Prints a line for each event as it happens: an attempt that is found, with the account that
+    /// was tried; who is ignored and why; a ban, with its length and the number of attempts; its
+    /// end, with the reason; and a ban that the kernel has refused. It ends with Ctrl-C or with the
+    /// reader of its output. When the service stops it says so, and goes on when the service is
+    /// back; it need not run at the beginning.
+    ///
+    /// When events come faster than the bus takes them, attempts are left out before bans are, and a
+    /// line says how many.
+    #[command(after_help = "\
+Examples:
+  jailkeeper watch                 everything
+  jailkeeper watch sshd --json     one jail, an object a line")]
+    Watch {
+        /// Only this jail
+        #[arg(add = complete::jail())]
+        jail: Option<String>,
+    },
+
+    /// Count the attempts and bans of the past
+    ///
+    /// Counts the attempts and bans of the past: in all, by the hour (or day) as a chart, and by
+    /// jail, address, network (the /24 of IPv4, the /56 of IPv6) and account.
+    ///
+    /// The service is not asked: what is counted are its own entries in the journal, which is read
+    /// with the rights of whoever runs this. Only entries count for which journald vouches that the
+    /// service has written them. Old bans that are put back at a start are not counted again. Of
+    /// more than 65,536 names those with the least are left out, and it says so.
+    Stats(StatsArgs),
+
+    /// Ask the service for a sign of life
+    ///
+    /// Asks the service for a sign of life, which its own loop must give, and shows how long that
+    /// took. The exit status is 3 when the service is down.
+    #[command(after_help = "Example: jailkeeper ping")]
+    Ping,
+
+    /// Show the versions of this program and of the service
+    #[command(after_help = "Example: jailkeeper version")]
+    Version,
+
+    /// Tell what each jail knows of an address: is it banned, and why (not)?
+    ///
+    /// Tells what each jail knows of an address: the ban, the attempts that count now and the lines
+    /// that tell of them, why it is never banned, its past bans, and what the kernel has stopped.
+    #[command(after_help = "Example: jailkeeper why 192.0.2.1")]
     Why {
         /// An address or network
         #[arg(value_name = "ADDR", add = complete::banned())]
@@ -106,11 +170,10 @@ Example: jailkeeper why 192.0.2.1")]
     },
 
     /// Find what hinders jailkeeper, and tell what to do about it
-    #[command(after_help = "\
-Looks at the service, its sources and its table, at what other programs have in the firewall, and
-at this machine's journal and clock. Nothing is changed.
-
-Exit code 1 says that there is a problem.")]
+    ///
+    /// Looks at the service, its sources and its table, at what other programs have in the firewall,
+    /// and at this machine's journal and clock. Nothing is changed. The exit status is 1 when there
+    /// is a problem.
     Doctor,
 
     /// Write out the bans in force, for import-bans and other programs
@@ -211,7 +274,10 @@ Examples:
 impl Verb {
     /// Whether it changes something in the service, so that polkit may want a password.
     pub(super) fn changes(&self) -> bool {
-        matches!(self, Self::Ban(_) | Self::Unban(_) | Self::ImportBans(_) | Self::Reload)
+        matches!(
+            self,
+            Self::Ban(_) | Self::Unban(_) | Self::Attempt(_) | Self::ImportBans(_) | Self::Reload
+        )
     }
 }
 
@@ -252,6 +318,30 @@ pub struct BanOrder {
         allow_hyphen_values = true
     )]
     pub sentence: Option<Sentenced>,
+}
+
+/// Whose attempts to count, and where.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  jailkeeper attempt sshd 192.0.2.1
+  jailkeeper attempt sshd 192.0.2.1 --user root --times 3")]
+pub struct AttemptOrder {
+    /// The jail to count in
+    #[arg(add = complete::jail())]
+    pub jail: String,
+
+    /// Addresses
+    #[arg(required = true, value_name = "ADDR")]
+    pub addresses: Vec<Network>,
+
+    /// As whom
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+
+    /// How often, each
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub times: u32,
 }
 
 /// Whose bans to lift, and where.

@@ -7,6 +7,7 @@ use zbus::fdo;
 
 use crate::bus::Error;
 use crate::bus::client::Unreachable;
+use crate::journal::JournalError;
 
 use super::{exit, words};
 
@@ -19,6 +20,8 @@ pub(super) enum CliError {
     NotPermitted(String),
     /// The bus does not let this caller read.
     MayNotRead,
+    /// This user may not read it; what, and who may.
+    Unreadable(String),
     /// The jail is not there; these are, if the caller may know.
     NoSuchJail { name: String, jails: Option<Vec<String>> },
     /// The jail is switched on and cannot run.
@@ -48,7 +51,7 @@ impl CliError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Unreachable(_) => exit::NOT_RUNNING,
-            Self::NotPermitted(_) | Self::MayNotRead => exit::NOT_PERMITTED,
+            Self::NotPermitted(_) | Self::MayNotRead | Self::Unreadable(_) => exit::NOT_PERMITTED,
             Self::NoSuchJail { .. } => exit::NO_SUCH_JAIL,
             Self::BrokenJail { .. } | Self::Config(_) | Self::Mistakes(..) => exit::CONFIG,
             Self::Usage(_) => exit::USAGE,
@@ -62,7 +65,7 @@ impl CliError {
         match self {
             Self::Unreachable(Unreachable::NotRunning) => "not-running",
             Self::Unreachable(Unreachable::NoBus(_)) => "no-bus",
-            Self::NotPermitted(_) | Self::MayNotRead => "not-permitted",
+            Self::NotPermitted(_) | Self::MayNotRead | Self::Unreadable(_) => "not-permitted",
             Self::NoSuchJail { .. } => "no-such-jail",
             Self::BrokenJail { .. } => "broken-jail",
             Self::Config(_) => "configuration",
@@ -105,7 +108,9 @@ impl CliError {
                 words::clean_lines(diagnostics)
             ),
             Self::Mistakes(what, diagnostics) => format!("the {what} has mistakes\n{diagnostics}"),
-            Self::Usage(reason) | Self::Failed(reason) => words::clean_lines(reason),
+            Self::Usage(reason) | Self::Failed(reason) | Self::Unreadable(reason) => {
+                words::clean_lines(reason)
+            }
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return None,
             Self::Output(error) => format!("cannot write the output: {error}"),
         })
@@ -138,6 +143,15 @@ impl From<Unreachable> for CliError {
 impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
+    }
+}
+
+impl From<JournalError> for CliError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Denied { .. } => Self::Unreadable(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
     }
 }
 

@@ -160,8 +160,7 @@ impl LogArgs {
                 Ok(())
             }
             Source::Journal { past, want, since } => {
-                read_past(past, want, *since, |record| take(Entry::Record(record)))
-                    .map_err(|error| CliError::Failed(error.to_string()))
+                Ok(read_past(past, want, *since, |record| take(Entry::Record(record)))?)
             }
         }
     }
@@ -241,7 +240,7 @@ impl Drop for Progress {
     }
 }
 
-fn files_of(globs: &[String]) -> Result<Vec<PathBuf>, CliError> {
+pub(super) fn files_of(globs: &[String]) -> Result<Vec<PathBuf>, CliError> {
     let mut files = Vec::new();
     for pattern in globs {
         let found =

@@ -4,12 +4,15 @@ pub mod args;
 pub mod exit;
 
 mod agent;
+mod attempt;
 mod ban;
+mod banned;
 pub mod check;
 mod complete;
 mod doctor;
 mod error;
 pub mod export;
+mod fail2ban_words;
 pub mod import;
 mod import_bans;
 mod jails;
@@ -17,8 +20,10 @@ mod list;
 mod logs;
 mod many;
 mod page;
+mod ping;
 mod reload;
 pub mod replay;
+pub mod stats;
 mod status;
 mod table;
 mod target;
@@ -26,7 +31,9 @@ mod tell;
 pub mod test;
 mod test_report;
 mod unban;
+mod version;
 mod wanted;
+mod watch;
 mod why;
 mod words;
 
@@ -46,6 +53,7 @@ use crate::confdir::{self, Directories};
 use agent::Agent;
 use args::{Args, Place, Verb};
 use error::CliError;
+use fail2ban_words::Meaning;
 use import::ImportArgs;
 use page::{Page, Report};
 use tell::Teller;
@@ -53,6 +61,7 @@ use tell::Teller;
 /// Does what the arguments say; the first is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let teller = Teller { json: asks_for_json(&arguments) };
     match complete::answered(&arguments) {
         Ok(false) => {}
         Ok(true) => return ExitCode::from(exit::DONE),
@@ -60,14 +69,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(_) if arguments.len() > 1 => return ExitCode::from(exit::FAILED),
         Err(error) => return ExitCode::from(Teller { json: false }.arguments(&error)),
     }
+    let arguments = match in_our_words(arguments, teller) {
+        Ok(arguments) => arguments,
+        Err(error) => return failed(&error, teller),
+    };
     let args = match Args::try_parse_from(&arguments) {
         Ok(args) => args,
-        Err(error) => {
-            let teller = Teller { json: asks_for_json(&arguments) };
-            return ExitCode::from(teller.arguments(&error));
-        }
+        Err(error) => return ExitCode::from(teller.arguments(&error)),
     };
     let outcome = match &args.verb {
+        Verb::Watch { jail } => watch::run(jail.as_deref(), args.json).map(|()| exit::DONE),
+        Verb::Stats(stats) => stats::run(stats)
+            .and_then(|report| args.render(&report))
+            .and_then(|output| Ok(write_out(&output).map(|()| exit::DONE)?)),
         Verb::Test(test) => test::run(test, Teller { json: args.json }),
         Verb::Replay(replay) => replay::run(replay, args.json),
         Verb::Check(place) => check(place, args.json)
@@ -77,13 +91,34 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Doctor => {
             examine(&args).and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?))
         }
+        Verb::Version => zbus::block_on(version::run())
+            .and_then(|report| args.render(&report))
+            .and_then(|output| Ok(write_out(&output).map(|()| exit::DONE)?)),
         verb => talk(&args, verb).and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?)),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            Teller { json: args.json }.error(&error);
-            ExitCode::from(error.exit_code())
+        Err(error) => failed(&error, teller),
+    }
+}
+
+fn failed(error: &CliError, teller: Teller) -> ExitCode {
+    teller.error(error);
+    ExitCode::from(error.exit_code())
+}
+
+/// The arguments; those that fail2ban-client would understand, as they are spelled here.
+fn in_our_words(arguments: Vec<OsString>, teller: Teller) -> Result<Vec<OsString>, CliError> {
+    let verb_at = arguments.iter().skip(1).take_while(|word| *word == "--json").count() + 1;
+    let (before, words) = arguments.split_at(verb_at.min(arguments.len()));
+    let words: Option<Vec<&str>> = words.iter().map(|word| word.to_str()).collect();
+    match words.and_then(|words| fail2ban_words::translate(&words)) {
+        None => Ok(arguments),
+        Some(Meaning::Hint(hint)) => Err(CliError::Usage(hint)),
+        Some(Meaning::Does(words)) => {
+            let spelled = words.join(" ");
+            teller.remark(&format!("here this is: jailkeeper {spelled}"));
+            Ok(before.iter().cloned().chain(words.into_iter().map(Into::into)).collect())
         }
     }
 }
@@ -133,6 +168,12 @@ async fn perform(args: &Args, verb: &Verb) -> Result<(String, u8), CliError> {
         Verb::List { jail } => args.render(&list::run(client, jail.as_deref()).await?),
         Verb::Ban(order) => args.render(&ban::run(client, order).await?),
         Verb::Unban(order) => args.render(&unban::run(client, order).await?),
+        Verb::Attempt(order) => args.render(&attempt::run(client, order).await?),
+        Verb::Banned { addresses } if addresses.is_empty() => {
+            args.render(&list::run(client, None).await?)
+        }
+        Verb::Banned { addresses } => args.render(&banned::run(client, addresses).await?),
+        Verb::Ping => args.render(&ping::run(client).await?),
         Verb::Export(order) => export::run(client, order, args.json).await,
         Verb::ImportBans(order) => {
             let imported = import_bans::run(client, order, &Page::stdout()).await?;
@@ -140,9 +181,14 @@ async fn perform(args: &Args, verb: &Verb) -> Result<(String, u8), CliError> {
         }
         Verb::Reload => args.render(&reload::run(client).await?),
         Verb::Why { address } => args.render(&why::run(client, *address).await?),
-        Verb::Check(_) | Verb::Doctor | Verb::Test(_) | Verb::Replay(_) | Verb::Import(_) => {
-            unreachable!("it needs no service")
-        }
+        Verb::Check(_)
+        | Verb::Doctor
+        | Verb::Import(_)
+        | Verb::Replay(_)
+        | Verb::Stats(_)
+        | Verb::Test(_)
+        | Verb::Version
+        | Verb::Watch { .. } => unreachable!("it was done before"),
     };
     Ok((text?, exit::DONE))
 }

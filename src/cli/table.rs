@@ -116,7 +116,10 @@ fn push_row<const N: usize>(
         }
         let fitted = fit(&cell.text, width);
         let padding = " ".repeat(width - fitted.chars().count());
-        let styled = format!("{}{fitted}{:#}", cell.style, cell.style);
+        let styled = match fitted.as_str() {
+            "" => String::new(),
+            fitted => format!("{}{fitted}{:#}", cell.style, cell.style),
+        };
         match column {
             Column::Right(_) => text.extend([padding, styled]),
             Column::Left(_) | Column::Elastic(_) | Column::Spare(_) => {

@@ -1,5 +1,7 @@
 //! Numbers and texts as people read them.
 
+use std::fmt::Display;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -70,6 +72,11 @@ pub(super) fn date(time: i64, zone: &TimeZone) -> String {
 }
 
 /// `1 ban`, `2 bans`.
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
+pub(super) fn counted<N: Copy + Display + PartialEq + From<u8>>(
+    count: N,
+    one: &str,
+    many: &str,
+) -> String {
+    let name = if count == N::from(1) { one } else { many };
+    format!("{count} {name}")
 }

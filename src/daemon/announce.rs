@@ -3,7 +3,7 @@
 use tracing::{info, warn};
 
 use crate::bus::Announcement;
-use crate::keeper::{ACCOUNT_ATTEMPTS_MAX, CountBy, Lifted, Notice, Roster, Spared};
+use crate::keeper::{ACCOUNT_ATTEMPTS_MAX, CountBy, JailId, Lifted, Notice, Roster, Spared};
 use crate::systemd::catalog;
 
 /// Writes one notice to the log, in the words that users of fail2ban know.
@@ -95,22 +95,35 @@ fn ordinal(number: u32) -> String {
     };
     format!("{number}{ending}")
 }
+/// A user's name on the bus is cut to this: an attacker chooses it, and thousands may wait.
+const USER_CHARS_MAX: usize = 256;
 
 /// What the bus is to signal of a notice.
-pub(super) fn signal(roster: &Roster, notice: &Notice) -> Option<Announcement> {
+pub(super) fn signal(roster: &Roster, notice: &Notice) -> Announcement {
+    let name = |jail: &JailId| roster.name(*jail).clone();
     match notice {
-        Notice::Banned { jail, network, until, attempts, .. } => Some(Announcement::Banned {
-            jail: roster.name(*jail).clone(),
+        Notice::Found { jail, offender, user, time, banned } => Announcement::Found {
+            jail: name(jail),
+            offender: *offender,
+            user: user.as_deref().unwrap_or("").chars().take(USER_CHARS_MAX).collect(),
+            time: *time,
+            banned: *banned,
+        },
+        Notice::Ignored { jail, network, why } => {
+            Announcement::Ignored { jail: name(jail), offender: *network, why: spared(*why) }
+        }
+        Notice::Banned { jail, network, until, attempts, .. } => Announcement::Banned {
+            jail: name(jail),
             offender: *network,
             until: *until,
             attempts: *attempts,
-        }),
-        Notice::Unbanned { jail, network, why } => Some(Announcement::Unbanned {
-            jail: roster.name(*jail).clone(),
-            offender: *network,
-            why: *why,
-        }),
-        Notice::Found { .. } | Notice::Ignored { .. } | Notice::Refused { .. } => None,
+        },
+        Notice::Unbanned { jail, network, why } => {
+            Announcement::Unbanned { jail: name(jail), offender: *network, why: *why }
+        }
+        Notice::Refused { jail, network, reason } => {
+            Announcement::Refused { jail: name(jail), offender: *network, reason: reason.clone() }
+        }
     }
 }
 

@@ -16,8 +16,8 @@ use super::{announce, clock, status};
 use crate::bus::{AnswerSender, BanRow, Bus, BusAnswer, Call, Failure, Link, Request};
 use crate::confdir::Directories;
 use crate::keeper::{
-    BanOrder, Change, Decisions, Event, JailId, Keeper, Notice, Outcome, Reply, Roster, Settled,
-    Ticket, Timestamp, UnbanOrder,
+    AttemptOrder, BanOrder, Change, Decisions, Event, JailId, Keeper, Notice, Outcome, Reply,
+    Roster, Settled, Ticket, Timestamp, UnbanOrder,
 };
 use crate::names::Resolver;
 use crate::nft::Firewall;
@@ -26,6 +26,9 @@ use crate::systemd::{Ending, Notifier, Signals, catalog, ending};
 /// After the firewall could not be mended, or the journal not be opened, it is tried again this
 /// soon.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
+
+/// The log tells no more often than this that signals are dropped.
+const TELL_DROPPED_EVERY: Duration = Duration::from_mins(1);
 
 /// Everything that the loop owns.
 pub(super) struct Service {
@@ -53,6 +56,8 @@ pub(super) struct Service {
     pub(super) shown: String,
     pub(super) shown_at: Option<Instant>,
     pub(super) show_at: Option<Instant>,
+    /// Until then the log has nothing more of dropped signals.
+    pub(super) muted_until: Option<Instant>,
     /// Dropped last: it waits for a delivery that has begun.
     #[expect(dead_code, reason = "signals are delivered for as long as it lives")]
     pub(super) signals: Signals,
@@ -186,6 +191,16 @@ impl Service {
                 }
                 None => answer.send(unknown),
             },
+            Call::Attempt { jail, networks: offenders, user, times } => match known(&jail) {
+                Some(jail) => {
+                    let ticket = self.expect_answer(answer);
+                    let user = (!user.is_empty()).then(|| user.into());
+                    let source = self.register.numbers.next();
+                    let order = AttemptOrder { ticket, jail, offenders, user, times, source };
+                    turn.events.push(Event::Attempts(order));
+                }
+                None => answer.send(unknown),
+            },
             Call::Unban { jail, networks } => match jail.as_deref().map(known) {
                 Some(None) => answer.send(unknown),
                 jail => {
@@ -310,10 +325,11 @@ impl Service {
             if let Notice::Refused { jail, network, reason } = notice {
                 self.lineup.note_error(*jail, format!("the kernel refused {network}: {reason}"));
             }
-            if let Some(signal) = announce::signal(&self.roster, notice)
-                && let Err(dropped) = self.bus.announce(signal)
+            if let Err(dropped) = self.bus.announce(announce::signal(&self.roster, notice))
+                && self.muted_until.is_none_or(|until| until <= clock::monotonic())
             {
                 warn!("{dropped}");
+                self.muted_until = Some(clock::monotonic() + TELL_DROPPED_EVERY);
             }
         }
     }

@@ -104,6 +104,7 @@ impl Service {
             shown: String::new(),
             shown_at: None,
             show_at: None,
+            muted_until: None,
             signals,
         };
         service.forget_journals();

@@ -34,8 +34,8 @@ pub enum JournalError {
     },
     /// There are journal files, and none may be read.
     #[error(
-        "cannot read {}: permission denied; the user of this service needs the group that may, which \
-         is the group systemd-journal for what journald writes", path.display()
+        "cannot read {}: permission denied; root may, and the members of the group systemd-journal \
+         or adm", path.display()
     )]
     Denied {
         /// The first of them.

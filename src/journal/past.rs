@@ -1,13 +1,16 @@
 //! The journal as it is now, from a point in time to its end, for the offline tools.
 
+use std::fs::File;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use systemd::Journal;
 use systemd::journal::OpenFilesOptions;
 
-use super::error::JournalError;
+use super::error::{JournalError, Trouble};
 use super::handle;
+use super::watch::Watch;
 use crate::keeper::{Place, SourceId, Timestamp};
 use crate::record::{Fields, MESSAGE_BYTES_MAX, Origin, Record, Want};
 
@@ -25,7 +28,7 @@ pub enum Past {
 ///
 /// # Errors
 ///
-/// When the journal cannot be opened or read.
+/// When the journal cannot be opened or read, or not all of it may be.
 pub fn read_past(
     past: &Past,
     want: &Want,
@@ -33,6 +36,7 @@ pub fn read_past(
     mut take: impl FnMut(Record<'_>) -> ControlFlow<()>,
 ) -> Result<(), JournalError> {
     let read = |e: systemd::Error| JournalError::Read(e.into());
+    check_access(past)?;
     let mut journal = open(past)?;
     handle::restrict(&mut journal, &want.matches)?;
     handle::seek_time(&mut journal, since).map_err(read)?;
@@ -54,6 +58,27 @@ pub fn read_past(
         }
     }
     Ok(())
+}
+
+/// Whether all of it may be read: sd-journal passes over files that may not, and what it then finds
+/// would be taken for the whole.
+fn check_access(past: &Past) -> Result<(), JournalError> {
+    let denied = match past {
+        Past::Journal(origin) => {
+            let watch = Watch::new(origin)?;
+            match handle::check_access(watch.directories())? {
+                Some(Trouble::Denied { path }) => Some(path),
+                _ => None,
+            }
+        }
+        Past::Files(paths) => {
+            let is_denied = |path: &&PathBuf| {
+                File::open(path).is_err_and(|e| e.kind() == io::ErrorKind::PermissionDenied)
+            };
+            paths.iter().find(is_denied).cloned()
+        }
+    };
+    denied.map_or(Ok(()), |path| Err(JournalError::Denied { path }))
 }
 
 fn open(past: &Past) -> Result<Journal, JournalError> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::calls::Calls;
 use super::event::{
-    Answer, Attempt, BanOrder, BanRecord, Change, Element, Event, Lifted, Notice, Outcome, Reply,
-    SourceId, Ticket, UnbanOrder, Write,
+    Answer, Attempt, AttemptOrder, BanOrder, BanRecord, Change, Element, Event, Lifted, Notice,
+    Outcome, Reply, SourceId, Ticket, UnbanOrder, Write,
 };
 use super::ignore::OwnAddresses;
 use super::jail::{Charge, Jail};
@@ -157,6 +157,10 @@ impl Keeper {
                     decisions.notices.extend(self.attempt(now, attempt));
                     decisions.notices.extend(self.escalate(now, jail));
                 }
+                Event::Attempts(order) => {
+                    self.attempts(now, &order, &mut decisions);
+                    decisions.notices.extend(self.escalate(now, order.jail));
+                }
                 Event::Ban(order) => {
                     decisions.replies.extend(self.ban(now, &order));
                     decisions.notices.extend(self.escalate(now, order.jail));
@@ -285,6 +289,14 @@ impl Keeper {
             return None;
         }
         Some(jail.attempt(now, attempt, &self.own))
+    }
+
+    fn attempts(&mut self, now: Timestamp, order: &AttemptOrder, decisions: &mut Decisions) {
+        let answer = match self.jails.get_mut(&order.jail) {
+            Some(jail) => jail.attempts(now, order, &self.own, &mut decisions.notices),
+            None => Answer::NoSuchJail,
+        };
+        decisions.replies.push(Reply { ticket: order.ticket, answer });
     }
 
     fn ban(&mut self, now: Timestamp, order: &BanOrder) -> Option<Reply> {

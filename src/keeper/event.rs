@@ -49,10 +49,29 @@ pub struct Attempt {
 pub enum Event {
     /// A filter has recognised a failure.
     Attempt(Attempt),
+    /// Somebody says that there were attempts.
+    Attempts(AttemptOrder),
     /// Somebody wants to have offenders banned.
     Ban(BanOrder),
     /// Somebody wants to have offenders free.
     Unban(UnbanOrder),
+}
+
+/// Attempts by hand: all of them count, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptOrder {
+    /// Who waits for the answer.
+    pub ticket: Ticket,
+    /// Where.
+    pub jail: JailId,
+    /// By whom.
+    pub offenders: Vec<Network>,
+    /// As whom.
+    pub user: Option<Arc<str>>,
+    /// How often each.
+    pub times: u32,
+    /// A source of the order's own.
+    pub source: SourceId,
 }
 
 /// A ban by hand: of all these networks, or of none.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::accounts::Accounts;
 use super::escalation::Escalation;
-use super::event::{Attempt, BanRecord, Lifted, Notice, Place, SourceId, Spared, Write};
+use super::event::{
+    Answer, Attempt, AttemptOrder, BanRecord, Lifted, Notice, Place, SourceId, Spared, Write,
+};
 use super::evidence::Evidence;
 use super::ignore::OwnAddresses;
 use super::ledger::{Ban, Ledger, Standing};
@@ -112,6 +114,37 @@ impl Jail {
             self.count(now, network, time, attempt.user.clone());
         }
         Notice::Found { jail: self.id, offender: culprit, user: attempt.user, time, banned }
+    }
+
+    /// Counts attempts that somebody tells of, all of them or none.
+    pub(super) fn attempts(
+        &mut self,
+        now: Timestamp,
+        order: &AttemptOrder,
+        own: &OwnAddresses,
+        notices: &mut Vec<Notice>,
+    ) -> Answer {
+        for offender in &order.offenders {
+            let network = offender.widened(self.policy.prefix);
+            if let Some(bound) = self.policy.exceeded_by(network) {
+                return Answer::TooWide(*offender, bound);
+            }
+            if let Some(why) = self.spares(*offender, network, own) {
+                return Answer::Spared(*offender, why);
+            }
+        }
+        let mut counted = 0;
+        for offender in &order.offenders {
+            for _ in 0..order.times {
+                counted += 1;
+                let place = Place { source: order.source, sequence: u64::from(counted) };
+                let user = order.user.clone();
+                let (jail, text) = (self.id, None);
+                let attempt = Attempt { jail, offender: *offender, user, text, time: now, place };
+                notices.push(self.attempt(now, attempt, own));
+            }
+        }
+        Answer::Done(counted)
     }
 
     fn count(&mut self, now: Timestamp, network: Network, time: Timestamp, user: Option<Arc<str>>) {

@@ -30,8 +30,8 @@ mod tests;
 pub use accounts::ACCOUNT_ATTEMPTS_MAX;
 pub use decide::{Decisions, Keeper, Settled, Tally};
 pub use event::{
-    Answer, Attempt, BanOrder, BanRecord, Change, Element, Event, Lifted, Notice, Outcome, Place,
-    Reply, SourceId, Spared, Ticket, UnbanOrder, Write,
+    Answer, Attempt, AttemptOrder, BanOrder, BanRecord, Change, Element, Event, Lifted, Notice,
+    Outcome, Place, Reply, SourceId, Spared, Ticket, UnbanOrder, Write,
 };
 pub use gate::{Action, Gate, Ports, Protocol, Protocols, Scope};
 pub use ignore::{IgnoreList, OwnAddresses};

@@ -123,6 +123,43 @@ fn the_attempt_that_fills_the_window_bans() {
 }
 
 #[test]
+fn attempts_by_hand_count_like_others_all_or_none() {
+    let (mut keeper, mut kernel) = (keeper(policy(3, 600, 60)), Kernel::default());
+    let order = |offenders: &[&str], times| {
+        Event::Attempts(AttemptOrder {
+            ticket: Ticket(1),
+            jail: JAIL,
+            offenders: offenders.iter().map(|offender| net(offender)).collect(),
+            user: Some("root".into()),
+            times,
+            source: SourceId(9),
+        })
+    };
+    let mut answer = |event| {
+        let (notices, replies) = step(&mut keeper, &mut kernel, at(0), vec![event]);
+        let [Reply { answer, .. }] = &replies[..] else { panic!("one answer: {replies:?}") };
+        (answer.clone(), notices)
+    };
+    let (counted, notices) = answer(order(&["192.0.2.1", "192.0.2.2"], 2));
+    assert_eq!((counted, banned(&notices)), (Answer::Done(4), vec![]));
+    let (counted, notices) = answer(order(&["192.0.2.2"], 1));
+    assert_eq!((counted, banned(&notices)), (Answer::Done(1), vec![net("192.0.2.2")]));
+    assert!(matches!(&notices[0], Notice::Found { user: Some(user), .. } if &**user == "root"));
+    let wide = net("10.0.0.0/8");
+    let (refused, notices) = answer(order(&["192.0.2.1", "10.0.0.0/8"], 1));
+    assert_eq!((refused, notices), (Answer::TooWide(wide, 16), vec![]));
+    let nowhere = AttemptOrder {
+        ticket: Ticket(1),
+        jail: JailId(77),
+        offenders: vec![wide],
+        user: None,
+        times: 1,
+        source: SourceId(9),
+    };
+    assert_eq!(answer(Event::Attempts(nowhere)).0, Answer::NoSuchJail);
+}
+
+#[test]
 fn a_rate_that_only_averages_to_maxretry_does_not_ban() {
     // The case that DESIGN names: four quick ones and one that comes after findtime.
     let (mut keeper, mut kernel) = (keeper(policy(5, 600, 60)), Kernel::default());

@@ -16,7 +16,8 @@ use crate::record::{Fields, Matches};
 /// The mode that every filter has: the patterns that stand outside of a mode.
 pub(super) const NORMAL: &str = "normal";
 
-const KEYS: [&str; 13] = [
+/// What a filter's file may say.
+pub const KEYS: [&str; 13] = [
     "description",
     "language",
     "journalmatch",

@@ -22,7 +22,7 @@ use crate::keeper::{
 use crate::record::{Matches, Sources};
 
 /// The settings of a jail; all but `description` may stand under `[default]` too.
-pub(super) const KEYS: [&str; 29] = [
+pub const KEYS: [&str; 29] = [
     "enabled",
     "filter",
     "mode",

@@ -29,10 +29,10 @@ mod wording;
 mod tests;
 
 pub use choose::{Chosen, ChosenJail, NotChosen, load_filter, load_jail, names};
-pub use definition::Sample;
+pub use definition::{KEYS as FILTER_KEYS, Sample};
 pub use diagnostic::{Diagnostic, Severity, Spot};
 pub use fail2ban::{Translated, in_files, translate};
-pub use jail::{Jail, Setting};
+pub use jail::{Jail, KEYS as JAIL_KEYS, Setting};
 pub use load::{BrokenJail, Loaded, Sampled, fail2ban_folders, load, load_all};
 pub use render::render;
 pub use span::parse_sentence;

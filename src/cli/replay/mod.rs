@@ -99,14 +99,16 @@ pub enum Since {
 }
 
 impl Since {
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Reads a length of time, or a time.
+    pub(in crate::cli) fn parse(text: &str) -> Result<Self, String> {
         match rules::parse_sentence(text) {
             Ok(Sentence::For(span)) => Ok(Self::Ago(span)),
             _ => parse_time(text).map(Self::At).map_err(|error| format!("{error}, or 1d, 2h30m")),
         }
     }
 
-    fn time(self, now: Timestamp) -> Timestamp {
+    /// The time itself.
+    pub(in crate::cli) fn time(self, now: Timestamp) -> Timestamp {
         match self {
             Self::Ago(span) => now.minus(span),
             Self::At(time) => time,
