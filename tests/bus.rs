@@ -42,8 +42,10 @@ pub(crate) fn jail() -> JailSnapshot {
             ignoreip: vec![network("198.51.100.0/24")],
             ignoreself: true,
             prefix: Prefix::default(),
+            enforce: true,
+            grows: false,
         }),
-        tally: Tally { attempts: 3, attempts_in_all: 120, bans: 2, bans_in_all: 40 },
+        tally: Tally { attempts: 3, attempts_in_all: 120, bans: 2, bans_in_all: 40, would_be: 0 },
         health: Health {
             state: JailState::Running,
             sources: vec!["journal".to_owned()],
@@ -66,7 +68,7 @@ pub(crate) fn network(text: &str) -> Network {
 
 pub(crate) fn row(jail: &str, address: &str, until: Until) -> BanRow {
     let since = Timestamp::from_seconds(1_700_000_000);
-    BanRow { jail: jail.into(), network: network(address), since, until, attempts: 5 }
+    BanRow { jail: jail.into(), network: network(address), since, until, attempts: 5, nth: 2 }
 }
 
 fn sshd() -> Arc<Snapshot> {
@@ -138,8 +140,9 @@ fn busctl_sees_the_manager_as_it_is_documented() {
     let service = served(&bus, answering(|_| None));
     insta::assert_snapshot!(introspected(&bus, PATH, MANAGER), @r#"
     .Ban method sasx - -
-    .ListBans method s a(ssxxu) -
+    .ListBans method s a(ssxxuu) -
     .ListJails method - a(so) -
+    .ListWouldBeBans method s a(ssxxuu) -
     .Reload method - - -
     .Unban method sas u -
     .Jails property as 1 "sshd" emits-change
@@ -158,9 +161,11 @@ fn busctl_sees_a_jail_as_it_is_documented() {
     insta::assert_snapshot!(introspected(&bus, "/org/jailkeeper1/jail/sshd", JAIL), @r#"
     .Action property s "drop" emits-change
     .BanTime property x 3600 emits-change
+    .BanTimeGrows property b false emits-change
     .CurrentAttempts property t 3 emits-change
     .CurrentBans property t 2 emits-change
     .Description property s "Failed logins over SSH" emits-change
+    .Enforce property b true emits-change
     .Filter property s "sshd" emits-change
     .FindTime property t 600 emits-change
     .IgnoreIp property as 1 "198.51.100.0/24" emits-change
@@ -179,6 +184,7 @@ fn busctl_sees_a_jail_as_it_is_documented() {
     .State property s "running" emits-change
     .TotalAttempts property t 120 emits-change
     .TotalBans property t 40 emits-change
+    .WouldBeBans property t 0 emits-change
     "#);
     service.close();
 }
@@ -220,7 +226,7 @@ fn busctl_calls_every_method() {
             let answer = match &call {
                 Call::Ban { .. } | Call::Reload => BusAnswer::Done(1),
                 Call::Unban { .. } => BusAnswer::Done(7),
-                Call::ListBans { .. } => BusAnswer::Bans(vec![
+                Call::ListBans { .. } | Call::ListWouldBeBans { .. } => BusAnswer::Bans(vec![
                     row("sshd", "192.0.2.1", Until::At(Timestamp::from_seconds(1_700_003_600))),
                     row("sshd", "2001:db8::/64", Until::Forever),
                 ]),
@@ -251,9 +257,15 @@ fn busctl_calls_every_method() {
         ("Unban sas  0", "u 7", Some(Call::Unban { jail: None, networks: None })),
         (
             "ListBans s sshd",
-            "a(ssxxu) 2 \"sshd\" \"192.0.2.1\" 1700000000 1700003600 5 \
-             \"sshd\" \"2001:db8::/64\" 1700000000 -1 5",
+            "a(ssxxuu) 2 \"sshd\" \"192.0.2.1\" 1700000000 1700003600 5 2 \
+             \"sshd\" \"2001:db8::/64\" 1700000000 -1 5 2",
             Some(Call::ListBans { jail: Some(sshd()) }),
+        ),
+        (
+            "ListWouldBeBans s ",
+            "a(ssxxuu) 2 \"sshd\" \"192.0.2.1\" 1700000000 1700003600 5 2 \
+             \"sshd\" \"2001:db8::/64\" 1700000000 -1 5 2",
+            Some(Call::ListWouldBeBans { jail: None }),
         ),
         ("Reload", "", Some(Call::Reload)),
         ("ListJails", "a(so) 1 \"sshd\" \"/org/jailkeeper1/jail/sshd\"", None),

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use jailkeeper::keeper::{BanRecord, Network, Prefix, Roster, Timestamp, Until, Write};
+use jailkeeper::keeper::{BanRecord, Network, Prefix, Prior, Roster, Timestamp, Until, Write};
 use jailkeeper::store::{
     DAMAGED_KEPT, HISTORY_MOST, Opened, Purge, Saved, SavedPosition, Store, StoreError, Whole,
 };
@@ -30,7 +30,8 @@ fn position(cursor: &str, sequence: u64) -> SavedPosition {
 }
 
 fn ban(seconds: u64) -> BanRecord {
-    BanRecord { since: NOW, until: Until::At(NOW.plus(Duration::from_secs(seconds))), attempts: 5 }
+    let until = Until::At(NOW.plus(Duration::from_secs(seconds)));
+    BanRecord { since: NOW, until, attempts: 5, nth: 1, enforced: true }
 }
 
 /// Bans of `count` IPv4 addresses from 10.0.0.0 on.
@@ -65,13 +66,18 @@ fn arbitrary_network() -> impl Strategy<Value = Network> + Clone {
 
 fn arbitrary_write(roster: &Roster) -> impl Strategy<Value = Write> + use<> {
     let jails = ["sshd", "nginx"].map(|name| roster.id(name).expect("enrolled"));
-    let ban = (any::<i64>(), proptest::option::of(any::<i64>()), any::<u32>()).prop_map(
-        |(since, until, attempts)| BanRecord {
+    let numbers = (any::<u32>(), any::<u32>(), any::<bool>());
+    let ban = (any::<i64>(), proptest::option::of(any::<i64>()), numbers).prop_map(
+        |(since, until, (attempts, nth, enforced))| BanRecord {
             since: Timestamp::from_micros(since),
             until: until.map_or(Until::Forever, |end| Until::At(Timestamp::from_micros(end))),
             attempts,
+            nth,
+            enforced,
         },
     );
+    let prior = (any::<u32>(), any::<i64>())
+        .prop_map(|(bans, ended)| Prior { bans, ended: Timestamp::from_micros(ended) });
     let times = proptest::collection::vec(any::<i64>(), 1..8).prop_map(|mut times| {
         times.sort_unstable();
         times.into_iter().map(Timestamp::from_micros).collect::<Vec<_>>()
@@ -80,6 +86,11 @@ fn arbitrary_write(roster: &Roster) -> impl Strategy<Value = Write> + use<> {
     prop_oneof![
         (place.clone(), ban).prop_map(|((jail, net), ban)| Write::Ban(jail, net, ban)),
         (place.clone(), times).prop_map(|((jail, net), times)| Write::Window(jail, net, times)),
+        (place.clone(), any::<bool>(), prior).prop_map(|((jail, network), enforced, prior)| {
+            Write::Prior { jail, network, enforced, prior }
+        }),
+        (place.clone(), any::<bool>())
+            .prop_map(|((jail, network), enforced)| { Write::NoPrior { jail, network, enforced } }),
         place.clone().prop_map(|(jail, net)| Write::NoBan(jail, net)),
         place.prop_map(|(jail, net)| Write::NoWindow(jail, net)),
     ]
@@ -96,20 +107,28 @@ fn two_jails() -> Roster {
 fn expected(roster: &Roster, writes: &[Write]) -> Saved {
     let mut saved = Saved::default();
     for write in writes {
-        let (Write::Ban(jail, net, _)
-        | Write::NoBan(jail, net)
-        | Write::Window(jail, net, _)
-        | Write::NoWindow(jail, net)) = write;
-        let name = roster.name(*jail).to_string();
-        if matches!(write, Write::Ban(..) | Write::NoBan(..)) {
-            saved.bans.retain(|(jail, other, _)| (jail, other) != (&name, net));
-        } else {
-            saved.windows.retain(|(jail, other, _)| (jail, other) != (&name, net));
+        let name = roster.name(write.jail()).to_string();
+        match write {
+            Write::Ban(_, net, _) | Write::NoBan(_, net) => {
+                saved.bans.retain(|(jail, other, _)| (jail, other) != (&name, net));
+            }
+            Write::Window(_, net, _) | Write::NoWindow(_, net) => {
+                saved.windows.retain(|(jail, other, _)| (jail, other) != (&name, net));
+            }
+            Write::Prior { network, enforced, .. } | Write::NoPrior { network, enforced, .. } => {
+                let is_it = |jail: &String, other: (Network, bool)| {
+                    (jail, other) == (&name, (*network, *enforced))
+                };
+                saved.priors.retain(|(jail, (net, earnest, _))| !is_it(jail, (*net, *earnest)));
+            }
         }
         match write {
             Write::Ban(_, net, ban) => saved.bans.push((name, *net, *ban)),
             Write::Window(_, net, times) => saved.windows.push((name, *net, times.clone())),
-            Write::NoBan(..) | Write::NoWindow(..) => {}
+            Write::Prior { network, enforced, prior, .. } => {
+                saved.priors.push((name, (*network, *enforced, *prior)));
+            }
+            Write::NoBan(..) | Write::NoWindow(..) | Write::NoPrior { .. } => {}
         }
     }
     sorted(saved)
@@ -118,6 +137,7 @@ fn expected(roster: &Roster, writes: &[Write]) -> Saved {
 fn sorted(mut saved: Saved) -> Saved {
     saved.bans.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
     saved.windows.sort();
+    saved.priors.sort_by(|a, b| (&a.0, a.1.0, a.1.1).cmp(&(&b.0, b.1.0, b.1.1)));
     saved.positions.sort_by(|a, b| a.0.cmp(&b.0));
     saved
 }

@@ -34,6 +34,11 @@ pub enum Call {
         /// The jail's name; none is every jail.
         jail: Option<String>,
     },
+    /// Tell who would be kept out if all jails enforced.
+    ListWouldBeBans {
+        /// The jail's name; none is every jail.
+        jail: Option<String>,
+    },
     /// Read the configuration again.
     Reload,
 }
@@ -52,7 +57,7 @@ pub struct Request {
 pub enum BusAnswer {
     /// It is done, for this many bans.
     Done(u32),
-    /// The bans in force, to [`Call::ListBans`].
+    /// The bans in force, to [`Call::ListBans`]; those that would be, to [`Call::ListWouldBeBans`].
     Bans(Vec<BanRow>),
     /// It is not done.
     Failed(Failure),
@@ -65,6 +70,7 @@ impl From<Answer> for BusAnswer {
             Answer::Spared(network, why) => Failure::Ignored(network, why),
             Answer::TooWide(network) => Failure::TooWide(network),
             Answer::NoSuchJail => Failure::NoSuchJail,
+            Answer::NotEnforced => Failure::NotEnforced,
             Answer::Refused(reason) => Failure::Refused(reason),
         })
     }
@@ -75,6 +81,8 @@ impl From<Answer> for BusAnswer {
 pub enum Failure {
     /// The call names a jail that is not there.
     NoSuchJail,
+    /// Nobody was banned, because the jail does not enforce.
+    NotEnforced,
     /// Nobody was banned, because this network is spared.
     Ignored(Network, Spared),
     /// Nobody was banned, because this network is wider than what the jail bans.
@@ -98,6 +106,8 @@ pub struct BanRow {
     pub until: Until,
     /// For this many attempts; zero for a ban by hand.
     pub attempts: u32,
+    /// The how manieth ban of this offender it is, from 1.
+    pub nth: u32,
 }
 
 /// The receiver of what the bus brings. Its functions run on the bus's own thread and must not

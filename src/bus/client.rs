@@ -33,6 +33,10 @@ pub trait Manager {
     #[zbus(no_autostart)]
     fn list_bans(&self, jail: &str) -> Result<Vec<Ban>, Error>;
 
+    /// The bans that would be in force in jails that do not enforce; an empty name is every jail.
+    #[zbus(no_autostart)]
+    fn list_would_be_bans(&self, jail: &str) -> Result<Vec<Ban>, Error>;
+
     /// Reads the configuration again.
     #[zbus(no_autostart)]
     fn reload(&self) -> Result<(), Error>;
@@ -55,6 +59,8 @@ pub struct Ban {
     pub until: i64,
     /// For this many attempts; 0 for a ban by hand.
     pub attempts: u32,
+    /// The how manieth ban of this offender it is, from 1.
+    pub nth: u32,
 }
 
 /// How the service is.
@@ -120,6 +126,12 @@ pub struct JailStatus {
     /// The length of the IPv6 networks that are banned.
     #[serde(deserialize_with = "as_variant::deserialize")]
     pub prefix_ipv6: u32,
+    /// Whether anybody is really banned.
+    #[serde(deserialize_with = "as_variant::deserialize")]
+    pub enforce: bool,
+    /// Whether bans grow (`bantime.increment`).
+    #[serde(deserialize_with = "as_variant::deserialize")]
+    pub ban_time_grows: bool,
     /// The attempts that count now.
     #[serde(deserialize_with = "as_variant::deserialize")]
     pub current_attempts: u64,
@@ -129,6 +141,9 @@ pub struct JailStatus {
     /// The bans in force.
     #[serde(deserialize_with = "as_variant::deserialize")]
     pub current_bans: u64,
+    /// The bans that would be in force if the jail enforced.
+    #[serde(deserialize_with = "as_variant::deserialize")]
+    pub would_be_bans: u64,
     /// All bans since the service started.
     #[serde(deserialize_with = "as_variant::deserialize")]
     pub total_bans: u64,

@@ -109,6 +109,18 @@ impl Jail {
         self.settings().prefix.ipv6.into()
     }
 
+    /// Whether anybody is really banned.
+    #[zbus(property)]
+    fn enforce(&self) -> bool {
+        self.settings().enforce
+    }
+
+    /// Whether bans of known offenders are longer than `BanTime`.
+    #[zbus(property)]
+    fn ban_time_grows(&self) -> bool {
+        self.settings().grows
+    }
+
     #[zbus(property)]
     fn current_attempts(&self) -> u64 {
         self.shown().tally.attempts
@@ -122,6 +134,12 @@ impl Jail {
     #[zbus(property)]
     fn current_bans(&self) -> u64 {
         self.shown().tally.bans
+    }
+
+    /// The bans that would be in force if the jail enforced.
+    #[zbus(property)]
+    fn would_be_bans(&self) -> u64 {
+        self.shown().tally.would_be
     }
 
     #[zbus(property)]

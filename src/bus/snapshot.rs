@@ -59,6 +59,10 @@ pub struct JailSettings {
     pub ignoreself: bool,
     /// Which neighbours count and are banned together.
     pub prefix: Prefix,
+    /// Whether anybody is really banned.
+    pub enforce: bool,
+    /// Whether bans grow (`bantime.increment`).
+    pub grows: bool,
 }
 
 /// What a jail has counted.
@@ -72,6 +76,8 @@ pub struct Tally {
     pub bans: u64,
     /// All bans since the service started.
     pub bans_in_all: u64,
+    /// The bans that would be in force if the jail enforced.
+    pub would_be: u64,
 }
 
 /// How a jail is.

@@ -48,10 +48,15 @@ Examples:
 Examples:
   jailkeeper list                              everybody
   jailkeeper list sshd                         one jail
+  jailkeeper list --would-be                   whom jails with enforce = false would ban
   jailkeeper list --json | jq -r '.[].offender'")]
     List {
         /// Only this jail
         jail: Option<String>,
+
+        /// Who would be banned in jails that do not enforce, instead of who is
+        #[arg(long)]
+        would_be: bool,
     },
 
     /// Ban addresses or networks by hand

@@ -92,7 +92,9 @@ async fn perform(args: &Args, verb: &Verb) -> Result<String, CliError> {
         Verb::Status { jail: Some(jail) } => {
             args.render(&status::jail(&connect().await?, jail).await?)
         }
-        Verb::List { jail } => args.render(&list::run(&connect().await?, jail.as_deref()).await?),
+        Verb::List { jail, would_be } => {
+            args.render(&list::run(&connect().await?, jail.as_deref(), *would_be).await?)
+        }
         Verb::Ban(order) => args.render(&ban::run(&connect().await?, order).await?),
         Verb::Unban(order) => args.render(&unban::run(&connect().await?, order).await?),
         Verb::Reload => args.render(&reload::run(&connect().await?).await?),

@@ -27,15 +27,35 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
             roster.name(*jail),
             spared(*why),
         ),
-        Notice::Banned { jail, network, until, attempts, restored } => info!(
+        Notice::Banned { jail, network, until, attempts, restored, nth } => info!(
             message_id = if *restored { catalog::RESTORED } else { catalog::BANNED },
             jailkeeper_jail = %roster.name(*jail),
             jailkeeper_offender = %network,
             jailkeeper_until = %until,
             jailkeeper_attempts = attempts,
+            jailkeeper_nth = nth,
             "[{}] {} {network}",
             roster.name(*jail),
             if *restored { "Restore Ban" } else { "Ban" },
+        ),
+        Notice::WouldBan { jail, network, until, attempts, nth } => info!(
+            message_id = catalog::WOULD_BAN,
+            jailkeeper_jail = %roster.name(*jail),
+            jailkeeper_offender = %network,
+            jailkeeper_until = %until,
+            jailkeeper_attempts = attempts,
+            jailkeeper_nth = nth,
+            "[{}] Would ban {network}",
+            roster.name(*jail),
+        ),
+        Notice::WouldUnban { jail, network, why } => info!(
+            message_id = catalog::WOULD_UNBAN,
+            jailkeeper_jail = %roster.name(*jail),
+            jailkeeper_offender = %network,
+            jailkeeper_why = why.word(),
+            "[{}] Would unban {network}{}",
+            roster.name(*jail),
+            lifted(*why),
         ),
         Notice::Unbanned { jail, network, why } => info!(
             message_id = catalog::UNBANNED,
@@ -71,7 +91,11 @@ pub(super) fn signal(roster: &Roster, notice: &Notice) -> Option<Announcement> {
             offender: *network,
             why: *why,
         }),
-        Notice::Found { .. } | Notice::Ignored { .. } | Notice::Refused { .. } => None,
+        Notice::Found { .. }
+        | Notice::Ignored { .. }
+        | Notice::WouldBan { .. }
+        | Notice::WouldUnban { .. }
+        | Notice::Refused { .. } => None,
     }
 }
 
@@ -91,6 +115,8 @@ fn lifted(why: Lifted) -> &'static str {
         Lifted::Ignored => " (it is ignored now)",
         Lifted::JailGone => " (the jail is gone)",
         Lifted::PrefixChanged => " (the jail's prefix has changed)",
+        Lifted::NotEnforced => " (the jail does not enforce any longer)",
+        Lifted::TrialOver => " (the jail enforces from now on)",
         Lifted::MadeRoom => " (the jail is full; this ban would have ended first)",
     }
 }

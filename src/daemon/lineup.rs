@@ -196,6 +196,7 @@ impl Post {
                 attempts_in_all: tally.attempts_in_all,
                 bans: tally.bans_now,
                 bans_in_all: tally.bans_in_all,
+                would_be: tally.would_be_now,
             },
             health: Health {
                 state: JailState::Running,
@@ -224,6 +225,8 @@ fn settings(jail: &Jail) -> JailSettings {
         ignoreip: jail.policy.ignore.networks().collect(),
         ignoreself: jail.policy.ignoreself,
         prefix: jail.policy.prefix,
+        enforce: jail.policy.enforce,
+        grows: jail.policy.growth.is_some(),
     }
 }
 
@@ -243,6 +246,8 @@ fn broken_jail(jail: &BrokenJail) -> (Arc<str>, Arc<JailSnapshot>) {
         ignoreip: Vec::new(),
         ignoreself: true,
         prefix: Prefix::default(),
+        enforce: true,
+        grows: false,
     };
     let health = Health { state: JailState::Broken(jail.why.clone()), ..Health::default() };
     let snapshot = JailSnapshot { settings: Arc::new(settings), tally: Tally::default(), health };

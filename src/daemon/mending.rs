@@ -219,7 +219,10 @@ impl Service {
         for id in self.lineup.ids().filter(|id| !ran.contains(id)) {
             let name = self.roster.name(id);
             match self.records.store().jail(name) {
-                Ok(saved) => self.keeper.restore(now, id, saved.bans, saved.windows),
+                Ok(saved) => {
+                    self.keeper.restore_priors(id, saved.priors);
+                    self.keeper.restore(now, id, saved.bans, saved.windows);
+                }
                 Err(error) => warn!("[{name}] its saved bans cannot be read: {error}"),
             }
         }

@@ -16,8 +16,8 @@ use super::{announce, clock, status};
 use crate::bus::{AnswerSender, BanRow, Bus, BusAnswer, Call, Failure, Link, Request};
 use crate::confdir::Directories;
 use crate::keeper::{
-    BanOrder, Change, Decisions, Event, JailId, Keeper, Notice, Outcome, Reply, Roster, Settled,
-    Ticket, Timestamp, UnbanOrder,
+    BanOrder, BanRecord, Change, Decisions, Event, JailId, Keeper, Network, Notice, Outcome, Reply,
+    Roster, Settled, Ticket, Timestamp, UnbanOrder,
 };
 use crate::names::Resolver;
 use crate::nft::Firewall;
@@ -194,7 +194,14 @@ impl Service {
             },
             Call::ListBans { jail } => match jail.as_deref().map(known) {
                 Some(None) => answer.send(unknown),
-                jail => answer.send(BusAnswer::Bans(self.rows(jail.flatten()))),
+                jail => answer.send(BusAnswer::Bans(self.rows(self.keeper.bans(jail.flatten())))),
+            },
+            Call::ListWouldBeBans { jail } => match jail.as_deref().map(known) {
+                Some(None) => answer.send(unknown),
+                jail => {
+                    let bans = self.keeper.would_be_bans(jail.flatten());
+                    answer.send(BusAnswer::Bans(self.rows(bans)));
+                }
             },
             Call::Reload => turn.reloads.push(Some(answer)),
         }
@@ -207,17 +214,16 @@ impl Service {
         ticket
     }
 
-    fn rows(&self, jail: Option<JailId>) -> Vec<BanRow> {
-        self.keeper
-            .bans(jail)
-            .map(|(jail, network, ban)| BanRow {
-                jail: self.roster.name(jail).clone(),
-                network,
-                since: ban.since,
-                until: ban.until,
-                attempts: ban.attempts,
-            })
-            .collect()
+    fn rows(&self, bans: impl Iterator<Item = (JailId, Network, BanRecord)>) -> Vec<BanRow> {
+        bans.map(|(jail, network, ban)| BanRow {
+            jail: self.roster.name(jail).clone(),
+            network,
+            since: ban.since,
+            until: ban.until,
+            attempts: ban.attempts,
+            nth: ban.nth,
+        })
+        .collect()
     }
 
     pub(super) fn take_batches(&mut self, batches: Vec<Batch>, events: &mut Vec<Event>) {

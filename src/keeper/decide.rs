@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::calls::Calls;
+use super::dice::Dice;
 use super::event::{
     Answer, Attempt, BanOrder, BanRecord, Change, Element, Event, Lifted, Notice, Outcome, Reply,
     SourceId, Ticket, UnbanOrder, Write,
@@ -14,7 +15,9 @@ use super::ledger::Standing;
 use super::network::Network;
 use super::plan::plan;
 use super::policy::Policy;
+use super::priors::{Prior, Whose};
 use super::roster::JailId;
+use super::sentencing::Past;
 use super::time::Timestamp;
 
 /// When the firewall has failed altogether it is asked again after this; then after twice as
@@ -31,8 +34,11 @@ const REFUSED_RETRY: Duration = Duration::from_mins(1);
 /// the firewall has it; only then is it called a ban to anybody.
 #[derive(Clone, Debug, Default)]
 pub struct Keeper {
-    jails: BTreeMap<JailId, Jail>,
-    own: OwnAddresses,
+    pub(super) jails: BTreeMap<JailId, Jail>,
+    pub(super) own: OwnAddresses,
+    pub(super) past: Past,
+    /// A jail has heard of a ban and bans somebody itself, which nothing but a turn brings about.
+    pub(super) due: bool,
     calls: Calls,
     counted: BTreeMap<SourceId, u64>,
     retry: Option<Retry>,
@@ -67,24 +73,19 @@ pub struct Settled {
     pub replies: Vec<Reply>,
 }
 
-/// What a jail has counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Attempts that are in a window now.
-    pub attempts_now: u64,
-    /// Attempts since the start of the service.
-    pub attempts_in_all: u64,
-    /// Bans that the firewall has.
-    pub bans_now: u64,
-    /// Bans made since the start of the service.
-    pub bans_in_all: u64,
-    /// The latest attempt since the start of the service.
-    pub last_attempt: Option<Timestamp>,
-}
-
 impl Keeper {
+    /// A keeper whose chance begins with `seed` (`bantime.rndtime`).
+    #[must_use]
+    pub fn with_seed(seed: u64) -> Self {
+        let past = Past { dice: Dice::new(seed), ..Past::default() };
+        Self { past, ..Self::default() }
+    }
+
     /// Takes in a jail, or gives one another policy. Its bans and windows stay, as far as they fit.
     pub fn admit(&mut self, id: JailId, policy: Policy) {
+        if policy.enforce {
+            self.past.priors.end_trial(id);
+        }
         match self.jails.get_mut(&id) {
             Some(jail) => jail.reform(policy, &self.own),
             None => {
@@ -99,6 +100,7 @@ impl Keeper {
         let Some(jail) = self.jails.remove(&id) else { return Settled::default() };
         let (notices, writes) = jail.farewell();
         self.farewells.extend(writes);
+        self.farewells.extend(self.past.priors.dismiss(id));
         let replies = self.calls.settle_where(|(jail, _)| *jail == id, Err("the jail is gone"));
         Settled { notices, replies }
     }
@@ -133,6 +135,20 @@ impl Keeper {
         }
     }
 
+    /// Puts back how often offenders of a jail were banned, in earnest or not.
+    pub fn restore_priors(
+        &mut self,
+        jail: JailId,
+        priors: impl IntoIterator<Item = (Network, bool, Prior)>,
+    ) {
+        for (network, enforced, prior) in priors {
+            self.past.priors.restore(Whose { network, jail, enforced }, prior);
+        }
+        if self.jails.get(&jail).is_some_and(|jail| jail.policy.enforce) {
+            self.past.priors.end_trial(jail);
+        }
+    }
+
     /// The records of `source` are numbered anew from now on.
     pub fn forget_place(&mut self, source: SourceId) {
         self.counted.remove(&source);
@@ -157,6 +173,8 @@ impl Keeper {
                 Event::Unban(order) => decisions.replies.extend(self.unban(&order)),
             }
         }
+        decisions.notices.extend(self.take_told());
+        self.hear_bans(now, &mut decisions.notices);
         decisions.changes = self.due_changes(now);
         decisions
     }
@@ -167,7 +185,8 @@ impl Keeper {
         if adopt {
             for element in installed {
                 if let Some(jail) = self.jails.get_mut(&element.jail) {
-                    jail.adopt(now, (element.network, element.until), &self.own);
+                    let element = (element.network, element.until);
+                    jail.adopt(now, element, &self.own, &mut self.past);
                 }
             }
         }
@@ -182,19 +201,21 @@ impl Keeper {
             }
         }
         self.retry = None;
-        let notices = self.jails.values_mut().flat_map(note_installed).collect();
+        let mut notices: Vec<Notice> = self.jails.values_mut().flat_map(note_installed).collect();
+        notices.extend(self.take_told());
         let jails = &self.jails;
         let done = |(id, network): &(JailId, Network)| {
             jails.get(id).is_some_and(|jail| !jail.pending.contains(network))
         };
         let replies = self.calls.settle_where(done, Ok(()));
+        self.hear_bans(now, &mut notices);
         Decisions { changes: self.due_changes(now), notices, replies }
     }
 
     /// What the firewall should have.
     fn wanted(&self) -> impl Iterator<Item = Element> {
         self.jails.values().flat_map(|jail| {
-            jail.ledger.iter().map(|(network, ban)| Element {
+            jail.ledger.iter_enforced().map(|(network, ban)| Element {
                 jail: jail.id,
                 network,
                 until: ban.record.until,
@@ -217,11 +238,15 @@ impl Keeper {
                 }
             }
         }
+        self.hear_bans(now, &mut settled.notices);
         settled
     }
 
     /// When [`Keeper::decide`] must be called again, whatever happens.
     pub fn deadline(&self) -> Option<Timestamp> {
+        if self.due {
+            return Some(Timestamp::default());
+        }
         let ends = self.jails.values().filter_map(|jail| jail.ledger.next_end());
         let retry = self.retry.map(|retry| retry.at);
         // While the firewall takes nothing at all, nothing else is offered to it either.
@@ -234,40 +259,18 @@ impl Keeper {
     pub fn take_unsaved(&mut self) -> Vec<Write> {
         let mut writes = std::mem::take(&mut self.farewells);
         writes.extend(self.jails.values_mut().flat_map(Jail::take_unsaved));
+        writes.extend(self.past.priors.take_unsaved());
         writes
     }
 
     /// Everything that the state file is to remember.
     pub fn everything(&self) -> Vec<Write> {
-        self.jails.values().flat_map(Jail::everything).collect()
+        let jails = self.jails.values().flat_map(Jail::everything);
+        jails.chain(self.past.priors.everything()).collect()
     }
 
-    /// The bans that the firewall has, of one jail or of all.
-    pub fn bans(&self, jail: Option<JailId>) -> impl Iterator<Item = (JailId, Network, BanRecord)> {
-        let asked = self.jails.iter().filter(move |(id, _)| jail.is_none_or(|jail| jail == **id));
-        asked.flat_map(|(id, jail)| {
-            let bans = jail.ledger.iter();
-            let installed = bans.filter(|(_, ban)| ban.standing == Standing::Installed);
-            installed.map(|(network, ban)| (*id, network, ban.record))
-        })
-    }
-
-    /// How many bans the firewall has, of all jails.
-    pub fn banned(&self) -> usize {
-        self.jails.values().map(|jail| jail.ledger.installed()).sum()
-    }
-
-    /// What a jail has counted.
-    pub fn tally(&self, id: JailId, now: Timestamp) -> Tally {
-        let Some(jail) = self.jails.get(&id) else { return Tally::default() };
-        let oldest = now.minus(jail.policy.findtime);
-        Tally {
-            attempts_now: jail.windows.attempts_since(oldest) as u64,
-            attempts_in_all: jail.attempts_in_all,
-            bans_now: jail.ledger.installed() as u64,
-            bans_in_all: jail.bans_in_all,
-            last_attempt: jail.last_attempt,
-        }
+    fn take_told(&mut self) -> Vec<Notice> {
+        self.jails.values_mut().flat_map(|jail| std::mem::take(&mut jail.told)).collect()
     }
 
     fn attempt(&mut self, now: Timestamp, attempt: Attempt) -> Option<Notice> {
@@ -276,13 +279,16 @@ impl Keeper {
         if attempt.place.sequence <= before || !jail.sees_first(attempt.place) {
             return None;
         }
-        Some(jail.attempt(now, attempt, &self.own))
+        Some(jail.attempt(now, attempt, &self.own, &mut self.past))
     }
 
     fn ban(&mut self, now: Timestamp, order: &BanOrder) -> Option<Reply> {
         let id = order.jail;
         let reply = |answer| Some(Reply { ticket: order.ticket, answer });
         let Some(jail) = self.jails.get_mut(&id) else { return reply(Answer::NoSuchJail) };
+        if !jail.policy.enforce {
+            return reply(Answer::NotEnforced);
+        }
         let mut offenders = BTreeSet::new();
         for asked in &order.networks {
             let network = asked.widened(jail.policy.prefix);
@@ -294,10 +300,8 @@ impl Keeper {
             }
             offenders.insert(network);
         }
-        let until = order.sentence.unwrap_or(jail.policy.bantime).ends(now);
         for network in &offenders {
-            let record = BanRecord { since: now, until, attempts: 0 };
-            jail.ban(*network, record, Standing::Wanted);
+            jail.convict(now, *network, (0, order.sentence), &mut self.past);
         }
         let elements: Vec<_> = offenders.into_iter().map(|network| (id, network)).collect();
         self.await_firewall(order.ticket, &elements)
@@ -320,12 +324,14 @@ impl Keeper {
             };
             for network in networks.unwrap_or_default() {
                 jail.forgive(network.widened(jail.policy.prefix));
+                self.past.priors.forgive(network.widened(jail.policy.prefix), *id);
             }
-            lifted.extend(
-                bans.into_iter()
-                    .filter(|network| jail.lift(*network, Lifted::ByHand))
-                    .map(|network| (*id, network)),
-            );
+            for network in bans {
+                self.past.priors.forgive(network, *id);
+                if jail.lift(network, Lifted::ByHand) && jail.policy.enforce {
+                    lifted.push((*id, network));
+                }
+            }
         }
         self.await_firewall(ticket, &lifted)
     }
@@ -339,6 +345,7 @@ impl Keeper {
     }
 
     fn due_changes(&mut self, now: Timestamp) -> Vec<Change> {
+        self.due = false;
         if self.retry.is_some_and(|retry| now < retry.at) {
             return Vec::new();
         }
@@ -399,7 +406,7 @@ impl Keeper {
 }
 
 fn changes_of(jail: &Jail) -> impl Iterator<Item = Change> {
-    jail.pending.iter().map(|network| match jail.ledger.get(*network) {
+    jail.pending.iter().map(|network| match jail.ledger.enforced(*network) {
         Some(ban) => Change::Ban { jail: jail.id, network: *network, until: ban.record.until },
         None => Change::Lift { jail: jail.id, network: *network },
     })
@@ -407,15 +414,15 @@ fn changes_of(jail: &Jail) -> impl Iterator<Item = Change> {
 
 /// The firewall has this ban now. It is news unless it had been there before.
 fn note_banned(jail: &mut Jail, network: Network) -> Option<Notice> {
-    let record = jail.ledger.get(network)?.record;
+    let record = jail.ledger.enforced(network)?.record;
     let restored = match jail.ledger.note(network, Standing::Installed)? {
         Standing::Installed => return None,
         Standing::WantedAgain => true,
-        Standing::Wanted | Standing::Refused => false,
+        Standing::Wanted | Standing::Refused | Standing::Trial => false,
     };
     jail.bans_in_all += u64::from(!restored);
-    let BanRecord { until, attempts, .. } = record;
-    Some(Notice::Banned { jail: jail.id, network, until, attempts, restored })
+    let BanRecord { until, attempts, nth, .. } = record;
+    Some(Notice::Banned { jail: jail.id, network, until, attempts, restored, nth })
 }
 
 /// Bans that the firewall had all along need no change: they are noted here.

@@ -8,10 +8,11 @@ use super::ledger::{Ban, Ledger, Standing};
 use super::network::Network;
 use super::policy::Policy;
 use super::roster::JailId;
+use super::sentencing::Past;
 use super::time::{Timestamp, Until};
 use super::window::{Count, Windows};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Jail {
     pub(super) id: JailId,
     pub(super) policy: Policy,
@@ -25,6 +26,8 @@ pub(super) struct Jail {
     pub(super) attempts_in_all: u64,
     pub(super) bans_in_all: u64,
     pub(super) last_attempt: Option<Timestamp>,
+    /// What is still to be told of bans that only would be.
+    pub(super) told: Vec<Notice>,
     seen: BTreeMap<SourceId, u64>,
     unsaved_windows: BTreeSet<Network>,
     unsaved_bans: BTreeSet<Network>,
@@ -42,6 +45,7 @@ impl Jail {
             attempts_in_all: 0,
             bans_in_all: 0,
             last_attempt: None,
+            told: Vec::new(),
             seen: BTreeMap::new(),
             unsaved_windows: BTreeSet::new(),
             unsaved_bans: BTreeSet::new(),
@@ -67,6 +71,7 @@ impl Jail {
         now: Timestamp,
         attempt: Attempt,
         own: &OwnAddresses,
+        past: &mut Past,
     ) -> Notice {
         let culprit = attempt.offender;
         let network = culprit.widened(self.policy.prefix);
@@ -81,18 +86,17 @@ impl Jail {
         self.windows.tick(time, self.policy.findtime, &mut self.unsaved_windows);
         let banned = self.ledger.get(network).is_some();
         if !banned {
-            self.count(now, network, time);
+            self.count(now, network, time, past);
         }
         Notice::Found { jail: self.id, offender: culprit, user: attempt.user, time, banned }
     }
 
-    fn count(&mut self, now: Timestamp, network: Network, time: Timestamp) {
-        let limits = (self.policy.findtime, self.policy.maxretry);
+    fn count(&mut self, now: Timestamp, network: Network, time: Timestamp, past: &mut Past) {
+        let limits = (self.policy.findtime, self.maxretry(now, network, past));
         self.unsaved_windows.insert(network);
         let count = self.windows.count(network, time, limits, &mut self.unsaved_windows);
         if let Count::Reached(attempts) = count {
-            let until = self.policy.bantime.ends(now);
-            self.ban(network, BanRecord { since: now, until, attempts }, Standing::Wanted);
+            self.convict(now, network, (attempts, None), past);
         }
     }
 
@@ -112,9 +116,11 @@ impl Jail {
         self.policy.ignore.spares(culprit, network)
     }
 
-    /// Enters a ban and wants the firewall to have it.
+    /// Enters a ban and wants the firewall to have it, if the jail enforces.
     pub(super) fn ban(&mut self, network: Network, record: BanRecord, standing: Standing) {
-        self.lifting.remove(&network);
+        if record.enforced {
+            self.lifting.remove(&network);
+        }
         if self.windows.clear(network) {
             self.unsaved_windows.insert(network);
         }
@@ -122,7 +128,7 @@ impl Jail {
         if let Some(evicted) = self.ledger.enter(network, Ban { record, standing }) {
             self.struck(evicted, Lifted::MadeRoom);
         }
-        if standing != Standing::Installed {
+        if !matches!(standing, Standing::Installed | Standing::Trial) {
             self.pending.insert(network);
         }
     }
@@ -153,13 +159,24 @@ impl Jail {
 
     fn struck(&mut self, network: Network, why: Lifted) {
         self.unsaved_bans.insert(network);
-        self.lifting.insert(network, why);
-        self.pending.insert(network);
+        if self.policy.enforce {
+            self.lifting.insert(network, why);
+            self.pending.insert(network);
+        } else {
+            self.told.push(Notice::WouldUnban { jail: self.id, network, why });
+        }
     }
 
     /// Takes up another policy: what does not fit it any longer is lifted or forgotten.
     pub(super) fn reform(&mut self, policy: Policy, own: &OwnAddresses) {
         let prefix_changed = self.policy.prefix != policy.prefix;
+        if self.policy.enforce != policy.enforce {
+            let why = if policy.enforce { Lifted::TrialOver } else { Lifted::NotEnforced };
+            let bans: Vec<Network> = self.ledger.iter().map(|(network, _)| network).collect();
+            for network in bans {
+                self.lift(network, why);
+            }
+        }
         self.policy = policy;
         self.review(own);
         if prefix_changed {
@@ -190,12 +207,14 @@ impl Jail {
         own: &OwnAddresses,
     ) {
         let outlived = record.until.is_over(now)
+            || record.enforced != self.policy.enforce
             || !network.fits(self.policy.prefix)
             || self.spares(network, network, own).is_some();
         if outlived {
             self.unsaved_bans.insert(network);
         } else {
-            self.ban(network, record, Standing::WantedAgain);
+            let again = if record.enforced { Standing::WantedAgain } else { Standing::Trial };
+            self.ban(network, record, again);
             self.unsaved_bans.remove(&network);
         }
     }
@@ -221,12 +240,15 @@ impl Jail {
         now: Timestamp,
         (network, until): (Network, Until),
         own: &OwnAddresses,
+        past: &mut Past,
     ) {
-        let fits = network.fits(self.policy.prefix)
+        let fits = self.policy.enforce
+            && network.fits(self.policy.prefix)
             && self.spares(network, network, own).is_none()
             && !until.is_over(now);
         if fits && self.ledger.get(network).is_none() {
-            let record = BanRecord { since: now, until, attempts: 0 };
+            let nth = self.enter(now, network, until, past);
+            let record = BanRecord { since: now, until, attempts: 0, nth, enforced: true };
             self.ban(network, record, Standing::WantedAgain);
         }
     }
@@ -259,8 +281,12 @@ impl Jail {
 
     /// Everything that the state file is to forget when the jail goes.
     pub(super) fn farewell(self) -> (Vec<Notice>, Vec<Write>) {
-        let notice = |network| Notice::Unbanned { jail: self.id, network, why: Lifted::JailGone };
-        let notices = self.ledger.iter().map(|(network, _)| notice(network)).collect();
+        let (jail, why) = (self.id, Lifted::JailGone);
+        let notices = self.ledger.iter().map(|(network, ban)| match ban.standing {
+            Standing::Trial => Notice::WouldUnban { jail, network, why },
+            _ => Notice::Unbanned { jail, network, why },
+        });
+        let notices = notices.collect();
         let bans = self.ledger.iter().map(|(network, _)| Write::NoBan(self.id, network));
         let windows = self.windows.iter().map(|(network, _)| Write::NoWindow(self.id, network));
         (notices, bans.chain(windows).collect())

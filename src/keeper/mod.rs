@@ -7,30 +7,41 @@
 
 mod calls;
 mod decide;
+mod dice;
 mod event;
+mod formula;
 mod gate;
+mod growth;
+mod hearing;
 mod ignore;
 mod jail;
 mod ledger;
 mod network;
 mod plan;
 mod policy;
+mod priors;
 mod roster;
+mod sentencing;
 mod time;
+mod view;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Decisions, Keeper, Settled, Tally};
+pub use decide::{Decisions, Keeper, Settled};
 pub use event::{
     Answer, Attempt, BanOrder, BanRecord, Change, Element, Event, Lifted, Notice, Outcome, Place,
     Reply, SourceId, Spared, Ticket, UnbanOrder, Write,
 };
+pub use formula::{FORMULA_MAX, Formula, Givens, NotAFormula};
 pub use gate::{Action, Gate, Ports, Protocol, Protocols, Scope};
+pub use growth::{Growth, Law};
 pub use ignore::{IgnoreList, OwnAddresses};
 pub use network::{Family, Network, NotANetwork, Prefix};
 pub use plan::plan;
 pub use policy::Policy;
+pub use priors::Prior;
 pub use roster::{JailId, Roster};
 pub use time::{Sentence, Timestamp, Until};
+pub use view::Tally;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::coding::{decode_network, decode_times, decode_until, encode_network};
 use super::{HISTORY_MOST, HISTORY_TOLD};
-use crate::keeper::{BanRecord, Network, Timestamp};
+use crate::keeper::{BanRecord, Network, Prior, Timestamp};
 
 /// Everything that is needed to go on where the last process stopped. Jails and sources go by
 /// name.
@@ -14,6 +14,8 @@ pub struct Saved {
     pub bans: Vec<(String, Network, BanRecord)>,
     /// Attempts of offenders that are not banned yet, oldest first, never none.
     pub windows: Vec<(String, Network, Vec<Timestamp>)>,
+    /// How often offenders were banned in a jail, in earnest (true) or not.
+    pub priors: Vec<(String, (Network, bool, Prior))>,
     /// How far each source was read.
     pub positions: Vec<(String, SavedPosition)>,
     /// Rows that no jailkeeper has written so. They are left out above, and stay in the file until
@@ -46,6 +48,8 @@ pub struct JailSaved {
     pub bans: Vec<(Network, BanRecord)>,
     /// Attempts of offenders that are not banned yet, oldest first, never none.
     pub windows: Vec<(Network, Vec<Timestamp>)>,
+    /// How often offenders were banned, in earnest (true) or not.
+    pub priors: Vec<(Network, bool, Prior)>,
     /// Rows that no jailkeeper has written so; they are left out above.
     pub nonsense: Option<Nonsense>,
 }
@@ -55,7 +59,8 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
     let mut nonsense = None;
     let bans = bans(connection, None, &mut nonsense)?;
     let windows = windows(connection, None, &mut nonsense)?;
-    Ok(Saved { bans, windows, positions: positions(connection)?, nonsense })
+    let priors = priors(connection, None, &mut nonsense)?;
+    Ok(Saved { bans, windows, priors, positions: positions(connection)?, nonsense })
 }
 
 /// Reads one jail.
@@ -63,9 +68,11 @@ pub(super) fn of_jail(connection: &Connection, name: &str) -> rusqlite::Result<J
     let mut nonsense = None;
     let bans = bans(connection, Some(name), &mut nonsense)?;
     let windows = windows(connection, Some(name), &mut nonsense)?;
+    let priors = priors(connection, Some(name), &mut nonsense)?;
     Ok(JailSaved {
         bans: bans.into_iter().map(|(_, network, ban)| (network, ban)).collect(),
         windows: windows.into_iter().map(|(_, network, times)| (network, times)).collect(),
+        priors: priors.into_iter().map(|(_, prior)| prior).collect(),
         nonsense,
     })
 }
@@ -76,7 +83,7 @@ pub(super) fn history(
     network: Network,
 ) -> rusqlite::Result<Vec<(String, BanRecord)>> {
     let mut statement = connection.prepare_cached(
-        "SELECT jail, since, until, attempts FROM history WHERE network = ?1
+        "SELECT jail, since, until, attempts, nth, enforced FROM history WHERE network = ?1
          ORDER BY since DESC, jail LIMIT ?2",
     )?;
     let rows = statement.query_map(params![encode_network(network), HISTORY_TOLD], |row| {
@@ -101,7 +108,8 @@ fn bans(
     nonsense: &mut Option<Nonsense>,
 ) -> rusqlite::Result<Vec<(String, Network, BanRecord)>> {
     let mut statement = connection.prepare_cached(
-        "SELECT jail, network, since, until, attempts FROM bans WHERE ?1 IS NULL OR jail = ?1",
+        "SELECT jail, network, since, until, attempts, nth, enforced FROM bans
+         WHERE ?1 IS NULL OR jail = ?1",
     )?;
     let mut rows = statement.query([jail])?;
     let mut found = Vec::new();
@@ -136,6 +144,37 @@ fn windows(
     Ok(found)
 }
 
+fn priors(
+    connection: &Connection,
+    jail: Option<&str>,
+    nonsense: &mut Option<Nonsense>,
+) -> rusqlite::Result<Vec<(String, (Network, bool, Prior))>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT jail, network, enforced, bans, ended FROM priors WHERE ?1 IS NULL OR jail = ?1
+         ORDER BY ended",
+    )?;
+    let mut rows = statement.query([jail])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (jail, bytes): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        match (decode_network(&bytes), prior(row)) {
+            (Some(network), Ok((enforced, prior))) => {
+                found.push((jail, (network, enforced, prior)));
+            }
+            (None, _) => doubt(nonsense, &jail, "count of bans", &bytes, "is no network"),
+            (_, Err(_)) => {
+                doubt(nonsense, &jail, "count of bans", &bytes, "has an impossible number");
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn prior(row: &Row<'_>) -> rusqlite::Result<(bool, Prior)> {
+    let ended = Timestamp::from_micros(row.get(4)?);
+    Ok((row.get(2)?, Prior { bans: row.get(3)?, ended }))
+}
+
 fn positions(connection: &Connection) -> rusqlite::Result<Vec<(String, SavedPosition)>> {
     let mut statement =
         connection.prepare_cached("SELECT source, cursor, sequence FROM positions")?;
@@ -152,6 +191,8 @@ fn ban_record(row: &Row<'_>, first_column: usize) -> rusqlite::Result<BanRecord>
         since: Timestamp::from_micros(row.get(first_column)?),
         until: decode_until(row.get(first_column + 1)?),
         attempts: row.get(first_column + 2)?,
+        nth: row.get(first_column + 3)?,
+        enforced: row.get(first_column + 4)?,
     })
 }
 

@@ -34,7 +34,8 @@ pub struct Whole<'a> {
 pub struct Purge<'a> {
     /// The time.
     pub now: Timestamp,
-    /// Bans that began longer ago leave the history.
+    /// Bans that began longer ago leave the history; and the counts of earlier bans in jails that are
+    /// not running go when the last of them ended longer ago.
     pub keep_history: Duration,
     /// Windows of jails that are not running go when their last attempt is longer ago.
     pub keep_windows: Duration,
@@ -84,6 +85,7 @@ impl Store {
                 let name = names.name(*jail);
                 transaction.execute("DELETE FROM bans WHERE jail = ?1", [name])?;
                 transaction.execute("DELETE FROM windows WHERE jail = ?1", [name])?;
+                transaction.execute("DELETE FROM priors WHERE jail = ?1", [name])?;
             }
             transaction.execute("DELETE FROM positions", [])?;
             put(transaction, names, whole.writes)?;
@@ -120,7 +122,13 @@ impl Store {
                       AND jail NOT IN (SELECT value FROM json_each(?2)) LIMIT ?3)",
                 params![oldest_window, jails, PURGE_STEP],
             )?;
-            Ok(history + bans + windows)
+            let priors = transaction.execute(
+                "DELETE FROM priors WHERE (jail, network, enforced) IN
+                     (SELECT jail, network, enforced FROM priors WHERE ended < ?1
+                      AND jail NOT IN (SELECT value FROM json_each(?2)) LIMIT ?3)",
+                params![oldest_ban, jails, PURGE_STEP],
+            )?;
+            Ok(history + bans + windows + priors)
         })
     }
 
@@ -180,6 +188,25 @@ fn put(transaction: &Transaction<'_>, names: &Roster, writes: &[Write]) -> rusql
             Write::NoWindow(jail, network) => {
                 put_window(transaction, names.name(*jail), *network, &[])?;
             }
+            Write::Prior { jail, network, enforced, prior } => transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO priors (jail, network, enforced, bans, ended)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![
+                    names.name(*jail),
+                    encode_network(*network),
+                    enforced,
+                    prior.bans,
+                    prior.ended.micros()
+                ])
+                .map(drop)?,
+            Write::NoPrior { jail, network, enforced } => transaction
+                .prepare_cached(
+                    "DELETE FROM priors WHERE jail = ?1 AND network = ?2 AND enforced = ?3",
+                )?
+                .execute(params![names.name(*jail), encode_network(*network), enforced])
+                .map(drop)?,
         }
     }
     Ok(())
@@ -196,18 +223,20 @@ fn put_ban(
         encode_network(network),
         ban.since.micros(),
         encode_until(ban.until),
-        ban.attempts
+        ban.attempts,
+        ban.nth,
+        ban.enforced
     ];
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO bans (jail, network, since, until, attempts)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO bans (jail, network, since, until, attempts, nth, enforced)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(row)?;
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO history (jail, network, since, until, attempts)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO history (jail, network, since, until, attempts, nth, enforced)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(row)?;
     Ok(())
