@@ -20,6 +20,7 @@ mod nft;
 mod pattern;
 mod replay;
 mod seeds;
+mod sentences;
 mod source;
 mod sources;
 mod store;

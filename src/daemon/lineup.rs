@@ -185,7 +185,8 @@ impl Post {
         let Sources { journal, files } = &self.jail.sources;
         let journal = journal.iter().map(|(origin, _)| sources::journal_name(origin));
         let files = files.iter().flat_map(|files| files.paths.iter().map(|path| path.path.clone()));
-        journal.chain(files).collect()
+        let bans = self.jail.policy.hears_bans.then(|| "bans".to_owned());
+        journal.chain(files).chain(bans).collect()
     }
 
     fn snapshot(&self, tally: crate::keeper::Tally) -> JailSnapshot {
