@@ -567,8 +567,8 @@ fn a_hundred_thousand_bans_are_listed() {
     let rows = run(async move {
         let client = client(address).await;
         let reply = ask(&client, "ListBans", &"").await.expect("the bans");
-        let rows: Vec<(String, String, i64, i64, u32)> =
-            reply.body().deserialize().expect("a(ssxxu)");
+        let rows: Vec<(String, String, i64, i64, u32, u32)> =
+            reply.body().deserialize().expect("a(ssxxuu)");
         rows
     });
     assert_eq!(rows.len(), 100_000);

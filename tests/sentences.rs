@@ -10,6 +10,11 @@ fn listed(house: &House, arguments: &[&str]) -> Value {
     serde_json::from_slice(&house.client(&arguments).stdout).expect("JSON")
 }
 
+/// How long a ban was meant to last.
+fn length(ban: &Value) -> Option<i64> {
+    Some(ban["until"].as_i64()? - ban["since"].as_i64()?)
+}
+
 #[test]
 fn a_ban_is_longer_than_the_one_before_a_restart() {
     let mut house = House::guarded(
@@ -23,11 +28,9 @@ fn a_ban_is_longer_than_the_one_before_a_restart() {
     house.start();
     house.fails("203.0.113.5", 1);
     house.await_log("[sshd] Ban 203.0.113.5", 2);
-    house.assert_element("sshd4", "203.0.113.5 timeout 1h");
+    assert!(house.set("sshd4").contains("203.0.113.5"));
     let list = listed(&house, &[]);
-    assert_eq!(list[0]["nth"], 2);
-    let length = list[0]["until"].as_i64().zip(list[0]["since"].as_i64());
-    assert_eq!(length.map(|(until, since)| until - since), Some(3600));
+    assert_eq!((&list[0]["nth"], length(&list[0])), (&Value::from(2), Some(3600)));
     let table = text(&house.client(&["list"]).stdout);
     assert!(table.contains("2nd"), "{table}");
 }
@@ -44,7 +47,9 @@ fn recidive_bans_on_every_port_whom_other_jails_ban_again_and_again() {
     assert_eq!(house.times_logged("[recidive] Ban"), 0);
     house.fails("203.0.113.5", 1);
     house.await_log("[recidive] Ban 203.0.113.5", 1);
-    house.assert_element("recidive4", "203.0.113.5 timeout 7d");
+    assert!(house.set("recidive4").contains("203.0.113.5"));
+    let list = listed(&house, &["recidive"]);
+    assert_eq!((&list[0]["nth"], length(&list[0])), (&Value::from(1), Some(7 * 86_400)));
     let status = text(&house.client(&["status", "recidive"]).stdout);
     assert!(status.contains("every port") && status.contains("bans of other jails"), "{status}");
 }

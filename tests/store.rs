@@ -352,9 +352,11 @@ fn rows_that_make_no_sense_are_told_and_left_out() {
     let other = rusqlite::Connection::open(directory.path().join("state.db")).expect("a database");
     other
         .execute_batch(
-            "INSERT INTO bans VALUES ('sshd', x'0421c0000201', 0, NULL, 1);
-             INSERT INTO bans VALUES ('sshd', x'', 0, NULL, 1);
-             INSERT INTO bans VALUES ('sshd', x'0420c0000201', 0, NULL, -1);
+            "INSERT INTO bans VALUES ('sshd', x'0421c0000201', 0, NULL, 1, 1, 1);
+             INSERT INTO bans VALUES ('sshd', x'', 0, NULL, 1, 1, 1);
+             INSERT INTO bans VALUES ('sshd', x'0420c0000201', 0, NULL, -1, 1, 1);
+             INSERT INTO priors VALUES ('sshd', x'', 1, 1, 0);
+             INSERT INTO priors VALUES ('sshd', x'0420c0000201', 1, -1, 0);
              INSERT INTO windows VALUES ('sshd', x'0418c0000201', 0, x'0000000000000001');
              INSERT INTO windows VALUES ('sshd', x'0420c0000201', 0, x'00');",
         )
@@ -364,7 +366,7 @@ fn rows_that_make_no_sense_are_told_and_left_out() {
     assert_eq!(opened.saved.bans.len(), 500);
     assert_eq!(opened.saved.windows, []);
     let nonsense = opened.saved.nonsense.expect("it is told");
-    assert_eq!(nonsense.rows, 5);
+    assert_eq!(nonsense.rows, 7);
     assert_eq!(nonsense.first, "a ban of the jail sshd with the network x'' is no network");
     let mut roster = Roster::default();
     let writes = many(&mut roster, 2);
@@ -424,6 +426,34 @@ fn the_history_has_each_ban_once_and_is_purged_by_age() {
     let purge = Purge { now: NOW, keep_history: day, keep_windows: day, jails: &["sshd"] };
     assert_eq!(store.purge(purge).expect("a purge"), 1);
     assert_eq!(store.history(offender).expect("a history"), both[..1]);
+}
+
+#[test]
+fn counts_of_earlier_bans_stay_with_their_jails() {
+    let directory = tempdir().expect("a directory");
+    let mut roster = Roster::default();
+    let (sshd, gone) = (roster.enrol("sshd"), roster.enrol("gone"));
+    let network = network("192.0.2.1");
+    let day = Duration::from_hours(24);
+    let prior = Prior { bans: 3, ended: NOW.minus(day * 2) };
+    let writes = [(sshd, true), (gone, true), (gone, false)].map(|(jail, enforced)| Write::Prior {
+        jail,
+        network,
+        enforced,
+        prior,
+    });
+    let mut store = open(directory.path()).store;
+    store.commit(&roster, &writes, &[]).expect("a commit");
+    let of_gone = store.jail("gone").expect("a jail").priors;
+    assert_eq!(of_gone, [(network, false, prior), (network, true, prior)]);
+    let whole = Whole { jails: &[sshd], writes: &writes[..1], positions: &[] };
+    store.rewrite(&roster, whole).expect("a rewrite");
+    assert_eq!(store.jail("gone").expect("a jail").priors, of_gone);
+    let purge = Purge { now: NOW, keep_history: day, keep_windows: day, jails: &["sshd"] };
+    assert_eq!(store.purge(purge).expect("a purge"), 2);
+    let sshd = ("sshd".to_owned(), (network, true, prior));
+    drop(store);
+    assert_eq!(open(directory.path()).saved.priors, [sshd]);
 }
 
 #[test]

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::calls::Calls;
-use super::dice::Dice;
 use super::event::{
     Answer, Attempt, BanOrder, BanRecord, Change, Element, Event, Lifted, Notice, Outcome, Reply,
     SourceId, Ticket, UnbanOrder, Write,
@@ -15,7 +14,6 @@ use super::ledger::Standing;
 use super::network::Network;
 use super::plan::plan;
 use super::policy::Policy;
-use super::priors::{Prior, Whose};
 use super::roster::JailId;
 use super::sentencing::Past;
 use super::time::Timestamp;
@@ -74,20 +72,15 @@ pub struct Settled {
 }
 
 impl Keeper {
-    /// A keeper whose chance begins with `seed` (`bantime.rndtime`).
-    #[must_use]
-    pub fn with_seed(seed: u64) -> Self {
-        let past = Past { dice: Dice::new(seed), ..Past::default() };
-        Self { past, ..Self::default() }
-    }
-
     /// Takes in a jail, or gives one another policy. Its bans and windows stay, as far as they fit.
     pub fn admit(&mut self, id: JailId, policy: Policy) {
-        if policy.enforce {
-            self.past.priors.end_trial(id);
-        }
         match self.jails.get_mut(&id) {
-            Some(jail) => jail.reform(policy, &self.own),
+            Some(jail) => {
+                if policy.enforce && !jail.policy.enforce {
+                    self.past.priors.end_trial(id);
+                }
+                jail.reform(policy, &self.own);
+            }
             None => {
                 self.jails.insert(id, Jail::new(id, policy));
             }
@@ -132,20 +125,6 @@ impl Keeper {
         }
         for ban in bans {
             jail.restore_ban(now, ban, &self.own);
-        }
-    }
-
-    /// Puts back how often offenders of a jail were banned, in earnest or not.
-    pub fn restore_priors(
-        &mut self,
-        jail: JailId,
-        priors: impl IntoIterator<Item = (Network, bool, Prior)>,
-    ) {
-        for (network, enforced, prior) in priors {
-            self.past.priors.restore(Whose { network, jail, enforced }, prior);
-        }
-        if self.jails.get(&jail).is_some_and(|jail| jail.policy.enforce) {
-            self.past.priors.end_trial(jail);
         }
     }
 

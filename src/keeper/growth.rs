@@ -7,7 +7,7 @@ use super::formula::{Formula, Givens};
 use super::time::Sentence;
 
 /// No ban that grows is longer: a hundred years of 365.25 days.
-const LONGEST: Duration = Duration::from_secs(100 * 31_557_600);
+const LONGEST: Duration = Duration::from_hours(100 * 8766);
 
 /// Beyond so many bans the weight of an attempt grows no more; with it every `maxretry` is met.
 const WEIGHED_BANS: u32 = 20;

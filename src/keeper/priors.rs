@@ -91,17 +91,22 @@ impl Priors {
     pub(super) fn forgive(&mut self, network: Network, jail: JailId) {
         for enforced in [false, true] {
             let whose = Whose { network, jail, enforced };
-            if self.take(whose).is_some() {
-                self.unsaved.insert(whose);
+            if self.by_offender.contains_key(&whose) {
+                self.forget(whose);
             }
         }
+    }
+
+    /// Forgets one count, of which the state file may know.
+    pub(super) fn forget(&mut self, whose: Whose) {
+        self.take(whose);
+        self.unsaved.insert(whose);
     }
 
     /// Forgets what a jail only would have done.
     pub(super) fn end_trial(&mut self, jail: JailId) {
         for whose in self.of_jail(jail).into_iter().filter(|whose| !whose.enforced) {
-            self.take(whose);
-            self.unsaved.insert(whose);
+            self.forget(whose);
         }
     }
 
@@ -152,8 +157,7 @@ impl Priors {
         if self.by_offender.len() >= MAX_PRIORS
             && let Some((_, oldest)) = self.by_end.first().copied()
         {
-            self.take(oldest);
-            self.unsaved.insert(oldest);
+            self.forget(oldest);
         }
         self.by_end.insert((prior.ended, whose));
         self.by_offender.insert(whose, prior);

@@ -2,12 +2,14 @@
 
 use std::num::NonZeroU32;
 
+use super::decide::Keeper;
 use super::dice::Dice;
 use super::event::{BanRecord, Notice};
 use super::jail::Jail;
 use super::ledger::Standing;
 use super::network::Network;
-use super::priors::{Asked, Priors, Whose};
+use super::priors::{Asked, Prior, Priors, Whose};
+use super::roster::JailId;
 use super::time::{Sentence, Timestamp, Until};
 
 /// What sentences depend on beside the policy.
@@ -15,6 +17,34 @@ use super::time::{Sentence, Timestamp, Until};
 pub(super) struct Past {
     pub(super) priors: Priors,
     pub(super) dice: Dice,
+}
+
+impl Keeper {
+    /// A keeper whose chance begins with `seed` (`bantime.rndtime`).
+    #[must_use]
+    pub fn with_seed(seed: u64) -> Self {
+        let mut keeper = Self::default();
+        keeper.past.dice = Dice::new(seed);
+        keeper
+    }
+
+    /// Puts back how often offenders of a jail were banned, in earnest or not.
+    pub fn restore_priors(
+        &mut self,
+        jail: JailId,
+        priors: impl IntoIterator<Item = (Network, bool, Prior)>,
+    ) {
+        for (network, enforced, prior) in priors {
+            let trial_is_over =
+                !enforced && self.jails.get(&jail).is_some_and(|jail| jail.policy.enforce);
+            let whose = Whose { network, jail, enforced };
+            if trial_is_over {
+                self.past.priors.forget(whose);
+            } else {
+                self.past.priors.restore(whose, prior);
+            }
+        }
+    }
 }
 
 impl Jail {

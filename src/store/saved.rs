@@ -54,6 +54,9 @@ pub struct JailSaved {
     pub nonsense: Option<Nonsense>,
 }
 
+/// Rows under the names of their jails.
+type ByJail<T> = Vec<(String, T)>;
+
 /// Reads everything.
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
     let mut nonsense = None;
@@ -148,7 +151,7 @@ fn priors(
     connection: &Connection,
     jail: Option<&str>,
     nonsense: &mut Option<Nonsense>,
-) -> rusqlite::Result<Vec<(String, (Network, bool, Prior))>> {
+) -> rusqlite::Result<ByJail<(Network, bool, Prior)>> {
     let mut statement = connection.prepare_cached(
         "SELECT jail, network, enforced, bans, ended FROM priors WHERE ?1 IS NULL OR jail = ?1
          ORDER BY ended",

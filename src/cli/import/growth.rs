@@ -17,7 +17,10 @@ pub(super) fn settings(options: &Options, notes: &mut Notes) -> Settings {
             settings.insert(key, is_yes(text).to_string());
         }
     }
-    for key in ["bantime.factor", "bantime.formula"] {
+    let multipliers = text("bantime.multipliers");
+    // As in fail2ban, they take the formula's place.
+    let formula = multipliers.is_none().then_some("bantime.formula");
+    for key in ["bantime.factor"].into_iter().chain(formula) {
         match text(key).map(|text| (text, Formula::parse(text))) {
             Some((text, Ok(_))) => {
                 settings.insert(key, toml::string(text));
@@ -30,11 +33,8 @@ pub(super) fn settings(options: &Options, notes: &mut Notes) -> Settings {
             None => {}
         }
     }
-    if let Some(text) = text("bantime.multipliers") {
-        settings.insert("bantime.multipliers", toml::basic(text));
-        if settings.remove("bantime.formula").is_some() {
-            notes.change("bantime.formula: bantime.multipliers is set and takes its place");
-        }
+    if let Some(multipliers) = multipliers {
+        settings.insert("bantime.multipliers", toml::basic(multipliers));
     }
     for key in ["bantime.maxtime", "bantime.rndtime"] {
         if let Some(value) = text(key).and_then(|text| time(key, text, notes)) {

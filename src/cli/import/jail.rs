@@ -39,7 +39,7 @@ pub(super) fn convert(
     settings.insert("enabled", enabled.to_string());
     settings.append(&mut settings::closed(&ban));
     if jail.filter.as_ref().is_some_and(|filter| filter.name == "recidive") {
-        return Ok(recidive(ban::words(ban.ports.as_ref()), settings, notes));
+        return Ok(recidive(&ban::words(ban.ports.as_ref()), settings, notes));
     }
     let reads_journal = jail.backend.starts_with("systemd");
     sources(jail, reads_journal, &mut settings)?;
@@ -106,7 +106,7 @@ fn sources(jail: &JailSettings, journal: bool, settings: &mut Settings) -> Resul
 }
 
 /// fail2ban's `recidive` reads its own log; ours counts the bans themselves.
-fn recidive(ports: String, mut settings: Settings, notes: &mut Notes) -> Converted {
+fn recidive(ports: &str, mut settings: Settings, notes: &mut Notes) -> Converted {
     // It reads nothing whose names could be resolved.
     settings.remove("usedns");
     settings.insert("backend", toml::basic("bans"));

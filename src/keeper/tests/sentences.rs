@@ -141,7 +141,7 @@ fn what_is_no_number_is_the_longest_ban_and_no_ban_is_shorter_than_the_first() {
         let law = Law::Formula(Formula::parse(formula).expect("a formula"));
         let maxtime = Some(Duration::from_secs(maxtime));
         let growth = Growth { law, maxtime, ..Growth::default() };
-        growth.sentence(Sentence::For(Duration::from_secs(60)), 1, 0.5)
+        growth.sentence(Sentence::For(Duration::from_mins(1)), 1, 0.5)
     };
     let seconds = |seconds| Sentence::For(Duration::from_secs(seconds));
     for formula in ["1/0", "0/0", "1e300 ** 9", "1 << 100000", "math.log(-1)"] {
@@ -420,7 +420,7 @@ proptest! {
                 let (law, rndtime) = (Law::Formula(formula), Duration::from_secs(9));
                 let growth =
                     Growth { law, rndtime, maxtime: Some(maxtime), ..Growth::default() };
-                let first = Duration::from_secs(60);
+                let first = Duration::from_mins(1);
                 let Sentence::For(span) = growth.sentence(Sentence::For(first), count, chance)
                     else { panic!("a length of time") };
                 prop_assert!(span >= first);
