@@ -44,8 +44,10 @@ pub(crate) fn jail() -> JailSnapshot {
             prefix: Prefix::default(),
             count_by: CountBy::Address,
             maxmatches: 5,
+            enforce: true,
+            grows: false,
         }),
-        tally: Tally { attempts: 3, attempts_in_all: 120, bans: 2, bans_in_all: 40 },
+        tally: Tally { attempts: 3, attempts_in_all: 120, bans: 2, bans_in_all: 40, would_be: 0 },
         health: Health {
             state: JailState::Running,
             sources: vec!["journal".to_owned()],
@@ -68,7 +70,7 @@ pub(crate) fn network(text: &str) -> Network {
 
 pub(crate) fn row(jail: &str, address: &str, until: Until) -> BanRow {
     let since = Timestamp::from_seconds(1_700_000_000);
-    BanRow { jail: jail.into(), network: network(address), since, until, attempts: 5 }
+    BanRow { jail: jail.into(), network: network(address), since, until, attempts: 5, nth: 2 }
 }
 
 pub(crate) fn sshd() -> Arc<Snapshot> {
@@ -142,8 +144,9 @@ fn busctl_sees_the_manager_as_it_is_documented() {
     .Attempt method sassu u -
     .Ban method sasx - -
     .Diagnose method - (xsassuasuas) -
-    .ListBans method s a(ssxxu) -
+    .ListBans method s a(ssxxuu) -
     .ListJails method - a(so) -
+    .ListWouldBeBans method s a(ssxxuu) -
     .Matches method ss as -
     .Reload method - - -
     .Unban method sas u -
@@ -168,10 +171,12 @@ fn busctl_sees_a_jail_as_it_is_documented() {
     insta::assert_snapshot!(introspected(&bus, "/org/jailkeeper1/jail/sshd", JAIL), @r#"
     .Action property s "drop" emits-change
     .BanTime property x 3600 emits-change
+    .BanTimeGrows property b false emits-change
     .CountBy property s "address" emits-change
     .CurrentAttempts property t 3 emits-change
     .CurrentBans property t 2 emits-change
     .Description property s "Failed logins over SSH" emits-change
+    .Enforce property b true emits-change
     .Filter property s "sshd" emits-change
     .FindTime property t 600 emits-change
     .IgnoreIp property as 1 "198.51.100.0/24" emits-change
@@ -191,6 +196,7 @@ fn busctl_sees_a_jail_as_it_is_documented() {
     .State property s "running" emits-change
     .TotalAttempts property t 120 emits-change
     .TotalBans property t 40 emits-change
+    .WouldBeBans property t 0 emits-change
     "#);
     service.close();
 }
@@ -232,7 +238,7 @@ fn busctl_calls_every_method() {
             let answer = match &call {
                 Call::Ban { .. } | Call::Reload => BusAnswer::Done(1),
                 Call::Unban { .. } | Call::Attempt { .. } => BusAnswer::Done(7),
-                Call::ListBans { .. } => BusAnswer::Bans(vec![
+                Call::ListBans { .. } | Call::ListWouldBeBans { .. } => BusAnswer::Bans(vec![
                     row("sshd", "192.0.2.1", Until::At(Timestamp::from_seconds(1_700_003_600))),
                     row("sshd", "2001:db8::/64", Until::Forever),
                 ]),
@@ -281,14 +287,20 @@ fn busctl_calls_every_method() {
         ("Unban sas  0", "u 7", Some(Call::Unban { jail: None, networks: None })),
         (
             "ListBans s sshd",
-            "a(ssxxu) 2 \"sshd\" \"192.0.2.1\" 1700000000 1700003600 5 \
-             \"sshd\" \"2001:db8::/64\" 1700000000 -1 5",
+            "a(ssxxuu) 2 \"sshd\" \"192.0.2.1\" 1700000000 1700003600 5 2 \
+             \"sshd\" \"2001:db8::/64\" 1700000000 -1 5 2",
             Some(Call::ListBans { jail: Some(sshd()) }),
         ),
         (
             "Matches ss sshd 192.0.2.1",
             r#"as 2 "first" "last, with a \357\277\275""#,
             Some(Call::Matches { jail: sshd(), network: network("192.0.2.1") }),
+        ),
+        (
+            "ListWouldBeBans s ",
+            "a(ssxxuu) 2 \"sshd\" \"192.0.2.1\" 1700000000 1700003600 5 2 \
+             \"sshd\" \"2001:db8::/64\" 1700000000 -1 5 2",
+            Some(Call::ListWouldBeBans { jail: None }),
         ),
         ("Reload", "", Some(Call::Reload)),
         (
@@ -650,8 +662,8 @@ fn a_hundred_thousand_bans_are_listed() {
     let rows = run(async move {
         let client = client(address).await;
         let reply = ask(&client, "ListBans", &"").await.expect("the bans");
-        let rows: Vec<(String, String, i64, i64, u32)> =
-            reply.body().deserialize().expect("a(ssxxu)");
+        let rows: Vec<(String, String, i64, i64, u32, u32)> =
+            reply.body().deserialize().expect("a(ssxxuu)");
         rows
     });
     assert_eq!(rows.len(), 100_000);

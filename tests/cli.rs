@@ -136,17 +136,17 @@ fn status_of_a_jail_shows_all_of_it() {
       Bans          2 now, 40 in all
 
     Banned
-      OFFENDER   SINCE                UNTIL                    LEFT  ATTEMPTS
-      192.0.2.0  2023-11-14 22:13:20  never                for ever         5
-      192.0.2.1  2023-11-14 22:13:20  2023-11-14 23:13:20       0 s         5
-      192.0.2.2  2023-11-14 22:13:20  never                for ever   by hand
-      192.0.2.3  2023-11-14 22:13:20  never                for ever         5
-      192.0.2.4  2023-11-14 22:13:20  never                for ever         5
-      192.0.2.5  2023-11-14 22:13:20  never                for ever         5
-      192.0.2.6  2023-11-14 22:13:20  never                for ever         5
-      192.0.2.7  2023-11-14 22:13:20  never                for ever         5
-      192.0.2.8  2023-11-14 22:13:20  never                for ever         5
-      192.0.2.9  2023-11-14 22:13:20  never                for ever         5
+      OFFENDER   SINCE                UNTIL                    LEFT  ATTEMPTS  BAN
+      192.0.2.0  2023-11-14 22:13:20  never                for ever         5  2nd
+      192.0.2.1  2023-11-14 22:13:20  2023-11-14 23:13:20       0 s         5  2nd
+      192.0.2.2  2023-11-14 22:13:20  never                for ever   by hand  2nd
+      192.0.2.3  2023-11-14 22:13:20  never                for ever         5  2nd
+      192.0.2.4  2023-11-14 22:13:20  never                for ever         5  2nd
+      192.0.2.5  2023-11-14 22:13:20  never                for ever         5  2nd
+      192.0.2.6  2023-11-14 22:13:20  never                for ever         5  2nd
+      192.0.2.7  2023-11-14 22:13:20  never                for ever         5  2nd
+      192.0.2.8  2023-11-14 22:13:20  never                for ever         5  2nd
+      192.0.2.9  2023-11-14 22:13:20  never                for ever         5  2nd
       … and 2 more: jailkeeper list sshd
     ");
 }
@@ -164,13 +164,18 @@ fn a_broken_jail_says_why_and_moves_no_cursor() {
 fn list_shows_who_is_banned() {
     let served = Served::answering(bans(3));
     insta::assert_snapshot!(shown(&served, "list"), @r"
-    JAIL  OFFENDER   SINCE                UNTIL                    LEFT  ATTEMPTS
-    sshd  192.0.2.0  2023-11-14 22:13:20  never                for ever         5
-    sshd  192.0.2.1  2023-11-14 22:13:20  2023-11-14 23:13:20       0 s         5
-    sshd  192.0.2.2  2023-11-14 22:13:20  never                for ever   by hand
+    JAIL  OFFENDER   SINCE                UNTIL                    LEFT  ATTEMPTS  BAN
+    sshd  192.0.2.0  2023-11-14 22:13:20  never                for ever         5  2nd
+    sshd  192.0.2.1  2023-11-14 22:13:20  2023-11-14 23:13:20       0 s         5  2nd
+    sshd  192.0.2.2  2023-11-14 22:13:20  never                for ever   by hand  2nd
     ");
+    let trial = shown(&served, "list --would-be");
+    assert!(
+        trial.starts_with("Nobody of these is banned: their jails have enforce = false.\n\nJAIL")
+    );
     let served = Served::answering(bans(0));
     assert_eq!(shown(&served, "list sshd"), "Nobody is banned.\n");
+    assert_eq!(shown(&served, "list sshd --would-be"), "Nobody would be banned.\n");
 }
 
 #[test]
@@ -183,7 +188,8 @@ fn json_of_what_is_has_the_documented_keys() {
         "offender": "192.0.2.0",
         "since": 1700000000,
         "until": -1,
-        "attempts": 5
+        "attempts": 5,
+        "nth": 2
       }
     ]
     "#);
@@ -214,9 +220,12 @@ fn json_of_what_is_has_the_documented_keys() {
       "prefix_ipv6": 64,
       "count_by": "address",
       "maxmatches": 5,
+      "enforce": true,
+      "ban_time_grows": false,
       "current_attempts": 3,
       "total_attempts": 120,
       "current_bans": 2,
+      "would_be_bans": 0,
       "total_bans": 40,
       "sources": [
         "journal"
@@ -230,7 +239,8 @@ fn json_of_what_is_has_the_documented_keys() {
           "offender": "192.0.2.0",
           "since": 1700000000,
           "until": -1,
-          "attempts": 5
+          "attempts": 5,
+          "nth": 2
         }
       ]
     }
@@ -628,10 +638,7 @@ fn tables_fit_the_terminal_and_colour_is_for_terminals() {
     assert!(plain.lines().all(|line| line.chars().count() <= 60), "{plain}");
     assert!(plain.contains('…') && !plain.contains('\u{1b}'), "{plain}");
     let list = on_a_terminal(&served, 60, "NO_COLOR=1", "list");
-    assert!(
-        list.starts_with("JAIL  OFFENDER   SINCE                    LEFT  ATTEMPTS\n"),
-        "{list}"
-    );
+    assert!(list.starts_with("JAIL  OFFENDER       LEFT  ATTEMPTS  BAN\n"), "{list}");
     let wide = on_a_terminal(&served, 200, "", "status");
     assert!(wide.contains("the filter \"nginx\" is not there"), "{wide}");
     assert!(wide.contains("\u{1b}[31mbroken") && wide.contains("\u{1b}[32mrunning"), "{wide}");

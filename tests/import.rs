@@ -299,8 +299,22 @@ fn debians_whole_configuration_is_taken_over() {
         .filter_map(|jail| jail["jail"].as_str())
         .collect();
     println!("{} jails, {} filters", jails.len(), list(&report["filters"]).len());
-    // The one reads fail2ban's own log, the other one lets addresses in.
-    assert_eq!(left_out, ["recidive", "pass2allow-ftp"]);
+    // It lets addresses in.
+    assert_eq!(left_out, ["pass2allow-ftp"]);
+    insta::assert_snapshot!(scene.result("jails.d/recidive.toml"), @r#"
+    # Taken over from fail2ban's jail recidive.
+
+    [jail.recidive]
+    enabled = true
+    backend = "bans"
+    maxretry = 5
+    findtime = "1d"
+    bantime = "1w"
+    port = "all"
+    protocol = "tcp"
+    action = "reject"
+    scope = "host"
+    "#);
     assert!(jails.len() > 80);
     // Without its program, it would ban Google.
     let jail = scene.result("jails.d/apache-fakegooglebot.toml");
@@ -339,7 +353,7 @@ fn an_imported_filter_says_what_fail2bans_own_file_says() {
         }
     }
     scene.write("jail.local", &jails);
-    let report = scene.imported(1, &[]);
+    let report = scene.imported(0, &[]);
     let filter_of = |jail: &str| {
         let found = list(&report["jails"]).iter().find(|found| found["jail"] == jail)?;
         Some(found["filter"].as_str()?.to_owned())
@@ -389,8 +403,10 @@ fn odd() -> Scene {
     let scene = Scene::over(&[]);
     scene.write(
         "jail.local",
-        "[DEFAULT]\nbantime.increment = true\nignoreip = 192.0.2.7/24 office.example.org\n\
-         [sshd]\nmode = ddos\nmaxretry = 3\nbackend = systemd\nport = 22,2222\n\
+        "[DEFAULT]\nbantime.increment = true\nbantime.factor = 2.0/2.0\n\
+         bantime.formula = ban.Time * (1<<(ban.Count if ban.Count<20 else 20)) * banFactor\n\
+         bantime.maxtime = 5w\nbantime.rndtime = 10m\nbantime.overalljails = true\nignoreip = 192.0.2.7/24 office.example.org\n\
+         [sshd]\nmode = ddos\nbantime.formula = open('x')\nmaxretry = 3\nbackend = systemd\nport = 22,2222\n\
          [only-mail]\nenabled = true\nfilter = vsftpd\nlogpath = /var/log/vsftpd.log\n\
          action = sendmail-whois[name=x]\n\
          [my jail]\nenabled = true\nfilter =\nfailregex = ^it's '''bad''' <HOST>$\n\
@@ -406,11 +422,27 @@ fn what_cannot_be_taken_over_is_left_out() {
     let report = scene.imported(1, &[]);
     assert_eq!(
         list(&report["all"]["by_hand"]),
-        [
-            "ignoreip: office.example.org is no address or network; write its addresses instead",
-            "bantime.increment: growing bans are not supported in this release yet",
-        ]
+        ["ignoreip: office.example.org is no address or network; write its addresses instead",]
     );
+    insta::assert_snapshot!(scene.result("jailkeeper.toml"), @r#"
+    # Taken over from [DEFAULT] of fail2ban's jails.
+
+    [default]
+    usedns = "warn"
+    maxretry = 5
+    findtime = "10m"
+    bantime.time = "10m"
+    bantime.increment = true
+    bantime.factor = '2.0/2.0'
+    bantime.formula = 'ban.Time * (1<<(ban.Count if ban.Count<20 else 20)) * banFactor'
+    bantime.maxtime = "5w"
+    bantime.rndtime = "10m"
+    bantime.overalljails = true
+    ignoreip = ['192.0.2.0/24']
+    protocol = "tcp"
+    action = "reject"
+    scope = "host"
+    "#);
     assert!(scene.result("jailkeeper.toml").contains("ignoreip = ['192.0.2.0/24']"));
     insta::assert_snapshot!(scene.result("jails.d/sshd.toml"), @r#"
     # Taken over from fail2ban's jail sshd.
@@ -462,15 +494,16 @@ fn the_report_says_what_was_done() {
     text = text.replace(scene.directory.path().to_str().expect("plain"), "/DIR");
     insta::assert_snapshot!(text, @r#"
     For all jails:
+      changed: bantime.increment: earlier bans are not forgotten by the age of a database but by bantime.decay, and attempts of known offenders count more only with bantime.lower_maxretry = true
       changed: IPv6: offenders are banned by /64; prefix = { ipv6 = 128 } is as in fail2ban
       changed: maxretry: so many attempts within findtime are a ban; fail2ban may also ban for a steady rate of them
       by hand: ignoreip: office.example.org is no address or network; write its addresses instead
-      by hand: bantime.increment: growing bans are not supported in this release yet
 
     sshd: taken over
       jailkeeper's own filter sshd, mode aggressive
       port 22,2222 of tcp, rejected
       changed: mode ddos: jailkeeper's sshd has aggressive, which counts more
+      by hand: bantime.formula: open(\'x\') is no arithmetic that jailkeeper knows (this name is unknown)
 
     only-mail: left out: none of its actions bans anybody on this machine.
       by hand: action sendmail-whois: jailkeeper sends no mail; its events are in the journal, each with a MESSAGE_ID

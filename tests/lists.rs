@@ -101,7 +101,7 @@ fn row((jail, network, sentence): &Told) -> BanRow {
         _ => Until::At(Timestamp::from_seconds(LATER)),
     };
     let since = Timestamp::from_seconds(1_700_000_000);
-    BanRow { jail: jail.as_str().into(), network: *network, since, until, attempts: 5 }
+    BanRow { jail: jail.as_str().into(), network: *network, since, until, attempts: 5, nth: 1 }
 }
 
 #[test]

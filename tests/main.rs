@@ -29,6 +29,7 @@ mod pattern;
 mod reference;
 mod replay;
 mod seeds;
+mod sentences;
 mod source;
 mod sources;
 mod store;

@@ -211,6 +211,29 @@ fn people_get_a_table_and_sums() {
 }
 
 #[test]
+fn bans_grow_and_are_heard_by_other_jails() {
+    let place = Place::with(
+        "[jail.app]\nenabled = true\nenforce = false\nmaxretry = 1\nfindtime = 60\n\
+         bantime = { time = 10, increment = true }\n\
+         [jail.again]\nenabled = true\nbackend = \"bans\"\nmaxretry = 3\nfindtime = \"1h\"\n",
+    );
+    place.write("app.log", rounds(&["192.0.2.1"], 8));
+    let (bans, _) = place.replay("app.log");
+    assert_eq!(
+        rows(&bans),
+        [
+            (seconds(0), "app", "192.0.2.1", seconds(10), 1),
+            (seconds(10), "app", "192.0.2.1", seconds(30), 1),
+            (seconds(30), "app", "192.0.2.1", seconds(70), 1),
+            (seconds(30), "again", "192.0.2.1", seconds(630), 3),
+            (seconds(70), "app", "192.0.2.1", seconds(150), 1),
+        ]
+    );
+    let alone = place.refused("again", 2);
+    assert!(alone.contains("counts the bans of others"), "{alone}");
+}
+
+#[test]
 fn a_ban_that_is_over_can_be_earned_again() {
     let place = Place::with(JAILS);
     place.write("app.log", rounds(&["192.0.2.1"], 30));

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jailkeeper::keeper::{BanRecord, Network, Prefix, Roster, Timestamp, Until, Write};
+use jailkeeper::keeper::{BanRecord, Network, Prefix, Prior, Roster, Timestamp, Until, Write};
 use jailkeeper::store::{
     DAMAGED_KEPT, HISTORY_MOST, Opened, Purge, Saved, SavedPosition, Store, StoreError, Whole,
 };
@@ -31,7 +31,8 @@ fn position(cursor: &str, sequence: u64) -> SavedPosition {
 }
 
 fn ban(seconds: u64) -> BanRecord {
-    BanRecord { since: NOW, until: Until::At(NOW.plus(Duration::from_secs(seconds))), attempts: 5 }
+    let until = Until::At(NOW.plus(Duration::from_secs(seconds)));
+    BanRecord { since: NOW, until, attempts: 5, nth: 1, enforced: true }
 }
 
 /// Bans of `count` IPv4 addresses from 10.0.0.0 on.
@@ -66,13 +67,18 @@ fn arbitrary_network() -> impl Strategy<Value = Network> + Clone {
 
 fn arbitrary_write(roster: &Roster) -> impl Strategy<Value = Write> + use<> {
     let jails = ["sshd", "nginx"].map(|name| roster.id(name).expect("enrolled"));
-    let ban = (any::<i64>(), proptest::option::of(any::<i64>()), any::<u32>()).prop_map(
-        |(since, until, attempts)| BanRecord {
+    let numbers = (any::<u32>(), any::<u32>(), any::<bool>());
+    let ban = (any::<i64>(), proptest::option::of(any::<i64>()), numbers).prop_map(
+        |(since, until, (attempts, nth, enforced))| BanRecord {
             since: Timestamp::from_micros(since),
             until: until.map_or(Until::Forever, |end| Until::At(Timestamp::from_micros(end))),
             attempts,
+            nth,
+            enforced,
         },
     );
+    let prior = (any::<u32>(), any::<i64>())
+        .prop_map(|(bans, ended)| Prior { bans, ended: Timestamp::from_micros(ended) });
     let times = proptest::collection::vec(any::<i64>(), 1..8).prop_map(|mut times| {
         times.sort_unstable();
         times.into_iter().map(Timestamp::from_micros).collect::<Vec<_>>()
@@ -84,6 +90,11 @@ fn arbitrary_write(roster: &Roster) -> impl Strategy<Value = Write> + use<> {
         (place.clone(), ban).prop_map(|((jail, net), ban)| Write::Ban(jail, net, ban)),
         (place.clone(), times.clone())
             .prop_map(|((jail, net), times)| Write::Window(jail, net, times)),
+        (place.clone(), any::<bool>(), prior).prop_map(|((jail, network), enforced, prior)| {
+            Write::Prior { jail, network, enforced, prior }
+        }),
+        (place.clone(), any::<bool>())
+            .prop_map(|((jail, network), enforced)| { Write::NoPrior { jail, network, enforced } }),
         place.clone().prop_map(|(jail, net)| Write::NoBan(jail, net)),
         place.clone().prop_map(|(jail, net)| Write::NoWindow(jail, net)),
         (place.clone(), account.clone(), times)
@@ -121,12 +132,21 @@ fn expected(roster: &Roster, writes: &[Write]) -> Saved {
             Write::Evidence(_, net, ..) | Write::NoEvidence(_, net) => {
                 saved.evidence.retain(|(jail, other, ..)| (jail, other) != (&name, net));
             }
+            Write::Prior { network, enforced, .. } | Write::NoPrior { network, enforced, .. } => {
+                let is_it = |jail: &String, other: (Network, bool)| {
+                    (jail, other) == (&name, (*network, *enforced))
+                };
+                saved.priors.retain(|(jail, (net, earnest, _))| !is_it(jail, (*net, *earnest)));
+            }
         }
         match write.clone() {
             Write::Ban(_, net, ban) => saved.bans.push((name, net, ban)),
             Write::Window(_, net, times) => saved.windows.push((name, net, times)),
             Write::Account(_, account, times) => saved.accounts.push((name, account, times)),
             Write::Evidence(_, net, last, lines) => saved.evidence.push((name, net, last, lines)),
+            Write::Prior { network, enforced, prior, .. } => {
+                saved.priors.push((name, (network, enforced, prior)));
+            }
             _ => {}
         }
     }
@@ -138,6 +158,7 @@ fn sorted(mut saved: Saved) -> Saved {
     saved.windows.sort();
     saved.accounts.sort();
     saved.evidence.sort();
+    saved.priors.sort_by(|a, b| (&a.0, a.1.0, a.1.1).cmp(&(&b.0, b.1.0, b.1.1)));
     saved.positions.sort_by(|a, b| a.0.cmp(&b.0));
     saved
 }
@@ -352,9 +373,11 @@ fn rows_that_make_no_sense_are_told_and_left_out() {
     let other = rusqlite::Connection::open(directory.path().join("state.db")).expect("a database");
     other
         .execute_batch(
-            "INSERT INTO bans VALUES ('sshd', x'0421c0000201', 0, NULL, 1);
-             INSERT INTO bans VALUES ('sshd', x'', 0, NULL, 1);
-             INSERT INTO bans VALUES ('sshd', x'0420c0000201', 0, NULL, -1);
+            "INSERT INTO bans VALUES ('sshd', x'0421c0000201', 0, NULL, 1, 1, 1);
+             INSERT INTO bans VALUES ('sshd', x'', 0, NULL, 1, 1, 1);
+             INSERT INTO bans VALUES ('sshd', x'0420c0000201', 0, NULL, -1, 1, 1);
+             INSERT INTO priors VALUES ('sshd', x'', 1, 1, 0);
+             INSERT INTO priors VALUES ('sshd', x'0420c0000201', 1, -1, 0);
              INSERT INTO windows VALUES ('sshd', x'0418c0000201', 0, x'0000000000000001');
              INSERT INTO windows VALUES ('sshd', x'0420c0000201', 0, x'00');
              INSERT INTO accounts VALUES ('sshd', 'root', 0, x'00');
@@ -368,6 +391,7 @@ fn rows_that_make_no_sense_are_told_and_left_out() {
     assert_eq!(opened.saved.windows, []);
     let nonsense = opened.saved.nonsense.expect("it is told");
     assert_eq!(nonsense.rows, 8);
+    assert_eq!(nonsense.rows, 7);
     assert_eq!(nonsense.first, "a ban of the jail sshd with the network x'' is no network");
     let mut roster = Roster::default();
     let writes = many(&mut roster, 2);
@@ -427,6 +451,34 @@ fn the_history_has_each_ban_once_and_is_purged_by_age() {
     let purge = Purge { now: NOW, keep_history: day, keep_windows: day, jails: &["sshd"] };
     assert_eq!(store.purge(purge).expect("a purge"), 1);
     assert_eq!(store.history(offender).expect("a history"), both[..1]);
+}
+
+#[test]
+fn counts_of_earlier_bans_stay_with_their_jails() {
+    let directory = tempdir().expect("a directory");
+    let mut roster = Roster::default();
+    let (sshd, gone) = (roster.enrol("sshd"), roster.enrol("gone"));
+    let network = network("192.0.2.1");
+    let day = Duration::from_hours(24);
+    let prior = Prior { bans: 3, ended: NOW.minus(day * 2) };
+    let writes = [(sshd, true), (gone, true), (gone, false)].map(|(jail, enforced)| Write::Prior {
+        jail,
+        network,
+        enforced,
+        prior,
+    });
+    let mut store = open(directory.path()).store;
+    store.commit(&roster, &writes, &[]).expect("a commit");
+    let of_gone = store.jail("gone").expect("a jail").priors;
+    assert_eq!(of_gone, [(network, false, prior), (network, true, prior)]);
+    let whole = Whole { jails: &[sshd], writes: &writes[..1], positions: &[] };
+    store.rewrite(&roster, whole).expect("a rewrite");
+    assert_eq!(store.jail("gone").expect("a jail").priors, of_gone);
+    let purge = Purge { now: NOW, keep_history: day, keep_windows: day, jails: &["sshd"] };
+    assert_eq!(store.purge(purge).expect("a purge"), 2);
+    let sshd = ("sshd".to_owned(), (network, true, prior));
+    drop(store);
+    assert_eq!(open(directory.path()).saved.priors, [sshd]);
 }
 
 #[test]

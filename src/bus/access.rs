@@ -33,6 +33,7 @@ pub(super) const METHODS: &[(&str, Right)] = &[
     ("Diagnose", Right::Read),
     ("ListBans", Right::Read),
     ("ListJails", Right::Read),
+    ("ListWouldBeBans", Right::Read),
     ("Matches", Right::Read),
     ("Reload", Right::Change("org.jailkeeper1.reload")),
     ("Unban", Right::Change("org.jailkeeper1.unban")),

@@ -53,6 +53,11 @@ pub enum Call {
         /// Whose.
         network: Network,
     },
+    /// Tell who would be kept out if all jails enforced.
+    ListWouldBeBans {
+        /// The jail's name; none is every jail.
+        jail: Option<String>,
+    },
     /// Read the configuration again.
     Reload,
     /// Tell what each jail knows of this.
@@ -78,7 +83,7 @@ pub struct Request {
 pub enum BusAnswer {
     /// It is done, for this many bans.
     Done(u32),
-    /// The bans in force, to [`Call::ListBans`].
+    /// The bans in force, to [`Call::ListBans`]; those that would be, to [`Call::ListWouldBeBans`].
     Bans(Vec<BanRow>),
     /// What the jails know, to [`Call::Why`].
     Views(Vec<JailView>),
@@ -97,6 +102,7 @@ impl From<Answer> for BusAnswer {
             Answer::Spared(network, why) => Failure::Ignored(network, why),
             Answer::TooWide(network, bound) => Failure::TooWide(network, bound),
             Answer::NoSuchJail => Failure::NoSuchJail,
+            Answer::NotEnforced => Failure::NotEnforced,
             Answer::Refused(reason) => Failure::Refused(reason),
         })
     }
@@ -107,6 +113,8 @@ impl From<Answer> for BusAnswer {
 pub enum Failure {
     /// The call names a jail that is not there.
     NoSuchJail,
+    /// Nobody was banned, because the jail does not enforce.
+    NotEnforced,
     /// Nobody was banned, because this network is spared.
     Ignored(Network, Spared),
     /// Nobody was banned, because this network is wider than one of this length (`max_prefix`).
@@ -130,6 +138,8 @@ pub struct BanRow {
     pub until: Until,
     /// For this many attempts; zero for a ban by hand.
     pub attempts: u32,
+    /// The how manieth ban of this offender it is, from 1.
+    pub nth: u32,
 }
 
 /// The receiver of what the bus brings. Its functions run on the bus's own thread and must not

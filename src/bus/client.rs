@@ -28,6 +28,10 @@ pub trait Manager {
     #[zbus(no_autostart)]
     fn list_bans(&self, jail: &str) -> Result<Vec<Ban>, Error>;
 
+    /// The bans that would be in force in jails that do not enforce; an empty name is every jail.
+    #[zbus(no_autostart)]
+    fn list_would_be_bans(&self, jail: &str) -> Result<Vec<Ban>, Error>;
+
     /// The last lines behind an offender of a jail, the newest last.
     #[zbus(no_autostart)]
     fn matches(&self, jail: &str, address: &str) -> Result<Vec<String>, Error>;
@@ -58,6 +62,8 @@ pub struct Ban {
     pub until: i64,
     /// For this many attempts; 0 for a ban by hand.
     pub attempts: u32,
+    /// The how manieth ban of this offender it is, from 1.
+    pub nth: u32,
 }
 
 /// How the service is.
@@ -129,6 +135,12 @@ pub struct JailStatus {
     /// How many of the last lines behind an offender are kept.
     #[serde(rename(deserialize = "MaxMatches"), deserialize_with = "as_variant::deserialize")]
     pub maxmatches: u32,
+    /// Whether anybody is really banned.
+    #[serde(deserialize_with = "as_variant::deserialize")]
+    pub enforce: bool,
+    /// Whether bans grow (`bantime.increment`).
+    #[serde(deserialize_with = "as_variant::deserialize")]
+    pub ban_time_grows: bool,
     /// The attempts that count now.
     #[serde(deserialize_with = "as_variant::deserialize")]
     pub current_attempts: u64,
@@ -138,6 +150,9 @@ pub struct JailStatus {
     /// The bans in force.
     #[serde(deserialize_with = "as_variant::deserialize")]
     pub current_bans: u64,
+    /// The bans that would be in force if the jail enforced.
+    #[serde(deserialize_with = "as_variant::deserialize")]
+    pub would_be_bans: u64,
     /// All bans since the service started.
     #[serde(deserialize_with = "as_variant::deserialize")]
     pub total_bans: u64,

@@ -26,6 +26,8 @@ pub enum Error {
     Ignored(String),
     /// The network is wider than what the jail may ban (`max_prefix`).
     TooWide(String),
+    /// The jail does not enforce.
+    NotEnforced(String),
     /// The firewall refused.
     Refused(String),
     /// The configuration has mistakes; the old one stays in force.
@@ -48,6 +50,10 @@ impl Error {
         match failure {
             Failure::NoSuchJail => Self::NoSuchJail(format!(
                 "there is no jail {jail} that is switched on; `jailkeeper status` lists the jails"
+            )),
+            Failure::NotEnforced => Self::NotEnforced(format!(
+                "jail {jail} does not enforce, so it bans nobody; set enforce = true in its \
+                 configuration and reload"
             )),
             Failure::Ignored(network, why) => Self::Ignored(ignored(network, why)),
             Failure::TooWide(network, bound) => Self::TooWide(format!(

@@ -121,6 +121,18 @@ impl Jail {
         u32::try_from(self.settings().maxmatches).unwrap_or(u32::MAX)
     }
 
+    /// Whether anybody is really banned.
+    #[zbus(property)]
+    fn enforce(&self) -> bool {
+        self.settings().enforce
+    }
+
+    /// Whether bans of known offenders are longer than `BanTime`.
+    #[zbus(property)]
+    fn ban_time_grows(&self) -> bool {
+        self.settings().grows
+    }
+
     #[zbus(property)]
     fn current_attempts(&self) -> u64 {
         self.shown().tally.attempts
@@ -134,6 +146,12 @@ impl Jail {
     #[zbus(property)]
     fn current_bans(&self) -> u64 {
         self.shown().tally.bans
+    }
+
+    /// The bans that would be in force if the jail enforced.
+    #[zbus(property)]
+    fn would_be_bans(&self) -> u64 {
+        self.shown().tally.would_be
     }
 
     #[zbus(property)]

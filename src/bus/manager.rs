@@ -22,8 +22,8 @@ use super::text;
 /// The longest ban that ends: a hundred years, which every clock and timer on the way can count.
 const LONGEST_BAN_SECONDS: i64 = 100 * 366 * 24 * 60 * 60;
 
-/// One row of `ListBans`: jail, offender, since, until, attempts.
-type Row = (String, String, i64, i64, u32);
+/// One row of `ListBans`: jail, offender, since, until, attempts, nth.
+type Row = (String, String, i64, i64, u32, u32);
 
 /// Takes calls, and shows how the service is.
 pub(super) struct Manager {
@@ -99,7 +99,7 @@ impl Manager {
     }
 
     /// The bans in force in a jail, or in every jail if its name is empty: jail, offender, since,
-    /// until, attempts.
+    /// until, attempts, the how manieth ban of this offender it is.
     #[zbus(out_args("bans"))]
     async fn list_bans(&self, jail: String) -> Result<Vec<Row>, Error> {
         match self.ask(&jail, Call::ListBans { jail: named(&jail) }).await? {
@@ -115,6 +115,15 @@ impl Manager {
         let network = network(address)?;
         match self.ask(&jail, Call::Matches { jail: jail.clone(), network }).await? {
             BusAnswer::Matches(lines) => Ok(lines.iter().map(|line| text::clean(line)).collect()),
+            _ => Err(Error::another_answer()),
+        }
+    }
+
+    /// The same for the bans that would be in force in jails that do not enforce.
+    #[zbus(out_args("bans"))]
+    async fn list_would_be_bans(&self, jail: String) -> Result<Vec<Row>, Error> {
+        match self.ask(&jail, Call::ListWouldBeBans { jail: named(&jail) }).await? {
+            BusAnswer::Bans(bans) => Ok(bans.into_iter().map(row).collect()),
             _ => Err(Error::another_answer()),
         }
     }
@@ -181,8 +190,8 @@ impl Manager {
         attempts: u32,
     ) -> zbus::Result<()>;
 
-    /// A ban is over: "expired", "by-hand", "ignored", "jail-gone", "prefix-changed", "escalated" or
-    /// "made-room".
+    /// A ban is over: "expired", "by-hand", "ignored", "jail-gone", "prefix-changed", "escalated",
+    /// "made-room" or "not-enforced".
     #[zbus(signal)]
     pub(super) async fn unbanned(
         emitter: &SignalEmitter<'_>,
@@ -259,6 +268,6 @@ fn named(jail: &str) -> Option<String> {
 }
 
 fn row(ban: BanRow) -> Row {
-    let BanRow { jail, network, since, until, attempts } = ban;
-    (jail.to_string(), network.to_string(), since.seconds(), until.unix_seconds(), attempts)
+    let BanRow { jail, network, since, until, attempts, nth } = ban;
+    (jail.to_string(), network.to_string(), since.seconds(), until.unix_seconds(), attempts, nth)
 }

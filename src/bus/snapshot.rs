@@ -63,6 +63,10 @@ pub struct JailSettings {
     pub count_by: CountBy,
     /// How many of the last lines behind an offender are kept.
     pub maxmatches: usize,
+    /// Whether anybody is really banned.
+    pub enforce: bool,
+    /// Whether bans grow (`bantime.increment`).
+    pub grows: bool,
 }
 
 /// What a jail has counted.
@@ -76,6 +80,8 @@ pub struct Tally {
     pub bans: u64,
     /// All bans since the service started.
     pub bans_in_all: u64,
+    /// The bans that would be in force if the jail enforced.
+    pub would_be: u64,
 }
 
 /// How a jail is.

@@ -67,11 +67,16 @@ Examples:
 Examples:
   jailkeeper list                              everybody
   jailkeeper list sshd                         one jail
+  jailkeeper list --would-be                   whom jails with enforce = false would ban
   jailkeeper list --json | jq -r '.[].offender'")]
     List {
         /// Only this jail
         #[arg(add = complete::jail())]
         jail: Option<String>,
+
+        /// Who would be banned in jails that do not enforce, instead of who is
+        #[arg(long)]
+        would_be: bool,
     },
 
     /// Ban addresses or networks by hand

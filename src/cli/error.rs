@@ -164,6 +164,7 @@ impl From<Error> for CliError {
             | Error::InvalidTime(text)
             | Error::Ignored(text)
             | Error::TooWide(text)
+            | Error::NotEnforced(text)
             | Error::Refused(text)
             | Error::Busy(text)
             | Error::TooMany(text)

@@ -43,11 +43,11 @@ pub(super) async fn run(
         }
         format => format.unwrap_or(Format::Json),
     };
-    let bans = list::run(client, order.jail.as_deref()).await?;
+    let bans = list::run(client, order.jail.as_deref(), false).await?;
     match format {
         Format::Json => super::to_json(&bans),
-        Format::Csv => table(&bans.0).map_err(|error| CliError::Failed(error.to_string())),
-        Format::Text => Ok(lines(&bans.0)),
+        Format::Csv => table(&bans.bans).map_err(|error| CliError::Failed(error.to_string())),
+        Format::Text => Ok(lines(&bans.bans)),
     }
 }
 

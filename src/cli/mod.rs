@@ -165,12 +165,14 @@ async fn perform(args: &Args, verb: &Verb) -> Result<(String, u8), CliError> {
     let text = match verb {
         Verb::Status { jail: None } => args.render(&status::service(client).await?),
         Verb::Status { jail: Some(jail) } => args.render(&status::jail(client, jail).await?),
-        Verb::List { jail } => args.render(&list::run(client, jail.as_deref()).await?),
+        Verb::List { jail, would_be } => {
+            args.render(&list::run(client, jail.as_deref(), *would_be).await?)
+        }
         Verb::Ban(order) => args.render(&ban::run(client, order).await?),
         Verb::Unban(order) => args.render(&unban::run(client, order).await?),
         Verb::Attempt(order) => args.render(&attempt::run(client, order).await?),
         Verb::Banned { addresses } if addresses.is_empty() => {
-            args.render(&list::run(client, None).await?)
+            args.render(&list::run(client, None, false).await?)
         }
         Verb::Banned { addresses } => args.render(&banned::run(client, addresses).await?),
         Verb::Ping => args.render(&ping::run(client).await?),

@@ -61,7 +61,11 @@ pub(super) async fn service(client: &Client) -> Result<ServiceReport, CliError> 
 pub(super) async fn jail(client: &Client, name: &str) -> Result<JailReport, CliError> {
     let path = jails::path(client, name).await?;
     let status = client.jail(&path).await?;
-    let bans = client.manager().list_bans(name).await?;
+    let bans = if status.enforce {
+        client.manager().list_bans(name).await?
+    } else {
+        client.manager().list_would_be_bans(name).await?
+    };
     Ok(JailReport { named: NamedJail { jail: name.to_owned(), status }, bans })
 }
 
@@ -104,18 +108,25 @@ impl Report for ServiceReport {
 }
 
 fn state(status: &JailStatus) -> Cell {
-    Cell::from(&status.state).styled(state_style(status))
+    Cell::from(state_text(status)).styled(state_style(status))
+}
+
+fn state_text(status: &JailStatus) -> String {
+    if status.state == "running" && !status.enforce {
+        return "not enforcing".to_owned();
+    }
+    words::clean(&status.state)
 }
 
 fn state_style(status: &JailStatus) -> anstyle::Style {
-    if status.state == "running" { GOOD } else { BAD }
+    if status.state == "running" && status.enforce { GOOD } else { BAD }
 }
 
 impl Report for JailReport {
     fn text(&self, page: &Page) -> String {
         let NamedJail { jail, status } = &self.named;
         let style = state_style(status);
-        let state = words::clean(&status.state);
+        let state = state_text(status);
         let mut text = format!("{HEADING}{jail}{HEADING:#}: {style}{state}{style:#}\n");
         if !status.description.is_empty() {
             line(&mut text, &words::clean(&status.description));
@@ -133,19 +144,24 @@ impl JailReport {
         if self.bans.is_empty() {
             return;
         }
-        line(text, &format!("\n{HEADING}Banned{HEADING:#}"));
+        let enforced = self.named.status.enforce;
+        let heading = if enforced { "Banned" } else { "Would be banned, if the jail enforced" };
+        line(text, &format!("\n{HEADING}{heading}{HEADING:#}"));
         let columns = [
             Column::Left("OFFENDER"),
             Column::Spare("SINCE"),
             Column::Spare("UNTIL"),
             Column::Right("LEFT"),
             Column::Right("ATTEMPTS"),
+            Column::Right("BAN"),
         ];
         let shown: Vec<_> = self.bans.iter().take(BANS_SHOWN).map(|ban| cells(ban, page)).collect();
         *text += &render(columns, &shown, "  ", page);
         if self.bans.len() > BANS_SHOWN {
             let more = self.bans.len() - BANS_SHOWN;
-            line(text, &format!("  … and {more} more: jailkeeper list {}", self.named.jail));
+            let option = if enforced { "" } else { " --would-be" };
+            let jail = &self.named.jail;
+            line(text, &format!("  … and {more} more: jailkeeper list {jail}{option}"));
         }
     }
 }
@@ -163,14 +179,16 @@ fn line(text: &mut String, line: &str) {
 
 fn settings(status: &JailStatus) -> Vec<(&'static str, String)> {
     let filter = match status.mode.as_str() {
+        _ if status.filter.is_empty() => "none: it counts the bans of other jails".to_owned(),
         "" => status.filter.clone(),
         mode => format!("{} (mode {mode})", status.filter),
     };
     let judged = format!(
-        "{} within {} are a ban for {}",
+        "{} within {} are a ban for {}{}",
         words::counted(status.maxretry as usize, "attempt", "attempts"),
         words::span(status.findtime),
         words::sentence(status.bantime),
+        if status.ban_time_grows { ", and longer each time" } else { "" },
     );
     let judged = match status.count_by.as_str() {
         "user" => judged + ", on one account too",
@@ -227,8 +245,13 @@ fn health(status: &JailStatus, page: &Page) -> Vec<(&'static str, String)> {
 
 fn counts(status: &JailStatus) -> Vec<(&'static str, String)> {
     let count = |now: u64, in_all: u64| format!("{now} now, {in_all} in all");
-    vec![
+    let mut lines = vec![
         ("Attempts", count(status.current_attempts, status.total_attempts)),
         ("Bans", count(status.current_bans, status.total_bans)),
-    ]
+    ];
+    if !status.enforce {
+        let would_be = format!("{} now; nobody of them is kept out", status.would_be_bans);
+        lines.push(("Would be bans", would_be));
+    }
+    lines
 }

@@ -71,6 +71,18 @@ pub(super) fn date(time: i64, zone: &TimeZone) -> String {
     }
 }
 
+/// `1st`, `2nd`, `11th`.
+pub(super) fn ordinal(number: u32) -> String {
+    let end = match (number % 100, number % 10) {
+        (11..=13, _) => "th",
+        (_, 1) => "st",
+        (_, 2) => "nd",
+        (_, 3) => "rd",
+        _ => "th",
+    };
+    format!("{number}{end}")
+}
+
 /// `1 ban`, `2 bans`.
 pub(super) fn counted<N: Copy + Display + PartialEq + From<u8>>(
     count: N,

@@ -34,25 +34,44 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
             attempts,
             members,
             restored,
+            nth,
             user,
             counted_by,
             matches,
-        } => {
-            info!(
-                message_id = if *restored { catalog::RESTORED } else { catalog::BANNED },
-                jailkeeper_jail = %roster.name(*jail),
-                jailkeeper_offender = %network,
-                jailkeeper_until = %until,
-                jailkeeper_attempts = attempts,
-                jailkeeper_user = user.as_deref(),
-                jailkeeper_matches = (!matches.is_empty()).then(|| matches.join("\n")),
-                "[{}] {} {network}{}{}",
-                roster.name(*jail),
-                if *restored { "Restore Ban" } else { "Ban" },
-                instead_of(*members),
-                on_account(*counted_by, *attempts, user.as_deref()),
-            );
-        }
+        } => info!(
+            message_id = if *restored { catalog::RESTORED } else { catalog::BANNED },
+            jailkeeper_jail = %roster.name(*jail),
+            jailkeeper_offender = %network,
+            jailkeeper_until = %until,
+            jailkeeper_attempts = attempts,
+            jailkeeper_nth = nth,
+            jailkeeper_user = user.as_deref(),
+            jailkeeper_matches = (!matches.is_empty()).then(|| matches.join("\n")),
+            "[{}] {} {network}{}{}",
+            roster.name(*jail),
+            if *restored { "Restore Ban" } else { "Ban" },
+            instead_of(*members),
+            on_account(*counted_by, *attempts, user.as_deref()),
+        ),
+        Notice::WouldBan { jail, network, until, attempts, nth } => info!(
+            message_id = catalog::WOULD_BAN,
+            jailkeeper_jail = %roster.name(*jail),
+            jailkeeper_offender = %network,
+            jailkeeper_until = %until,
+            jailkeeper_attempts = attempts,
+            jailkeeper_nth = nth,
+            "[{}] Would ban {network}",
+            roster.name(*jail),
+        ),
+        Notice::WouldUnban { jail, network, why } => info!(
+            message_id = catalog::WOULD_UNBAN,
+            jailkeeper_jail = %roster.name(*jail),
+            jailkeeper_offender = %network,
+            jailkeeper_why = why.word(),
+            "[{}] Would unban {network}{}",
+            roster.name(*jail),
+            lifted(*why),
+        ),
         Notice::Unbanned { jail, network, why } => info!(
             message_id = catalog::UNBANNED,
             jailkeeper_jail = %roster.name(*jail),
@@ -98,10 +117,10 @@ fn ordinal(number: u32) -> String {
 /// A user's name on the bus is cut to this: an attacker chooses it, and thousands may wait.
 const USER_CHARS_MAX: usize = 256;
 
-/// What the bus is to signal of a notice.
-pub(super) fn signal(roster: &Roster, notice: &Notice) -> Announcement {
+/// What the bus is to signal of a notice; nothing of bans that only would be.
+pub(super) fn signal(roster: &Roster, notice: &Notice) -> Option<Announcement> {
     let name = |jail: &JailId| roster.name(*jail).clone();
-    match notice {
+    Some(match notice {
         Notice::Found { jail, offender, user, time, banned } => Announcement::Found {
             jail: name(jail),
             offender: *offender,
@@ -124,7 +143,8 @@ pub(super) fn signal(roster: &Roster, notice: &Notice) -> Announcement {
         Notice::Refused { jail, network, reason } => {
             Announcement::Refused { jail: name(jail), offender: *network, reason: reason.clone() }
         }
-    }
+        Notice::WouldBan { .. } | Notice::WouldUnban { .. } => return None,
+    })
 }
 
 /// Why an offender is spared, as a clause.
@@ -155,6 +175,8 @@ fn lifted(why: Lifted) -> &'static str {
         Lifted::JailGone => " (the jail is gone)",
         Lifted::PrefixChanged => " (the jail's prefix or max_prefix has changed)",
         Lifted::Escalated => " (a network that holds it is banned)",
+        Lifted::NotEnforced => " (the jail does not enforce any longer)",
+        Lifted::TrialOver => " (the jail enforces from now on)",
         Lifted::MadeRoom => " (the jail is full; this ban would have ended first)",
     }
 }

@@ -1,6 +1,9 @@
-//! The only place where the time of day is read.
+//! The only place where the time of day is read, and where chance comes from.
 
+use std::io;
 use std::time::{Duration, Instant, SystemTime};
+
+use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::keeper::Timestamp;
 
@@ -11,6 +14,13 @@ pub(super) fn now() -> Timestamp {
     Timestamp::from_micros(
         i64::try_from(since_epoch.unwrap_or(Duration::ZERO).as_micros()).unwrap_or(i64::MAX),
     )
+}
+
+/// A number that nobody can know.
+pub(super) fn chance() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    getrandom(&mut bytes, GetRandomFlags::empty())?;
+    Ok(u64::from_ne_bytes(bytes))
 }
 
 /// A clock that nobody sets, for timers.

@@ -191,7 +191,8 @@ impl Post {
         let Sources { journal, files } = &self.jail.sources;
         let journal = journal.iter().map(|(origin, _)| sources::journal_name(origin));
         let files = files.iter().flat_map(|files| files.paths.iter().map(|path| path.path.clone()));
-        journal.chain(files).collect()
+        let bans = self.jail.policy.hears_bans.then(|| "bans".to_owned());
+        journal.chain(files).chain(bans).collect()
     }
 
     fn snapshot(&self, tally: crate::keeper::Tally) -> JailSnapshot {
@@ -202,6 +203,7 @@ impl Post {
                 attempts_in_all: tally.attempts_in_all,
                 bans: tally.bans_now,
                 bans_in_all: tally.bans_in_all,
+                would_be: tally.would_be_now,
             },
             health: Health {
                 state: JailState::Running,
@@ -232,6 +234,8 @@ fn settings(jail: &Jail) -> JailSettings {
         prefix: jail.policy.prefix,
         count_by: jail.policy.count_by,
         maxmatches: jail.policy.matches_kept(),
+        enforce: jail.policy.enforce,
+        grows: jail.policy.growth.is_some(),
     }
 }
 
@@ -253,6 +257,8 @@ fn broken_jail(jail: &BrokenJail) -> (Arc<str>, Arc<JailSnapshot>) {
         prefix: Prefix::default(),
         count_by: CountBy::default(),
         maxmatches: 0,
+        enforce: true,
+        grows: false,
     };
     let health = Health { state: JailState::Broken(jail.why.clone()), ..Health::default() };
     let snapshot = JailSnapshot { settings: Arc::new(settings), tally: Tally::default(), health };

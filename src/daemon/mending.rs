@@ -221,6 +221,7 @@ impl Service {
             let name = self.roster.name(id);
             match self.records.store().jail(name) {
                 Ok(saved) => {
+                    self.keeper.restore_priors(id, saved.priors);
                     self.keeper.restore(now, id, saved.bans, saved.windows);
                     self.keeper.restore_accounts(now, id, saved.accounts);
                     self.keeper.restore_evidence(id, saved.evidence);

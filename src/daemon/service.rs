@@ -16,8 +16,8 @@ use super::{announce, clock, status};
 use crate::bus::{AnswerSender, BanRow, Bus, BusAnswer, Call, Failure, Link, Request};
 use crate::confdir::Directories;
 use crate::keeper::{
-    AttemptOrder, BanOrder, Change, Decisions, Event, JailId, Keeper, Notice, Outcome, Reply,
-    Roster, Settled, Ticket, Timestamp, UnbanOrder,
+    AttemptOrder, BanOrder, BanRecord, Change, Decisions, Event, JailId, Keeper, Network, Notice,
+    Outcome, Reply, Roster, Settled, Ticket, Timestamp, UnbanOrder,
 };
 use crate::names::Resolver;
 use crate::nft::Firewall;
@@ -211,7 +211,14 @@ impl Service {
             },
             Call::ListBans { jail } => match jail.as_deref().map(known) {
                 Some(None) => answer.send(unknown),
-                jail => answer.send(BusAnswer::Bans(self.rows(jail.flatten()))),
+                jail => answer.send(BusAnswer::Bans(self.rows(self.keeper.bans(jail.flatten())))),
+            },
+            Call::ListWouldBeBans { jail } => match jail.as_deref().map(known) {
+                Some(None) => answer.send(unknown),
+                jail => {
+                    let bans = self.keeper.would_be_bans(jail.flatten());
+                    answer.send(BusAnswer::Bans(self.rows(bans)));
+                }
             },
             Call::Matches { jail, network } => match known(&jail) {
                 Some(jail) => {
@@ -233,17 +240,16 @@ impl Service {
         ticket
     }
 
-    fn rows(&self, jail: Option<JailId>) -> Vec<BanRow> {
-        self.keeper
-            .bans(jail)
-            .map(|(jail, network, ban)| BanRow {
-                jail: self.roster.name(jail).clone(),
-                network,
-                since: ban.since,
-                until: ban.until,
-                attempts: ban.attempts,
-            })
-            .collect()
+    fn rows(&self, bans: impl Iterator<Item = (JailId, Network, BanRecord)>) -> Vec<BanRow> {
+        bans.map(|(jail, network, ban)| BanRow {
+            jail: self.roster.name(jail).clone(),
+            network,
+            since: ban.since,
+            until: ban.until,
+            attempts: ban.attempts,
+            nth: ban.nth,
+        })
+        .collect()
     }
 
     pub(super) fn take_batches(&mut self, batches: Vec<Batch>, events: &mut Vec<Event>) {
@@ -325,7 +331,8 @@ impl Service {
             if let Notice::Refused { jail, network, reason } = notice {
                 self.lineup.note_error(*jail, format!("the kernel refused {network}: {reason}"));
             }
-            if let Err(dropped) = self.bus.announce(announce::signal(&self.roster, notice))
+            if let Some(signal) = announce::signal(&self.roster, notice)
+                && let Err(dropped) = self.bus.announce(signal)
                 && self.muted_until.is_none_or(|until| until <= clock::monotonic())
             {
                 warn!("{dropped}");

@@ -44,6 +44,8 @@ pub(super) enum StartError {
     Source(String),
     #[error("D-Bus: {0}")]
     Bus(#[from] BusError),
+    #[error("the kernel gives no random number: {0}")]
+    Chance(std::io::Error),
     #[error("signals: {0}")]
     Signals(std::io::Error),
 }
@@ -61,7 +63,7 @@ impl Service {
         let (store, saved) = open_state(&options.state, now)?;
         // Opened before the addresses are read, so that no change in between is missed.
         let addresses = host::Watch::open()?;
-        let mut keeper = Keeper::default();
+        let mut keeper = Keeper::with_seed(clock::chance().map_err(StartError::Chance)?);
         keeper.set_own_addresses(host::addresses()?.into_iter().collect());
         lineup.enlist(&mut keeper);
         let mut register = Register::default();
@@ -208,6 +210,12 @@ fn restore(
     roster: &Roster,
     saved: Saved,
 ) -> Vec<(String, SavedPosition)> {
+    // First of all, since a ban that is taken over from the kernel is the next one of its offender.
+    for (jail, prior) in saved.priors {
+        if let Some(id) = roster.id(&jail) {
+            keeper.restore_priors(id, [prior]);
+        }
+    }
     for (jail, network, times) in saved.windows {
         if let Some(id) = roster.id(&jail) {
             keeper.restore(now, id, [], [(network, times)]);

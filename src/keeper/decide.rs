@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use super::calls::Calls;
 use super::event::{
-    Answer, Attempt, AttemptOrder, BanOrder, BanRecord, Change, Element, Event, Lifted, Notice,
-    Outcome, Reply, SourceId, Ticket, UnbanOrder, Write,
+    Attempt, BanRecord, Change, Element, Event, Notice, Outcome, Reply, SourceId, Write,
 };
 use super::ignore::OwnAddresses;
-use super::jail::{Charge, Jail};
+use super::jail::Jail;
 use super::ledger::Standing;
 use super::network::Network;
+use super::news::{changes_of, note_banned, note_installed};
 use super::plan::plan;
 use super::policy::Policy;
 use super::roster::JailId;
+use super::sentencing::Past;
 use super::time::Timestamp;
 
 /// When the firewall has failed altogether it is asked again after this; then after twice as
@@ -33,7 +34,10 @@ const REFUSED_RETRY: Duration = Duration::from_mins(1);
 pub struct Keeper {
     pub(super) jails: BTreeMap<JailId, Jail>,
     pub(super) own: OwnAddresses,
-    calls: Calls,
+    pub(super) past: Past,
+    /// A jail has heard of a ban and bans somebody itself, which nothing but a turn brings about.
+    pub(super) due: bool,
+    pub(super) calls: Calls,
     counted: BTreeMap<SourceId, u64>,
     retry: Option<Retry>,
     refused: BTreeSet<(Timestamp, JailId, Network)>,
@@ -67,26 +71,16 @@ pub struct Settled {
     pub replies: Vec<Reply>,
 }
 
-/// What a jail has counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Attempts that are in a window now.
-    pub attempts_now: u64,
-    /// Attempts since the start of the service.
-    pub attempts_in_all: u64,
-    /// Bans that the firewall has.
-    pub bans_now: u64,
-    /// Bans made since the start of the service.
-    pub bans_in_all: u64,
-    /// The latest attempt since the start of the service.
-    pub last_attempt: Option<Timestamp>,
-}
-
 impl Keeper {
     /// Takes in a jail, or gives one another policy. Its bans and windows stay, as far as they fit.
     pub fn admit(&mut self, id: JailId, policy: Policy) {
         match self.jails.get_mut(&id) {
-            Some(jail) => jail.reform(policy, &self.own),
+            Some(jail) => {
+                if policy.enforce && !jail.policy.enforce {
+                    self.past.priors.end_trial(id);
+                }
+                jail.reform(policy, &self.own);
+            }
             None => {
                 self.jails.insert(id, Jail::new(id, policy));
             }
@@ -99,6 +93,7 @@ impl Keeper {
         let Some(jail) = self.jails.remove(&id) else { return Settled::default() };
         let (notices, writes) = jail.farewell();
         self.farewells.extend(writes);
+        self.farewells.extend(self.past.priors.dismiss(id));
         let replies = self.calls.settle_where(|(jail, _)| *jail == id, Err("the jail is gone"));
         Settled { notices, replies }
     }
@@ -168,6 +163,8 @@ impl Keeper {
                 Event::Unban(order) => decisions.replies.extend(self.unban(&order)),
             }
         }
+        decisions.notices.extend(self.take_told());
+        self.hear_bans(now, &mut decisions.notices);
         decisions.changes = self.due_changes(now);
         decisions
     }
@@ -178,7 +175,8 @@ impl Keeper {
         if adopt {
             for element in installed {
                 if let Some(jail) = self.jails.get_mut(&element.jail) {
-                    jail.adopt(now, (element.network, element.until), &self.own);
+                    let element = (element.network, element.until);
+                    jail.adopt(now, element, &self.own, &mut self.past);
                 }
             }
         }
@@ -195,18 +193,20 @@ impl Keeper {
         }
         self.retry = None;
         notices.extend(self.jails.values_mut().flat_map(note_installed));
+        notices.extend(self.take_told());
         let jails = &self.jails;
         let done = |(id, network): &(JailId, Network)| {
             jails.get(id).is_some_and(|jail| !jail.pending.contains(network))
         };
         let replies = self.calls.settle_where(done, Ok(()));
+        self.hear_bans(now, &mut notices);
         Decisions { changes: self.due_changes(now), notices, replies }
     }
 
     /// What the firewall should have.
     pub(super) fn wanted(&self) -> impl Iterator<Item = Element> {
         self.jails.values().flat_map(|jail| {
-            jail.ledger.iter().map(|(network, ban)| Element {
+            jail.ledger.iter_enforced().map(|(network, ban)| Element {
                 jail: jail.id,
                 network,
                 until: ban.record.until,
@@ -229,11 +229,15 @@ impl Keeper {
                 }
             }
         }
+        self.hear_bans(now, &mut settled.notices);
         settled
     }
 
     /// When [`Keeper::decide`] must be called again, whatever happens.
     pub fn deadline(&self) -> Option<Timestamp> {
+        if self.due {
+            return Some(Timestamp::default());
+        }
         let ends = self.jails.values().filter_map(|jail| jail.ledger.next_end());
         let retry = self.retry.map(|retry| retry.at);
         // While the firewall takes nothing at all, nothing else is offered to it either.
@@ -246,40 +250,18 @@ impl Keeper {
     pub fn take_unsaved(&mut self) -> Vec<Write> {
         let mut writes = std::mem::take(&mut self.farewells);
         writes.extend(self.jails.values_mut().flat_map(Jail::take_unsaved));
+        writes.extend(self.past.priors.take_unsaved());
         writes
     }
 
     /// Everything that the state file is to remember.
     pub fn everything(&self) -> Vec<Write> {
-        self.jails.values().flat_map(Jail::everything).collect()
+        let jails = self.jails.values().flat_map(Jail::everything);
+        jails.chain(self.past.priors.everything()).collect()
     }
 
-    /// The bans that the firewall has, of one jail or of all.
-    pub fn bans(&self, jail: Option<JailId>) -> impl Iterator<Item = (JailId, Network, BanRecord)> {
-        let asked = self.jails.iter().filter(move |(id, _)| jail.is_none_or(|jail| jail == **id));
-        asked.flat_map(|(id, jail)| {
-            let bans = jail.ledger.iter();
-            let installed = bans.filter(|(_, ban)| ban.standing == Standing::Installed);
-            installed.map(|(network, ban)| (*id, network, ban.record))
-        })
-    }
-
-    /// How many bans the firewall has, of all jails.
-    pub fn banned(&self) -> usize {
-        self.jails.values().map(|jail| jail.ledger.installed()).sum()
-    }
-
-    /// What a jail has counted.
-    pub fn tally(&self, id: JailId, now: Timestamp) -> Tally {
-        let Some(jail) = self.jails.get(&id) else { return Tally::default() };
-        let oldest = now.minus(jail.policy.findtime);
-        Tally {
-            attempts_now: jail.windows.attempts_since(oldest) as u64,
-            attempts_in_all: jail.attempts_in_all,
-            bans_now: jail.ledger.installed() as u64,
-            bans_in_all: jail.bans_in_all,
-            last_attempt: jail.last_attempt,
-        }
+    fn take_told(&mut self) -> Vec<Notice> {
+        self.jails.values_mut().flat_map(|jail| std::mem::take(&mut jail.told)).collect()
     }
 
     fn attempt(&mut self, now: Timestamp, attempt: Attempt) -> Option<Notice> {
@@ -288,81 +270,25 @@ impl Keeper {
         if attempt.place.sequence <= before || !jail.sees_first(attempt.place) {
             return None;
         }
-        Some(jail.attempt(now, attempt, &self.own))
-    }
-
-    fn attempts(&mut self, now: Timestamp, order: &AttemptOrder, decisions: &mut Decisions) {
-        let answer = match self.jails.get_mut(&order.jail) {
-            Some(jail) => jail.attempts(now, order, &self.own, &mut decisions.notices),
-            None => Answer::NoSuchJail,
-        };
-        decisions.replies.push(Reply { ticket: order.ticket, answer });
-    }
-
-    fn ban(&mut self, now: Timestamp, order: &BanOrder) -> Option<Reply> {
-        let id = order.jail;
-        let reply = |answer| Some(Reply { ticket: order.ticket, answer });
-        let Some(jail) = self.jails.get_mut(&id) else { return reply(Answer::NoSuchJail) };
-        let mut offenders = BTreeSet::new();
-        for asked in &order.networks {
-            let network = asked.widened(jail.policy.prefix);
-            if let Some(bound) = jail.policy.exceeded_by(network) {
-                return reply(Answer::TooWide(*asked, bound));
-            }
-            if let Some(why) = jail.spares(*asked, network, &self.own) {
-                return reply(Answer::Spared(*asked, why));
-            }
-            offenders.insert(network);
-        }
-        let until = order.sentence.unwrap_or(jail.policy.bantime).ends(now);
-        let record = BanRecord { since: now, until, attempts: 0 };
-        // Whoever is kept out as long already, as part of a network, needs no element.
-        offenders.retain(|network| jail.ban(*network, record, Standing::Wanted));
-        let elements: Vec<_> = offenders.into_iter().map(|network| (id, network)).collect();
-        self.await_firewall(order.ticket, &elements)
+        Some(jail.attempt(now, attempt, &self.own, &mut self.past))
     }
 
     fn escalate(&mut self, now: Timestamp, id: JailId) -> Vec<Notice> {
-        self.jails.get_mut(&id).map(|jail| jail.escalate(now, &self.own)).unwrap_or_default()
+        self.jails
+            .get_mut(&id)
+            .map(|jail| jail.escalate(now, &self.own, &mut self.past))
+            .unwrap_or_default()
     }
 
     fn escalate_all(&mut self, now: Timestamp) -> Vec<Notice> {
-        self.jails.values_mut().flat_map(|jail| jail.escalate(now, &self.own)).collect()
-    }
-
-    fn unban(&mut self, order: &UnbanOrder) -> Option<Reply> {
-        let UnbanOrder { ticket, jail, ref networks } = *order;
-        let networks = networks.as_deref();
-        if jail.is_some_and(|jail| !self.jails.contains_key(&jail)) {
-            return Some(Reply { ticket, answer: Answer::NoSuchJail });
-        }
-        let mut lifted = Vec::new();
-        for (id, jail) in self.jails.iter_mut().filter(|(id, _)| jail.is_none_or(|j| j == **id)) {
-            let bans: Vec<Network> = match networks {
-                None => jail.ledger.iter().map(|(network, _)| network).collect(),
-                Some(networks) => networks.iter().flat_map(|it| jail.overlapping(*it)).collect(),
-            };
-            for network in networks.unwrap_or_default() {
-                jail.forgive(network.widened(jail.policy.prefix));
-            }
-            lifted.extend(
-                bans.into_iter()
-                    .filter(|network| jail.lift(*network, Lifted::ByHand))
-                    .map(|network| (*id, network)),
-            );
-        }
-        self.await_firewall(ticket, &lifted)
-    }
-
-    fn await_firewall(&mut self, ticket: Ticket, elements: &[(JailId, Network)]) -> Option<Reply> {
-        if elements.is_empty() {
-            return Some(Reply { ticket, answer: Answer::Done(0) });
-        }
-        self.calls.wait(ticket, elements);
-        None
+        self.jails
+            .values_mut()
+            .flat_map(|jail| jail.escalate(now, &self.own, &mut self.past))
+            .collect()
     }
 
     fn due_changes(&mut self, now: Timestamp) -> Vec<Change> {
+        self.due = false;
         if self.retry.is_some_and(|retry| now < retry.at) {
             return Vec::new();
         }
@@ -420,52 +346,4 @@ impl Keeper {
             }
         });
     }
-}
-
-fn changes_of(jail: &Jail) -> impl Iterator<Item = Change> {
-    jail.pending.iter().map(|network| match jail.ledger.get(*network) {
-        Some(ban) => Change::Ban { jail: jail.id, network: *network, until: ban.record.until },
-        None => Change::Lift { jail: jail.id, network: *network },
-    })
-}
-
-/// The firewall has this ban now. It is news unless it had been there before.
-fn note_banned(jail: &mut Jail, network: Network) -> Option<Notice> {
-    let record = jail.ledger.get(network)?.record;
-    let restored = match jail.ledger.note(network, Standing::Installed)? {
-        Standing::Installed => return None,
-        Standing::WantedAgain => true,
-        Standing::Wanted | Standing::Refused => false,
-    };
-    jail.bans_in_all += u64::from(!restored);
-    let BanRecord { until, attempts, .. } = record;
-    let members = jail.escalation.take_members(network);
-    let Charge { user, counted_by } = jail.charges.remove(&network).unwrap_or_default();
-    let lines = jail.evidence.of(network).filter(|_| !restored);
-    let matches = lines.cloned().collect();
-    let jail = jail.id;
-    Some(Notice::Banned {
-        jail,
-        network,
-        until,
-        attempts,
-        members,
-        restored,
-        user,
-        counted_by,
-        matches,
-    })
-}
-
-/// Bans that the firewall had all along need no change: they are noted here.
-fn note_installed(jail: &mut Jail) -> Vec<Notice> {
-    let already: Vec<Network> = jail
-        .ledger
-        .iter()
-        .filter(|(network, ban)| {
-            ban.standing != Standing::Installed && !jail.pending.contains(network)
-        })
-        .map(|(network, _)| network)
-        .collect();
-    already.into_iter().filter_map(|network| note_banned(jail, network)).collect()
 }

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::event::{BanRecord, Notice, Spared};
+use super::event::{Notice, Spared};
 use super::ignore::OwnAddresses;
 use super::jail::Jail;
-use super::ledger::Standing;
 use super::network::Network;
 use super::policy::Escalate;
+use super::sentencing::Past;
 use super::time::Timestamp;
 
 /// What a jail knows of the networks that its offenders belong to.
@@ -53,7 +53,12 @@ impl Escalation {
 
 impl Jail {
     /// Bans the networks of which enough members are banned; told is who ought to be and is spared.
-    pub(super) fn escalate(&mut self, now: Timestamp, own: &OwnAddresses) -> Vec<Notice> {
+    pub(super) fn escalate(
+        &mut self,
+        now: Timestamp,
+        own: &OwnAddresses,
+        past: &mut Past,
+    ) -> Vec<Notice> {
         let touched = std::mem::take(&mut self.escalation.touched);
         let Some(Escalate { after, .. }) = self.policy.escalate else { return Vec::new() };
         let mut notices = Vec::new();
@@ -66,7 +71,7 @@ impl Jail {
                     notices.push(Notice::Ignored { jail: self.id, network, why });
                 }
             } else {
-                self.ban_instead_of_members(now, network);
+                self.ban_instead_of_members(now, network, past);
             }
         }
         notices
@@ -79,16 +84,15 @@ impl Jail {
     }
 
     /// Bans a network for as long as any of its members, and at least for the jail's time.
-    fn ban_instead_of_members(&mut self, now: Timestamp, network: Network) {
-        let mut record =
-            BanRecord { since: now, until: self.policy.bantime.ends(now), attempts: 0 };
-        let mut members: u32 = 0;
+    fn ban_instead_of_members(&mut self, now: Timestamp, network: Network, past: &mut Past) {
+        let mut until = self.sentence(now, network, past).ends(now);
+        let (mut attempts, mut members) = (0_u32, 0_u32);
         for (_, member) in self.ledger.within(network) {
-            record.until = record.until.max(member.record.until);
-            record.attempts = record.attempts.saturating_add(member.record.attempts);
+            until = until.max(member.record.until);
+            attempts = attempts.saturating_add(member.record.attempts);
             members = members.saturating_add(1);
         }
-        if self.ban(network, record, Standing::Wanted) {
+        if self.impose(now, network, (attempts, until), past) && self.policy.enforce {
             self.escalation.members.insert(network, members);
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::network::Network;
 use super::policy::CountBy;
+use super::priors::Prior;
 use super::roster::JailId;
 use super::time::{Sentence, Timestamp, Until};
 
@@ -22,6 +23,11 @@ pub struct Place {
 /// A source of records, such as the journal or one log file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub u32);
+
+impl SourceId {
+    /// The bans themselves, which are the attempts of some jails. No other source has this number.
+    pub const BANS: Self = Self(u32::MAX);
+}
 
 /// A call that waits for an answer; the number is the caller's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -190,6 +196,30 @@ pub enum Notice {
         counted_by: CountBy,
         /// The last lines behind the ban, the newest last; none of a ban that was put back.
         matches: Vec<Arc<str>>,
+        /// The how manieth ban of this offender it is, from 1.
+        nth: u32,
+    },
+    /// A jail that does not enforce would keep an offender out now.
+    WouldBan {
+        /// This jail.
+        jail: JailId,
+        /// This network.
+        network: Network,
+        /// Until then.
+        until: Until,
+        /// For this many attempts.
+        attempts: u32,
+        /// The how manieth ban of this offender it would be, from 1.
+        nth: u32,
+    },
+    /// A ban that never was would be over now.
+    WouldUnban {
+        /// In this jail.
+        jail: JailId,
+        /// This network.
+        network: Network,
+        /// For this reason.
+        why: Lifted,
     },
     /// An offender's ban is over.
     Unbanned {
@@ -245,6 +275,10 @@ pub enum Lifted {
     Escalated,
     /// The jail holds as many bans as it may; this one would have ended first.
     MadeRoom,
+    /// The jail does not enforce any longer.
+    NotEnforced,
+    /// The jail enforces from now on; whom it would have banned is free.
+    TrialOver,
 }
 
 impl Lifted {
@@ -259,6 +293,8 @@ impl Lifted {
             Self::PrefixChanged => "prefix-changed",
             Self::Escalated => "escalated",
             Self::MadeRoom => "made-room",
+            Self::NotEnforced => "not-enforced",
+            Self::TrialOver => "trial-over",
         }
     }
 }
@@ -284,6 +320,8 @@ pub enum Answer {
     TooWide(Network, u8),
     /// There is no such jail.
     NoSuchJail,
+    /// Nobody was banned, because the jail does not enforce.
+    NotEnforced,
     /// The firewall refused, wholly or in part; what it said.
     Refused(String),
 }
@@ -307,6 +345,26 @@ pub enum Write {
     Evidence(JailId, Network, Timestamp, Vec<Arc<str>>),
     /// No lines of this offender are kept.
     NoEvidence(JailId, Network),
+    /// So often was this offender banned.
+    Prior {
+        /// In this jail.
+        jail: JailId,
+        /// This network.
+        network: Network,
+        /// In earnest, or only so that it would have been.
+        enforced: bool,
+        /// How often, and until when.
+        prior: Prior,
+    },
+    /// This offender's earlier bans are forgotten.
+    NoPrior {
+        /// In this jail.
+        jail: JailId,
+        /// This network.
+        network: Network,
+        /// As above.
+        enforced: bool,
+    },
 }
 
 impl Write {
@@ -321,6 +379,7 @@ impl Write {
             | Self::NoAccount(jail, _)
             | Self::Evidence(jail, ..)
             | Self::NoEvidence(jail, _) => *jail,
+            Self::Prior { jail, .. } | Self::NoPrior { jail, .. } => *jail,
         }
     }
 }
@@ -334,4 +393,8 @@ pub struct BanRecord {
     pub until: Until,
     /// For how many attempts; zero for a ban by hand.
     pub attempts: u32,
+    /// The how manieth ban of this offender it is, from 1.
+    pub nth: u32,
+    /// Whether it is a ban, or only would be one if the jail enforced.
+    pub enforced: bool,
 }

@@ -5,19 +5,18 @@ use std::sync::Arc;
 
 use super::accounts::Accounts;
 use super::escalation::Escalation;
-use super::event::{
-    Answer, Attempt, AttemptOrder, BanRecord, Lifted, Notice, Place, SourceId, Spared, Write,
-};
+use super::event::{Attempt, BanRecord, Lifted, Notice, Place, SourceId, Spared, Write};
 use super::evidence::Evidence;
 use super::ignore::OwnAddresses;
 use super::ledger::{Ban, Ledger, Standing};
 use super::network::Network;
 use super::policy::{CountBy, Policy};
 use super::roster::JailId;
+use super::sentencing::Past;
 use super::time::{Timestamp, Until};
 use super::window::{Count, Windows};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Jail {
     pub(super) id: JailId,
     pub(super) policy: Policy,
@@ -36,6 +35,8 @@ pub(super) struct Jail {
     pub(super) attempts_in_all: u64,
     pub(super) bans_in_all: u64,
     pub(super) last_attempt: Option<Timestamp>,
+    /// What is still to be told of bans that only would be.
+    pub(super) told: Vec<Notice>,
     seen: BTreeMap<SourceId, u64>,
     unsaved_windows: BTreeSet<Network>,
     unsaved_bans: BTreeSet<Network>,
@@ -66,6 +67,7 @@ impl Jail {
             attempts_in_all: 0,
             bans_in_all: 0,
             last_attempt: None,
+            told: Vec::new(),
             seen: BTreeMap::new(),
             unsaved_windows: BTreeSet::new(),
             unsaved_bans: BTreeSet::new(),
@@ -91,6 +93,7 @@ impl Jail {
         now: Timestamp,
         attempt: Attempt,
         own: &OwnAddresses,
+        past: &mut Past,
     ) -> Notice {
         let culprit = attempt.offender;
         let network = culprit.widened(self.policy.prefix);
@@ -111,44 +114,19 @@ impl Jail {
             if let Some(text) = attempt.text {
                 self.evidence.add(network, time, text, self.policy.matches_kept());
             }
-            self.count(now, network, time, attempt.user.clone());
+            self.count(now, (network, time), attempt.user.clone(), past);
         }
         Notice::Found { jail: self.id, offender: culprit, user: attempt.user, time, banned }
     }
 
-    /// Counts attempts that somebody tells of, all of them or none.
-    pub(super) fn attempts(
+    fn count(
         &mut self,
         now: Timestamp,
-        order: &AttemptOrder,
-        own: &OwnAddresses,
-        notices: &mut Vec<Notice>,
-    ) -> Answer {
-        for offender in &order.offenders {
-            let network = offender.widened(self.policy.prefix);
-            if let Some(bound) = self.policy.exceeded_by(network) {
-                return Answer::TooWide(*offender, bound);
-            }
-            if let Some(why) = self.spares(*offender, network, own) {
-                return Answer::Spared(*offender, why);
-            }
-        }
-        let mut counted = 0;
-        for offender in &order.offenders {
-            for _ in 0..order.times {
-                counted += 1;
-                let place = Place { source: order.source, sequence: u64::from(counted) };
-                let user = order.user.clone();
-                let (jail, text) = (self.id, None);
-                let attempt = Attempt { jail, offender: *offender, user, text, time: now, place };
-                notices.push(self.attempt(now, attempt, own));
-            }
-        }
-        Answer::Done(counted)
-    }
-
-    fn count(&mut self, now: Timestamp, network: Network, time: Timestamp, user: Option<Arc<str>>) {
-        let limits = (self.policy.findtime, self.policy.maxretry);
+        (network, time): (Network, Timestamp),
+        user: Option<Arc<str>>,
+        past: &mut Past,
+    ) {
+        let limits = (self.policy.findtime, self.maxretry(now, network, past));
         let account = user.as_ref().filter(|_| self.policy.count_by == CountBy::User);
         let on_account = account.and_then(|account| self.accounts.count(account, time, limits));
         self.unsaved_windows.insert(network);
@@ -160,9 +138,9 @@ impl Jail {
             (Count::Below, Some(attempts)) => (attempts, CountBy::User),
             (Count::Below, None) => return,
         };
-        let until = self.policy.bantime.ends(now);
-        self.ban(network, BanRecord { since: now, until, attempts }, Standing::Wanted);
-        self.charges.insert(network, Charge { user, counted_by });
+        if self.convict(now, network, (attempts, None), past) && self.policy.enforce {
+            self.charges.insert(network, Charge { user, counted_by });
+        }
     }
 
     /// These windows are no more, and neither is what was kept for them.
@@ -203,12 +181,14 @@ impl Jail {
         for member in self.ledger.covered_by(network, record.until) {
             self.supersede(member);
         }
-        self.enter(network, Ban { record, standing });
+        self.put_in(network, Ban { record, standing });
         true
     }
 
-    fn enter(&mut self, network: Network, ban: Ban) {
-        self.lifting.remove(&network);
+    fn put_in(&mut self, network: Network, ban: Ban) {
+        if ban.record.enforced {
+            self.lifting.remove(&network);
+        }
         self.charges.remove(&network);
         if self.windows.clear(&network) {
             self.unsaved_windows.insert(network);
@@ -217,7 +197,7 @@ impl Jail {
         if let Some(evicted) = self.ledger.enter(network, ban) {
             self.struck(evicted, Lifted::MadeRoom);
         }
-        if ban.standing != Standing::Installed {
+        if !matches!(ban.standing, Standing::Installed | Standing::Trial) {
             self.pending.insert(network);
         }
         self.escalation.touch(network, self.policy.escalate);
@@ -268,13 +248,24 @@ impl Jail {
         self.unsaved_bans.insert(network);
         self.charges.remove(&network);
         self.evidence.forget(network);
-        self.lifting.insert(network, why);
-        self.pending.insert(network);
+        if self.policy.enforce {
+            self.lifting.insert(network, why);
+            self.pending.insert(network);
+        } else {
+            self.told.push(Notice::WouldUnban { jail: self.id, network, why });
+        }
     }
 
     /// Takes up another policy: what does not fit it any longer is lifted or forgotten.
     pub(super) fn reform(&mut self, policy: Policy, own: &OwnAddresses) {
         let prefix_changed = self.policy.prefix != policy.prefix;
+        if self.policy.enforce != policy.enforce {
+            let why = if policy.enforce { Lifted::TrialOver } else { Lifted::NotEnforced };
+            let bans: Vec<Network> = self.ledger.iter().map(|(network, _)| network).collect();
+            for network in bans {
+                self.lift(network, why);
+            }
+        }
         self.policy = policy;
         self.review(own);
         let unfit = |network: &Network| prefix_changed || !self.policy.allows(*network);
@@ -310,11 +301,13 @@ impl Jail {
         own: &OwnAddresses,
     ) {
         let outlived = record.until.is_over(now)
+            || record.enforced != self.policy.enforce
             || !self.policy.allows(network)
             || self.spares(network, network, own).is_some();
+        let again = if record.enforced { Standing::WantedAgain } else { Standing::Trial };
         if outlived {
             self.unsaved_bans.insert(network);
-        } else if self.ban(network, record, Standing::WantedAgain) {
+        } else if self.ban(network, record, again) {
             self.unsaved_bans.remove(&network);
         }
     }
@@ -365,12 +358,15 @@ impl Jail {
         now: Timestamp,
         (network, until): (Network, Until),
         own: &OwnAddresses,
+        past: &mut Past,
     ) {
-        let fits = self.policy.allows(network)
+        let fits = self.policy.enforce
+            && self.policy.allows(network)
             && self.spares(network, network, own).is_none()
             && !until.is_over(now);
         if fits && self.ledger.get(network).is_none() {
-            let record = BanRecord { since: now, until, attempts: 0 };
+            let nth = self.remember(now, network, until, past);
+            let record = BanRecord { since: now, until, attempts: 0, nth, enforced: true };
             self.ban(network, record, Standing::WantedAgain);
         }
     }
@@ -406,8 +402,12 @@ impl Jail {
 
     /// Everything that the state file is to forget when the jail goes.
     pub(super) fn farewell(self) -> (Vec<Notice>, Vec<Write>) {
-        let notice = |network| Notice::Unbanned { jail: self.id, network, why: Lifted::JailGone };
-        let notices = self.ledger.iter().map(|(network, _)| notice(network)).collect();
+        let (jail, why) = (self.id, Lifted::JailGone);
+        let notices = self.ledger.iter().map(|(network, ban)| match ban.standing {
+            Standing::Trial => Notice::WouldUnban { jail, network, why },
+            _ => Notice::Unbanned { jail, network, why },
+        });
+        let notices = notices.collect();
         let bans = self.ledger.iter().map(|(network, _)| Write::NoBan(self.id, network));
         let windows = self.windows.iter().map(|(network, _)| Write::NoWindow(self.id, *network));
         let accounts = self.accounts.farewell(self.id);

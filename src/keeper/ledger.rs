@@ -43,6 +43,8 @@ pub(super) enum Standing {
     Installed,
     /// The firewall refused it the last time.
     Refused,
+    /// The firewall never hears of it: the jail does not enforce.
+    Trial,
 }
 
 impl Ledger {
@@ -81,9 +83,14 @@ impl Ledger {
         self.bans.get(&offender)
     }
 
+    /// The ban of this offender that the firewall is to have.
+    pub(super) fn enforced(&self, offender: Network) -> Option<&Ban> {
+        self.get(offender).filter(|ban| ban.standing != Standing::Trial)
+    }
+
     /// Notes what is known of a ban in the firewall; what was known before.
     pub(super) fn note(&mut self, offender: Network, standing: Standing) -> Option<Standing> {
-        let ban = self.bans.get_mut(&offender)?;
+        let ban = self.bans.get_mut(&offender).filter(|ban| ban.standing != Standing::Trial)?;
         let before = std::mem::replace(&mut ban.standing, standing);
         self.installed -= usize::from(before == Standing::Installed);
         self.installed += usize::from(standing == Standing::Installed);
@@ -135,9 +142,19 @@ impl Ledger {
         within.map(|(member, _)| member).collect()
     }
 
+    /// The bans that the firewall is to have, sorted by network.
+    pub(super) fn iter_enforced(&self) -> impl Iterator<Item = (Network, &Ban)> {
+        self.iter().filter(|(_, ban)| ban.standing != Standing::Trial)
+    }
+
     /// All bans, sorted by network.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Network, &Ban)> {
         self.bans.iter().map(|(network, ban)| (*network, ban))
+    }
+
+    /// How many bans there are, whatever the firewall has.
+    pub(super) fn len(&self) -> usize {
+        self.bans.len()
     }
 
     /// How many bans the firewall has.

@@ -8,18 +8,26 @@
 mod accounts;
 mod calls;
 mod decide;
+mod dice;
 mod escalation;
 mod event;
 mod evidence;
+mod formula;
 mod gate;
+mod growth;
+mod hearing;
 mod ignore;
 mod jail;
 mod ledger;
 mod network;
+mod news;
+mod orders;
 mod plan;
 mod policy;
+mod priors;
 mod recall;
 mod roster;
+mod sentencing;
 mod time;
 mod view;
 mod window;
@@ -28,16 +36,19 @@ mod window;
 mod tests;
 
 pub use accounts::ACCOUNT_ATTEMPTS_MAX;
-pub use decide::{Decisions, Keeper, Settled, Tally};
+pub use decide::{Decisions, Keeper, Settled};
 pub use event::{
     Answer, Attempt, AttemptOrder, BanOrder, BanRecord, Change, Element, Event, Lifted, Notice,
     Outcome, Place, Reply, SourceId, Spared, Ticket, UnbanOrder, Write,
 };
+pub use formula::{FORMULA_MAX, Formula, Givens, NotAFormula};
 pub use gate::{Action, Gate, Ports, Protocol, Protocols, Scope};
+pub use growth::{Growth, Law};
 pub use ignore::{IgnoreList, OwnAddresses};
 pub use network::{Family, Network, NotANetwork, Prefix};
 pub use plan::plan;
 pub use policy::{CountBy, Escalate, MAX_PREFIX, MAXMATCHES_MAX, Policy};
+pub use priors::Prior;
 pub use roster::{JailId, Roster};
 pub use time::{Sentence, Timestamp, Until};
-pub use view::View;
+pub use view::{Tally, View};

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::growth::Growth;
 use super::ignore::IgnoreList;
 use super::network::{Network, Prefix};
 use super::time::Sentence;
@@ -14,14 +15,16 @@ pub const MAX_PREFIX: Prefix = Prefix { ipv4: 16, ipv6: 32 };
 const TEN_MINUTES: Duration = Duration::from_mins(10);
 
 /// The rules by which one jail counts and sentences.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     /// This many attempts within `findtime` are a ban.
     pub maxretry: NonZeroU32,
     /// The length of the window; two attempts exactly this far apart are still within it.
     pub findtime: Duration,
-    /// For how long.
+    /// For how long, unless bans grow.
     pub bantime: Sentence,
+    /// By what bans grow, if they do.
+    pub growth: Option<Growth>,
     /// Which neighbours count and are banned together.
     pub prefix: Prefix,
     /// Nothing wider is banned, however it came about (`max_prefix`).
@@ -36,6 +39,10 @@ pub struct Policy {
     pub count_by: CountBy,
     /// How many of the last lines behind an offender are kept; none is as many as `maxretry`.
     pub maxmatches: Option<u32>,
+    /// Whether somebody is really banned, or it is only said who would be.
+    pub enforce: bool,
+    /// Whether the bans of other jails are this jail's attempts.
+    pub hears_bans: bool,
 }
 
 /// What attempts are counted by.
@@ -66,6 +73,7 @@ impl Default for Policy {
             maxretry: MAXRETRY,
             findtime: TEN_MINUTES,
             bantime: Sentence::For(TEN_MINUTES),
+            growth: None,
             prefix: Prefix::default(),
             max_prefix: MAX_PREFIX,
             escalate: None,
@@ -73,6 +81,8 @@ impl Default for Policy {
             ignoreself: true,
             count_by: CountBy::default(),
             maxmatches: None,
+            enforce: true,
+            hears_bans: false,
         }
     }
 }

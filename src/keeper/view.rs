@@ -1,15 +1,31 @@
-//! What is known of one offender.
+//! What the keeper shows of itself.
 
 use std::sync::Arc;
 
 use super::decide::Keeper;
-use super::event::Element;
-use super::event::{BanRecord, Spared};
+use super::event::{BanRecord, Element, Spared};
 use super::ledger::Standing;
 use super::network::Network;
 use super::plan::plan;
 use super::roster::JailId;
 use super::time::Timestamp;
+
+/// What a jail has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Attempts that are in a window now.
+    pub attempts_now: u64,
+    /// Attempts since the start of the service.
+    pub attempts_in_all: u64,
+    /// Bans that the firewall has.
+    pub bans_now: u64,
+    /// Bans made since the start of the service.
+    pub bans_in_all: u64,
+    /// Bans that would be in force if the jail enforced.
+    pub would_be_now: u64,
+    /// The latest attempt since the start of the service.
+    pub last_attempt: Option<Timestamp>,
+}
 
 /// What one jail knows of an offender.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,5 +58,49 @@ impl Keeper {
     /// How many of the firewall's elements are not as they should be; none of them is changed.
     pub fn deviations(&self, installed: &[Element]) -> usize {
         plan(self.wanted(), installed.iter().copied()).len()
+    }
+
+    /// The bans that the firewall has, of one jail or of all.
+    pub fn bans(&self, jail: Option<JailId>) -> impl Iterator<Item = (JailId, Network, BanRecord)> {
+        self.bans_that_are(Standing::Installed, jail)
+    }
+
+    /// The bans that would be in force if their jails enforced, of one jail or of all.
+    pub fn would_be_bans(
+        &self,
+        jail: Option<JailId>,
+    ) -> impl Iterator<Item = (JailId, Network, BanRecord)> {
+        self.bans_that_are(Standing::Trial, jail)
+    }
+
+    fn bans_that_are(
+        &self,
+        standing: Standing,
+        jail: Option<JailId>,
+    ) -> impl Iterator<Item = (JailId, Network, BanRecord)> {
+        let asked = self.jails.iter().filter(move |(id, _)| jail.is_none_or(|jail| jail == **id));
+        asked.flat_map(move |(id, jail)| {
+            let bans = jail.ledger.iter().filter(move |(_, ban)| ban.standing == standing);
+            bans.map(|(network, ban)| (*id, network, ban.record))
+        })
+    }
+
+    /// How many bans the firewall has, of all jails.
+    pub fn banned(&self) -> usize {
+        self.jails.values().map(|jail| jail.ledger.installed()).sum()
+    }
+
+    /// What a jail has counted.
+    pub fn tally(&self, id: JailId, now: Timestamp) -> Tally {
+        let Some(jail) = self.jails.get(&id) else { return Tally::default() };
+        let oldest = now.minus(jail.policy.findtime);
+        Tally {
+            attempts_now: jail.windows.attempts_since(oldest) as u64,
+            attempts_in_all: jail.attempts_in_all,
+            bans_now: jail.ledger.installed() as u64,
+            bans_in_all: jail.bans_in_all,
+            would_be_now: if jail.policy.enforce { 0 } else { jail.ledger.len() as u64 },
+            last_attempt: jail.last_attempt,
+        }
     }
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::bantime::GrowthDraft;
 use super::definition::NORMAL;
 use super::diagnostic::{Sink, Wrong};
 use super::filter::Own;
 use super::layers::Layer;
 use super::networks::{self, Places};
-use super::sources::{self, SourceDraft};
+use super::sources::{self, Backend, SourceDraft};
 use super::tree::{At, Entry, Node};
 use super::value::{self, Read, Text};
 use super::wording;
@@ -22,7 +23,7 @@ use crate::keeper::{
 use crate::record::{Matches, Sources};
 
 /// The settings of a jail; all but `description` may stand under `[default]` too.
-pub const KEYS: [&str; 29] = [
+pub const KEYS: [&str; 39] = [
     "enabled",
     "filter",
     "mode",
@@ -52,6 +53,32 @@ pub const KEYS: [&str; 29] = [
     "count_by",
     "maxmatches",
     "description",
+    "enforce",
+    "bantime.increment",
+    "bantime.factor",
+    "bantime.formula",
+    "bantime.multipliers",
+    "bantime.maxtime",
+    "bantime.rndtime",
+    "bantime.overalljails",
+    "bantime.decay",
+    "bantime.lower_maxretry",
+];
+
+/// Those of them that say something about records, which a jail that hears of bans does not read.
+const OF_RECORDS: [&str; 12] = [
+    "filter",
+    "mode",
+    "journalmatch",
+    "logpath",
+    "logencoding",
+    "logtimezone",
+    "failregex",
+    "ignoreregex",
+    "prefregex",
+    "datepattern",
+    "maxlines",
+    "usedns",
 ];
 
 const ACTIONS: [(&str, Action); 2] = [("drop", Action::Drop), ("reject", Action::Reject)];
@@ -136,6 +163,7 @@ pub(super) struct Draft {
     pub(super) unreadable: bool,
     policy: Policy,
     networks: Places,
+    growth: GrowthDraft,
     ports: Ports,
     protocols: Protocols,
     action: Action,
@@ -171,7 +199,21 @@ impl Draft {
         if let Err(wrong) = networks::agree(sink, &draft.policy, &draft.networks) {
             draft.broken.get_or_insert(wrong);
         }
+        draft.policy.growth = std::mem::take(&mut draft.growth).finish(sink);
+        draft.policy.hears_bans = draft.sources.backend == Backend::Bans;
+        if draft.policy.hears_bans {
+            draft.refuse_records(sink, own);
+        }
         draft
+    }
+
+    /// What the jail itself says about records is a mistake when it hears of bans; what is said for
+    /// all jails is for the others.
+    fn refuse_records(&mut self, sink: &mut Sink<'_>, own: &Layer) {
+        for entry in own.entries.values().filter(|entry| OF_RECORDS.contains(&entry.key.as_str())) {
+            let wrong = sink.report(&entry.key_at, wording::reads_no_records(&entry.key));
+            self.broken.get_or_insert(wrong);
+        }
     }
 
     fn stock(name: &str, own: &Layer) -> Self {
@@ -188,6 +230,7 @@ impl Draft {
             unreadable: false,
             policy: Policy::default(),
             networks: Places::default(),
+            growth: GrowthDraft::default(),
             ports: Ports::All,
             protocols: Protocols::Only(vec![Protocol::Tcp]),
             action: Action::Drop,
@@ -222,6 +265,10 @@ impl Draft {
             "maxretry" => self.policy.maxretry = value::maxretry(sink, node)?,
             "findtime" => self.policy.findtime = value::duration(sink, node)?,
             "bantime" => self.policy.bantime = value::sentence(sink, node)?,
+            "enforce" => self.policy.enforce = value::truth(sink, node)?,
+            key if key.starts_with("bantime.") => {
+                self.growth.set(sink, (key, key_at), node, &KEYS)?;
+            }
             "ignoreip" => self.policy.ignore = value::networks(sink, node)?,
             "ignoreself" => self.policy.ignoreself = value::truth(sink, node)?,
             "port" => self.ports = value::closed_ports(sink, node)?,
@@ -246,6 +293,11 @@ impl Draft {
             other => return Err(sink.report(key_at, wording::unknown_key(other, &KEYS))),
         }
         Ok(())
+    }
+
+    /// Whether the bans of other jails are its attempts.
+    pub(super) fn hears_bans(&self) -> bool {
+        self.policy.hears_bans
     }
 
     /// The name of the filter: the jail's own name if none is given.

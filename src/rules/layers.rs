@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::bantime;
 use super::diagnostic::{Sink, Wrong};
 use super::text::Texts;
 use super::tree::{At, Document, Entry, Kind, Node, parse};
@@ -90,8 +91,10 @@ impl Layers {
                     named = true;
                 }
                 ("default", Node { kind: Kind::Table(entries), .. }) => {
+                    let (entries, wrong) = bantime::flatten(sink, entries);
                     self.default.lay(entry.key_at, entries);
-                    self.default.broken = self.default.broken.take().or(broken.clone());
+                    let wrong = wrong.or(broken.clone());
+                    self.default.broken = self.default.broken.take().or(wrong);
                     named = true;
                 }
                 ("jail", Node { kind: Kind::Table(jails), .. }) => {
@@ -143,7 +146,11 @@ impl Layers {
         }
         let layer = self.jails.entry(name).or_default();
         match value.kind {
-            Kind::Table(entries) => layer.lay(key_at, entries),
+            Kind::Table(entries) => {
+                let (entries, wrong) = bantime::flatten(sink, entries);
+                layer.lay(key_at, entries);
+                layer.broken = layer.broken.take().or(wrong);
+            }
             other => {
                 let problem = wording::not_a_table("[jail.NAME]", other.name());
                 layer.broken.get_or_insert(sink.report(&value.at, problem));

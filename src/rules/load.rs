@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::choose::Chosen;
-use super::definition::{Definition, Sample};
+use super::definition::{Definition, NORMAL, Sample};
 use super::diagnostic::{Diagnostic, Severity, Sink, Wrong};
 use super::fail2ban;
 use super::filter::{self, Own};
@@ -144,6 +144,9 @@ impl<'t> Loader<'t> {
         if let (Some(wrong), true) = (&draft.broken, draft.unreadable) {
             return Err(wrong.clone());
         }
+        if draft.hears_bans() {
+            return self.jail_of_bans(draft);
+        }
         let filter = self.filter_of(&draft);
         let has_filter = self.definitions.contains_key(draft.filter_name());
         if !has_filter && draft.own.failures.is_empty() && filter.is_err() {
@@ -162,6 +165,16 @@ impl<'t> Loader<'t> {
         match &draft.broken {
             Some(wrong) => Err(wrong.clone()),
             None => Ok(draft.into_jail(filter, sources)),
+        }
+    }
+
+    /// A jail without records, and so with a filter that nothing ever meets.
+    fn jail_of_bans(&mut self, draft: Draft) -> Read<Jail> {
+        let nothing = Definition::default();
+        let filter = filter::compile(&mut self.sink, &nothing, NORMAL, &Own::default())?;
+        match &draft.broken {
+            Some(wrong) => Err(wrong.clone()),
+            None => Ok(draft.into_jail(Arc::new(filter), Sources::default())),
         }
     }
 

@@ -6,6 +6,7 @@
 //! help of `value`, `span` and `ports`; `pattern` and [`Filter`] turn patterns into one automaton;
 //! [`load`] puts it all together, and `choose` picks one jail or filter. What is wrong becomes a [`Diagnostic`], worded in `wording`.
 
+mod bantime;
 mod choose;
 mod definition;
 mod diagnostic;

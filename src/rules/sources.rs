@@ -21,6 +21,8 @@ pub(super) enum Backend {
     Journal(Option<Origin>),
     /// The files alone.
     Files,
+    /// No records: the bans of the other jails are what counts.
+    Bans,
 }
 
 /// What a jail's settings say about its sources.
@@ -39,7 +41,7 @@ impl SourceDraft {
     pub(super) fn reads_files(&self) -> bool {
         match self.backend {
             Backend::Auto | Backend::Files => !self.paths.is_empty(),
-            Backend::Journal(_) => false,
+            Backend::Journal(_) | Backend::Bans => false,
         }
     }
 
@@ -48,7 +50,7 @@ impl SourceDraft {
         match self.backend {
             Backend::Auto => self.paths.is_empty() || has_own_match,
             Backend::Journal(_) => true,
-            Backend::Files => false,
+            Backend::Files | Backend::Bans => false,
         }
     }
 }
@@ -67,6 +69,7 @@ pub(super) fn backend(sink: &mut Sink<'_>, node: &Node) -> Read<Backend> {
     };
     match (reference.name.as_str(), reference.options.is_empty()) {
         ("auto", true) => Ok(Backend::Auto),
+        ("bans", true) => Ok(Backend::Bans),
         (name, true) if FILES.contains(&name) => Ok(Backend::Files),
         ("systemd" | "journal", _) => origin(sink, &word, &reference).map(Backend::Journal),
         _ => {

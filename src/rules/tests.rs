@@ -1,5 +1,7 @@
 //! Tests of the rules: configuration texts in, jails, verdicts and diagnostics out.
 
+mod bantime;
+
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::time::Duration;

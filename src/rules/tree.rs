@@ -26,6 +26,7 @@ pub(super) struct Node {
 pub(super) enum Kind {
     Text(String),
     Number(i64),
+    Fraction(f64),
     Truth(bool),
     List(Vec<Node>),
     Table(Vec<Entry>),
@@ -47,6 +48,7 @@ impl Kind {
         match self {
             Self::Text(_) => "a string",
             Self::Number(_) => "a number",
+            Self::Fraction(_) => "a fraction",
             Self::Truth(_) => "true or false",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
@@ -110,7 +112,9 @@ fn node(value: Spanned<DeValue<'_>>, file: usize) -> Node {
         DeValue::String(text) => Kind::Text(text.into_owned()),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .map_or(Kind::Other("a number too large to mean anything"), Kind::Number),
-        DeValue::Float(_) => Kind::Other("a fraction"),
+        DeValue::Float(fraction) => {
+            fraction.as_str().parse().map_or(Kind::Other("a fraction that is none"), Kind::Fraction)
+        }
         DeValue::Boolean(truth) => Kind::Truth(truth),
         DeValue::Datetime(_) => Kind::Other("a date"),
         DeValue::Array(list) => Kind::List(list.into_iter().map(|n| node(n, file)).collect()),

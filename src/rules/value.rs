@@ -103,9 +103,14 @@ pub(super) fn all<T>(items: impl Iterator<Item = Read<T>>) -> Read<Vec<T>> {
 }
 
 /// The words of a string or list, separated by spaces or commas, with their places in the file.
-fn words(sink: &mut Sink<'_>, node: &Node) -> Read<Vec<Text>> {
-    if let Kind::Number(number) = node.kind {
-        return Ok(vec![Text { text: number.to_string(), at: node.at.clone() }]);
+pub(super) fn words(sink: &mut Sink<'_>, node: &Node) -> Read<Vec<Text>> {
+    let number = match node.kind {
+        Kind::Number(number) => Some(number.to_string()),
+        Kind::Fraction(fraction) => Some(fraction.to_string()),
+        _ => None,
+    };
+    if let Some(text) = number {
+        return Ok(vec![Text { text, at: node.at.clone() }]);
     }
     let lists = match &node.kind {
         Kind::List(list) => all(list.iter().map(|item| match item.kind {

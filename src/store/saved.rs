@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row, params};
 use super::attempts::{self, AccountRow, EvidenceRow};
 use super::coding::{decode_network, decode_times, decode_until, encode_network};
 use super::{HISTORY_MOST, HISTORY_TOLD};
-use crate::keeper::{BanRecord, Network, Timestamp};
+use crate::keeper::{BanRecord, Network, Prior, Timestamp};
 
 /// Everything that is needed to go on where the last process stopped. Jails and sources go by
 /// name.
@@ -21,6 +21,8 @@ pub struct Saved {
     pub accounts: Vec<AccountRow>,
     /// When an offender's last attempt was, and the last lines behind him, the newest last.
     pub evidence: Vec<EvidenceRow>,
+    /// How often offenders were banned in a jail, in earnest (true) or not.
+    pub priors: Vec<(String, (Network, bool, Prior))>,
     /// How far each source was read.
     pub positions: Vec<(String, SavedPosition)>,
     /// Rows that no jailkeeper has written so. They are left out above, and stay in the file until
@@ -57,9 +59,14 @@ pub struct JailSaved {
     pub accounts: Vec<(Arc<str>, Vec<Timestamp>)>,
     /// When an offender's last attempt was, and the last lines behind him, the newest last.
     pub evidence: Vec<(Network, Timestamp, Vec<Arc<str>>)>,
+    /// How often offenders were banned, in earnest (true) or not.
+    pub priors: Vec<(Network, bool, Prior)>,
     /// Rows that no jailkeeper has written so; they are left out above.
     pub nonsense: Option<Nonsense>,
 }
+
+/// Rows under the names of their jails.
+type ByJail<T> = Vec<(String, T)>;
 
 /// Reads everything.
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
@@ -68,7 +75,9 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
     let windows = windows(connection, None, &mut nonsense)?;
     let accounts = attempts::accounts(connection, None, &mut nonsense)?;
     let evidence = attempts::evidence(connection, None, &mut nonsense)?;
-    Ok(Saved { bans, windows, accounts, evidence, positions: positions(connection)?, nonsense })
+    let priors = priors(connection, None, &mut nonsense)?;
+    let positions = positions(connection)?;
+    Ok(Saved { bans, windows, accounts, evidence, priors, positions, nonsense })
 }
 
 /// Reads one jail.
@@ -78,6 +87,7 @@ pub(super) fn of_jail(connection: &Connection, name: &str) -> rusqlite::Result<J
     let windows = windows(connection, Some(name), &mut nonsense)?;
     let accounts = attempts::accounts(connection, Some(name), &mut nonsense)?;
     let evidence = attempts::evidence(connection, Some(name), &mut nonsense)?;
+    let priors = priors(connection, Some(name), &mut nonsense)?;
     Ok(JailSaved {
         bans: bans.into_iter().map(|(_, network, ban)| (network, ban)).collect(),
         windows: windows.into_iter().map(|(_, network, times)| (network, times)).collect(),
@@ -86,6 +96,7 @@ pub(super) fn of_jail(connection: &Connection, name: &str) -> rusqlite::Result<J
             .into_iter()
             .map(|(_, network, newest, lines)| (network, newest, lines))
             .collect(),
+        priors: priors.into_iter().map(|(_, prior)| prior).collect(),
         nonsense,
     })
 }
@@ -96,7 +107,7 @@ pub(super) fn history(
     network: Network,
 ) -> rusqlite::Result<Vec<(String, BanRecord)>> {
     let mut statement = connection.prepare_cached(
-        "SELECT jail, since, until, attempts FROM history WHERE network = ?1
+        "SELECT jail, since, until, attempts, nth, enforced FROM history WHERE network = ?1
          ORDER BY since DESC, jail LIMIT ?2",
     )?;
     let rows = statement.query_map(params![encode_network(network), HISTORY_TOLD], |row| {
@@ -121,7 +132,8 @@ fn bans(
     nonsense: &mut Option<Nonsense>,
 ) -> rusqlite::Result<Vec<(String, Network, BanRecord)>> {
     let mut statement = connection.prepare_cached(
-        "SELECT jail, network, since, until, attempts FROM bans WHERE ?1 IS NULL OR jail = ?1",
+        "SELECT jail, network, since, until, attempts, nth, enforced FROM bans
+         WHERE ?1 IS NULL OR jail = ?1",
     )?;
     let mut rows = statement.query([jail])?;
     let mut found = Vec::new();
@@ -158,6 +170,37 @@ fn windows(
     Ok(found)
 }
 
+fn priors(
+    connection: &Connection,
+    jail: Option<&str>,
+    nonsense: &mut Option<Nonsense>,
+) -> rusqlite::Result<ByJail<(Network, bool, Prior)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT jail, network, enforced, bans, ended FROM priors WHERE ?1 IS NULL OR jail = ?1
+         ORDER BY ended",
+    )?;
+    let mut rows = statement.query([jail])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (jail, bytes): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        match (decode_network(&bytes), prior(row)) {
+            (Some(network), Ok((enforced, prior))) => {
+                found.push((jail, (network, enforced, prior)));
+            }
+            (None, _) => doubt_network(nonsense, &jail, "count of bans", &bytes, "is no network"),
+            (_, Err(_)) => {
+                doubt_network(nonsense, &jail, "count of bans", &bytes, "has an impossible number");
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn prior(row: &Row<'_>) -> rusqlite::Result<(bool, Prior)> {
+    let ended = Timestamp::from_micros(row.get(4)?);
+    Ok((row.get(2)?, Prior { bans: row.get(3)?, ended }))
+}
+
 fn positions(connection: &Connection) -> rusqlite::Result<Vec<(String, SavedPosition)>> {
     let mut statement =
         connection.prepare_cached("SELECT source, cursor, sequence FROM positions")?;
@@ -174,6 +217,8 @@ fn ban_record(row: &Row<'_>, first_column: usize) -> rusqlite::Result<BanRecord>
         since: Timestamp::from_micros(row.get(first_column)?),
         until: decode_until(row.get(first_column + 1)?),
         attempts: row.get(first_column + 2)?,
+        nth: row.get(first_column + 3)?,
+        enforced: row.get(first_column + 4)?,
     })
 }
 

@@ -17,7 +17,17 @@ const STEPS: &[&str] = &[
          since INTEGER NOT NULL,
          until INTEGER,
          attempts INTEGER NOT NULL,
+         nth INTEGER NOT NULL,
+         enforced INTEGER NOT NULL,
          PRIMARY KEY (jail, network)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE priors (
+         jail TEXT NOT NULL,
+         network BLOB NOT NULL,
+         enforced INTEGER NOT NULL,
+         bans INTEGER NOT NULL,
+         ended INTEGER NOT NULL,
+         PRIMARY KEY (jail, network, enforced)
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE windows (
          jail TEXT NOT NULL,
@@ -51,6 +61,8 @@ const STEPS: &[&str] = &[
          jail TEXT NOT NULL,
          until INTEGER,
          attempts INTEGER NOT NULL,
+         nth INTEGER NOT NULL,
+         enforced INTEGER NOT NULL,
          PRIMARY KEY (network, since, jail)
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX history_by_age ON history (since);",

@@ -35,7 +35,8 @@ pub struct Whole<'a> {
 pub struct Purge<'a> {
     /// The time.
     pub now: Timestamp,
-    /// Bans that began longer ago leave the history.
+    /// Bans that began longer ago leave the history; and the counts of earlier bans in jails that are
+    /// not running go when the last of them ended longer ago.
     pub keep_history: Duration,
     /// Windows of jails that are not running go when their last attempt is longer ago.
     pub keep_windows: Duration,
@@ -87,6 +88,7 @@ impl Store {
                 transaction.execute("DELETE FROM windows WHERE jail = ?1", [name])?;
                 transaction.execute("DELETE FROM accounts WHERE jail = ?1", [name])?;
                 transaction.execute("DELETE FROM evidence WHERE jail = ?1", [name])?;
+                transaction.execute("DELETE FROM priors WHERE jail = ?1", [name])?;
             }
             transaction.execute("DELETE FROM positions", [])?;
             put(transaction, names, whole.writes)?;
@@ -125,7 +127,13 @@ impl Store {
             )?;
             let oldest = purge.now.minus(purge.keep_windows);
             let others = attempts::purge(transaction, &jails, oldest, PURGE_STEP)?;
-            Ok(history + bans + windows + others)
+            let priors = transaction.execute(
+                "DELETE FROM priors WHERE (jail, network, enforced) IN
+                     (SELECT jail, network, enforced FROM priors WHERE ended < ?1
+                      AND jail NOT IN (SELECT value FROM json_each(?2)) LIMIT ?3)",
+                params![oldest_ban, jails, PURGE_STEP],
+            )?;
+            Ok(history + bans + windows + others + priors)
         })
     }
 
@@ -197,6 +205,25 @@ fn put(transaction: &Transaction<'_>, names: &Roster, writes: &[Write]) -> rusql
             Write::NoEvidence(jail, network) => {
                 remove_evidence(transaction, names.name(*jail), *network)?;
             }
+            Write::Prior { jail, network, enforced, prior } => transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO priors (jail, network, enforced, bans, ended)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![
+                    names.name(*jail),
+                    encode_network(*network),
+                    enforced,
+                    prior.bans,
+                    prior.ended.micros()
+                ])
+                .map(drop)?,
+            Write::NoPrior { jail, network, enforced } => transaction
+                .prepare_cached(
+                    "DELETE FROM priors WHERE jail = ?1 AND network = ?2 AND enforced = ?3",
+                )?
+                .execute(params![names.name(*jail), encode_network(*network), enforced])
+                .map(drop)?,
         }
     }
     Ok(())
@@ -213,18 +240,20 @@ fn put_ban(
         encode_network(network),
         ban.since.micros(),
         encode_until(ban.until),
-        ban.attempts
+        ban.attempts,
+        ban.nth,
+        ban.enforced
     ];
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO bans (jail, network, since, until, attempts)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO bans (jail, network, since, until, attempts, nth, enforced)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(row)?;
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO history (jail, network, since, until, attempts)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO history (jail, network, since, until, attempts, nth, enforced)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(row)?;
     Ok(())

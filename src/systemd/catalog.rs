@@ -15,6 +15,12 @@ pub const BANNED: &str = "056606aed1094aaa8ffe164077555d59";
 /// A saved ban is in the firewall again.
 pub const RESTORED: &str = "54aa0a3b7d854896b9794d3a456a1c4e";
 
+/// A jail that does not enforce would keep an offender out.
+pub const WOULD_BAN: &str = "da1b6dbe22454a61887dd103d21e162c";
+
+/// What such a jail would have banned would be free again.
+pub const WOULD_UNBAN: &str = "a92b9e953b314c53a8e7350ed059a958";
+
 /// An offender's ban is over.
 pub const UNBANNED: &str = "6cd4129adb3f45c5be74d78fe8a8b3da";
 
@@ -46,11 +52,13 @@ pub const RELOADED: &str = "bb379d749db64977b50f4b1e3e4928bc";
 pub const RELOAD_FAILED: &str = "09a238d9a5764e8b8bb0e6ff86faf70c";
 
 /// Every identity.
-pub const ALL: [&str; 14] = [
+pub const ALL: [&str; 16] = [
     FOUND,
     IGNORED,
     BANNED,
     RESTORED,
+    WOULD_BAN,
+    WOULD_UNBAN,
     UNBANNED,
     REFUSED,
     MENDED,

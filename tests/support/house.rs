@@ -98,11 +98,10 @@ impl House {
     /// Starts the service and waits until it is ready.
     pub(crate) fn start(&mut self) {
         fs::create_dir_all(self.path("state")).expect("a directory");
-        let before = self.log().matches("\nready").count();
+        let ready = |house: &Self| house.log().lines().filter(|l| l.starts_with("ready")).count();
+        let before = ready(self);
         self.launch();
-        await_that("the service is ready", || {
-            format!("\n{}", self.log()).matches("\nready").count() > before
-        });
+        await_that("the service is ready", || ready(self) > before);
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -8,15 +8,15 @@ use super::toml;
 use crate::dialect::{JailSettings, Tree};
 use crate::rules;
 
-/// The file that fail2ban writes its own bans to, which its jail `recidive` reads.
+/// The file that fail2ban writes its own bans to.
 const OWN_LOG: &str = "fail2ban.log";
 
 /// A jail as it will be.
 #[derive(Debug)]
 pub(super) struct Converted {
     pub(super) settings: Settings,
-    /// The name of its filter.
-    pub(super) filter: String,
+    /// The name of its filter; none when it counts the bans of other jails.
+    pub(super) filter: Option<String>,
 }
 
 /// Turns a jail into ours, adds its filter to `filters`, and what is to be said about it to `notes`.
@@ -38,6 +38,9 @@ pub(super) fn convert(
     let enabled = jail.enabled && !has_command(jail, notes);
     settings.insert("enabled", enabled.to_string());
     settings.append(&mut settings::closed(&ban));
+    if jail.filter.as_ref().is_some_and(|filter| filter.name == "recidive") {
+        return Ok(recidive(&ban::words(ban.ports.as_ref()), settings, notes));
+    }
     let reads_journal = jail.backend.starts_with("systemd");
     sources(jail, reads_journal, &mut settings)?;
     let filter = match filter::stock(tree, jail, filters) {
@@ -51,7 +54,7 @@ pub(super) fn convert(
         ban::words(ban.protocols.as_ref()),
         if ban.reject { "rejected" } else { "dropped" }
     ));
-    Ok(Converted { settings, filter })
+    Ok(Converted { settings, filter: Some(filter) })
 }
 
 /// Whether a program says whom the jail spares. Without it, the jail would ban them.
@@ -86,8 +89,7 @@ fn sources(jail: &JailSettings, journal: bool, settings: &mut Settings) -> Resul
                     write backend = systemd"
             .to_owned());
     }
-    let is_recidive = jail.filter.as_ref().is_some_and(|filter| filter.name == "recidive");
-    if is_recidive || paths.iter().any(|path| path.ends_with(OWN_LOG)) {
+    if paths.iter().any(|path| path.ends_with(OWN_LOG)) {
         return Err(format!(
             "it reads fail2ban's own log ({}), which nobody writes any more",
             paths.join(", ")
@@ -101,6 +103,15 @@ fn sources(jail: &JailSettings, journal: bool, settings: &mut Settings) -> Resul
         }
     }
     Ok(())
+}
+
+/// fail2ban's `recidive` reads its own log; ours counts the bans themselves.
+fn recidive(ports: &str, mut settings: Settings, notes: &mut Notes) -> Converted {
+    // It reads nothing whose names could be resolved.
+    settings.remove("usedns");
+    settings.insert("backend", toml::basic("bans"));
+    notes.take(format!("the bans of the other jails in place of fail2ban's log, port {ports}"));
+    Converted { settings, filter: None }
 }
 
 fn ours(stock: &Stock, settings: &mut Settings, notes: &mut Notes) -> String {

@@ -7,6 +7,7 @@
 
 mod ban;
 mod filter;
+mod growth;
 mod jail;
 mod known;
 mod notes;
@@ -184,7 +185,9 @@ impl<'a> Plan<'a> {
         let why = format!("{}{line}{hint}", error.title);
         for jail in &self.reports {
             let its_filter = match &jail.outcome {
-                Outcome::Imported { filter } => path.starts_with("filters.d") && *filter == stem,
+                Outcome::Imported { filter } => {
+                    path.starts_with("filters.d") && filter.as_deref() == Some(&*stem)
+                }
                 Outcome::LeftOut { .. } => false,
             };
             if its_filter || (path.starts_with("jails.d") && jail.name == stem) {
@@ -208,7 +211,10 @@ impl<'a> Plan<'a> {
             let jail = jail.name.clone();
             let (outcome, notes) = match converted {
                 Ok(Converted { settings, filter }) => {
-                    let lines = settings::lines(&settings, &self.base);
+                    // The jail of that kind which jailkeeper brings says much by itself.
+                    let nothing = Settings::new();
+                    let base = if filter.is_some() { &self.base } else { &nothing };
+                    let lines = settings::lines(&settings, base);
                     let head = toml::comment(&format!("Taken over from fail2ban's jail {jail}."));
                     let text = format!("{head}\n[jail.{name}]\n{lines}");
                     self.texts.insert(format!("jails.d/{name}.toml"), text);

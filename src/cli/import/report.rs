@@ -15,8 +15,8 @@ use crate::rules::{self, Diagnostic};
 pub enum Outcome {
     /// It is there.
     Imported {
-        /// Its filter.
-        filter: String,
+        /// Its filter; none when it counts the bans of other jails.
+        filter: Option<String>,
     },
     /// It is not there.
     LeftOut {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ban::{self, Ban};
+use super::growth;
 use super::notes::Notes;
 use super::toml;
 use crate::dialect::{self, Value, is_yes};
@@ -16,7 +17,7 @@ pub(super) type Settings = BTreeMap<&'static str, String>;
 pub(super) type Options = BTreeMap<String, Value>;
 
 /// The order in which settings are written.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 26] = [
     "enabled",
     "filter",
     "mode",
@@ -29,6 +30,13 @@ const ORDER: [&str; 19] = [
     "maxretry",
     "findtime",
     "bantime",
+    "bantime.increment",
+    "bantime.factor",
+    "bantime.formula",
+    "bantime.multipliers",
+    "bantime.maxtime",
+    "bantime.rndtime",
+    "bantime.overalljails",
     "ignoreip",
     "ignoreself",
     "maxmatches",
@@ -88,15 +96,12 @@ pub(super) fn common(options: &Options, usedns: Option<&Value>, notes: &mut Note
     if let Some(value) = usedns {
         settings.insert("usedns", toml::basic(names(&value.text, notes)));
     }
-    if options.get("bantime.increment").is_some_and(|value| is_yes(&value.text)) {
-        let advice = rules::advice("bantime.increment").unwrap_or_default();
-        notes.leave(format!("bantime.increment: {advice}"));
-    }
+    settings.append(&mut growth::settings(options, notes));
     settings
 }
 
 /// A length of time: as it is written where we read the same in it, else in seconds.
-fn time(key: &str, text: &str, notes: &mut Notes) -> Option<String> {
+pub(super) fn time(key: &str, text: &str, notes: &mut Notes) -> Option<String> {
     let seconds = dialect::seconds(text).ok()?;
     if key == "bantime" && seconds < 0.0 {
         return Some("-1".to_owned());
@@ -166,6 +171,10 @@ pub(super) fn closed(ban: &Ban) -> Settings {
 /// The settings as lines, but those that `otherwise` has as well.
 pub(super) fn lines(settings: &Settings, otherwise: &Settings) -> String {
     let written = ORDER.iter().filter_map(|key| Some((key, settings.get(key)?)));
-    let own = written.filter(|(key, value)| otherwise.get(*key) != Some(*value));
-    own.flat_map(|(key, value)| [*key, " = ", value, "\n"]).collect()
+    let own = written.filter(|(key, value)| otherwise.get(**key) != Some(*value));
+    let own: Vec<(&str, &str)> = own.map(|(key, value)| (*key, value.as_str())).collect();
+    // TOML does not take one key as a value and as a table.
+    let family = own.iter().any(|(key, _)| key.starts_with("bantime."));
+    let name = |key| if family && key == "bantime" { "bantime.time" } else { key };
+    own.into_iter().flat_map(|(key, value)| [name(key), " = ", value, "\n"]).collect()
 }

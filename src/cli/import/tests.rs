@@ -128,6 +128,12 @@ fn options_keep_their_meaning() {
         ("findtime = 1000y", "findtime", "3155760000"),
         ("maxretry = 0", "maxretry", "1"),
         ("maxmatches = 1000", "maxmatches", "100"),
+        ("bantime.increment = yes", "bantime.increment", "true"),
+        ("bantime.factor = 24*60", "bantime.factor", "'24*60'"),
+        ("bantime.formula = ban.Time * 2", "bantime.formula", "'ban.Time * 2'"),
+        ("bantime.multipliers = 1 2 4", "bantime.multipliers", "\"1 2 4\""),
+        ("bantime.maxtime = 5w", "bantime.maxtime", "\"5w\""),
+        ("bantime.rndtime = 2048", "bantime.rndtime", "2048"),
         ("ignoreself = false", "ignoreself", "false"),
         (
             "ignoreip = 192.0.2.9/24, ::1\n 192.0.2.0/255.255.255.0",

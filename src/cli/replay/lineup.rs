@@ -132,7 +132,8 @@ impl Lineup {
         }
         if groups.is_empty() {
             return Err(CliError::Usage(
-                "there is nothing to read; name a log, - for the standard input, or --journal"
+                "there is nothing to read; name a log, - for the standard input, or --journal, and \
+                 with a jail that counts the bans of others, those others"
                     .to_owned(),
             ));
         }
@@ -147,6 +148,9 @@ impl Lineup {
     }
 
     fn wanted_by(&self, watch: &Watch, reading: &LogArgs) -> Vec<Wanted> {
+        if watch.policy.hears_bans {
+            return Vec::new();
+        }
         if !self.logs.is_empty() {
             return self.logs.iter().map(|log| Wanted::Log(log.clone(), None, None)).collect();
         }

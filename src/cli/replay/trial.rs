@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::keeper::{
-    Attempt, Event, JailId, Keeper, Network, Notice, Outcome, Place, SourceId, Tally, Timestamp,
-    Until,
+    Attempt, Event, JailId, Keeper, Network, Notice, Outcome, Place, Policy, SourceId, Tally,
+    Timestamp, Until,
 };
 
 use super::feed::Heard;
@@ -37,7 +37,8 @@ impl Trial {
     pub(super) fn of(lineup: &Lineup) -> Self {
         let mut keeper = Keeper::default();
         for watch in &lineup.watches {
-            keeper.admit(watch.id, watch.policy.clone());
+            // The question is whom it would ban, whether it enforces or not.
+            keeper.admit(watch.id, Policy { enforce: true, ..watch.policy.clone() });
         }
         Self { keeper, now: None, heard: 0, spared: 0 }
     }
@@ -60,14 +61,16 @@ impl Trial {
         if self.heard.is_multiple_of(FORGET_EVERY) {
             self.keeper.take_unsaved();
         }
-        if decisions.changes.is_empty() {
-            return Ok(());
-        }
+        let mut changes = decisions.changes;
         let done = Outcome::Applied { refused: Vec::new() };
-        for notice in self.keeper.settle(now, &decisions.changes, &done).notices {
-            if let Notice::Banned { jail, network: offender, until, attempts, .. } = notice {
-                tell(Ban { at: now, jail, offender, until, attempts })?;
+        // What a jail hears of the bans of others may be bans again.
+        while !changes.is_empty() {
+            for notice in self.keeper.settle(now, &changes, &done).notices {
+                if let Notice::Banned { jail, network: offender, until, attempts, .. } = notice {
+                    tell(Ban { at: now, jail, offender, until, attempts })?;
+                }
             }
+            changes = self.keeper.decide(now, []).changes;
         }
         Ok(())
     }

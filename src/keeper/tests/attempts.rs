@@ -41,6 +41,10 @@ fn saved(disk: &mut BTreeMap<String, Write>, writes: Vec<Write>) {
             Write::NoAccount(_, account) => (format!("account {account}"), false),
             Write::Evidence(_, net, ..) => (format!("evidence {net}"), true),
             Write::NoEvidence(_, net) => (format!("evidence {net}"), false),
+            Write::Prior { network, enforced, .. } => (format!("prior {network} {enforced}"), true),
+            Write::NoPrior { network, enforced, .. } => {
+                (format!("prior {network} {enforced}"), false)
+            }
         };
         if is_there {
             disk.insert(key, write)
@@ -59,6 +63,9 @@ fn restored(rules: Policy, now: Timestamp, disk: impl IntoIterator<Item = Write>
             Write::Window(_, network, times) => keeper.restore(now, JAIL, [], [(network, times)]),
             Write::Account(_, account, times) => {
                 keeper.restore_accounts(now, JAIL, [(account, times)]);
+            }
+            Write::Prior { network, enforced, prior, .. } => {
+                keeper.restore_priors(JAIL, [(network, enforced, prior)]);
             }
             _ => {}
         }

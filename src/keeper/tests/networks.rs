@@ -57,6 +57,7 @@ fn enough_banned_neighbours_are_a_ban_of_their_network_in_one_stroke() {
             attempts,
             members,
             restored,
+            nth: 1,
             user: None,
             counted_by: CountBy::Address,
             matches: vec![],
@@ -117,7 +118,8 @@ fn who_is_spared_keeps_the_network_from_being_banned_and_that_is_told_once() {
 #[test]
 fn restored_bans_escalate_and_what_a_network_covers_is_forgotten() {
     let mut keeper = keeper(escalating());
-    let record = |end| BanRecord { since: at(0), until: until(end), attempts: 2 };
+    let record =
+        |end| BanRecord { since: at(0), until: until(end), attempts: 2, nth: 1, enforced: true };
     let bans = [
         (net("192.0.2.7"), record(500)),
         (net("192.0.2.0/24"), record(300)),

@@ -1,9 +1,11 @@
 //! What the diagnostics say: one function for each kind of mistake, all of them here.
 
+mod bantime;
 mod networks;
 mod sources;
 mod structured;
 
+pub(in crate::rules) use bantime::*;
 pub(in crate::rules) use networks::*;
 pub(in crate::rules) use sources::*;
 pub(in crate::rules) use structured::*;
@@ -78,11 +80,13 @@ fn did_you_mean(close: Option<&str>) -> Option<String> {
 
 pub(in crate::rules) fn syntax(message: &str, line: &str) -> Problem {
     let message = message.trim();
-    error("this is not valid TOML", message).maybe(typographic_in(line).map(
-        |(_, _, name, plain)| {
-            format!("there is {name} in this line, as web pages have them; write {plain} instead")
-        },
-    ))
+    let odd = typographic_in(line).map(|(_, _, name, plain)| {
+        format!("there is {name} in this line, as web pages have them; write {plain} instead")
+    });
+    let is_bantime = message.starts_with("duplicate key") || message.starts_with("cannot extend");
+    let is_bantime = is_bantime && line.trim_start().starts_with("bantime");
+    error("this is not valid TOML", message)
+        .maybe(odd.or_else(|| is_bantime.then(|| TWO_KINDS.to_owned())))
 }
 
 pub(in crate::rules) fn typographic(name: &str, plain: &str, in_pattern: bool) -> Problem {
@@ -131,7 +135,7 @@ pub(in crate::rules) fn not_a_table(what: &str, found: &str) -> Problem {
 }
 
 /// What fail2ban's settings that we do not have are called here.
-const HABITS: [(&str, &str); 10] = [
+const HABITS: [(&str, &str); 9] = [
     (
         "banaction",
         "bans are made in jailkeeper's own nftables table; see port, protocol, action and scope",
@@ -144,7 +148,6 @@ const HABITS: [(&str, &str); 10] = [
     ("blocktype", "write action = \"drop\" or action = \"reject\""),
     ("ignorecommand", "no program is run; list the addresses and networks in ignoreip"),
     ("ignorecache", "no program is run; list the addresses and networks in ignoreip"),
-    ("bantime.increment", "growing bans are not supported in this release yet"),
     (
         "destemail",
         "jailkeeper sends no mail; its events are in the journal, each with a MESSAGE_ID",

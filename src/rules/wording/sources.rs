@@ -14,8 +14,8 @@ pub(in crate::rules) fn no_such_file(name: &str, place: &str) -> Problem {
 
 pub(in crate::rules) fn bad_backend(why: &str) -> Problem {
     error(format!("this is no backend: {why}"), "here").hint(
-        "leave it out, or write \"files\", \"systemd\", \"systemd[namespace=NAME]\" or \
-         \"systemd[journalpath=/DIR]\"",
+        "leave it out, or write \"files\", \"systemd\", \"systemd[namespace=NAME]\", \
+         \"systemd[journalpath=/DIR]\" or \"bans\"",
     )
 }
 

@@ -1,0 +1,66 @@
+//! Jails whose attempts are the bans of other jails.
+
+use super::decide::Keeper;
+use super::event::{Attempt, Notice, Place, SourceId};
+use super::jail::Jail;
+use super::network::Network;
+use super::roster::JailId;
+use super::time::Timestamp;
+
+/// A ban that other jails may hear of.
+struct News {
+    made_by: JailId,
+    network: Network,
+    enforced: bool,
+}
+
+impl News {
+    /// Restored bans are no news: they were heard when they were made.
+    fn of(notice: &Notice) -> Option<Self> {
+        match *notice {
+            Notice::Banned { jail, network, restored: false, .. } => {
+                Some(Self { made_by: jail, network, enforced: true })
+            }
+            Notice::WouldBan { jail, network, .. } => {
+                Some(Self { made_by: jail, network, enforced: false })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Keeper {
+    /// Has the jails that hear bans hear these, and adds what comes of it.
+    pub(super) fn hear_bans(&mut self, now: Timestamp, notices: &mut Vec<Notice>) {
+        if !self.jails.values().any(|jail| jail.policy.hears_bans) {
+            return;
+        }
+        let news: Vec<News> = notices.iter().filter_map(News::of).collect();
+        for News { made_by, network, enforced } in news {
+            if self.jails.get(&made_by).is_none_or(|jail| jail.policy.hears_bans) {
+                continue;
+            }
+            for jail in self.jails.values_mut().filter(|jail| hears(jail, enforced)) {
+                let place = Place { source: SourceId::BANS, sequence: 0 };
+                let jail_id = jail.id;
+                let attempt = Attempt {
+                    jail: jail_id,
+                    offender: network,
+                    user: None,
+                    text: None,
+                    time: now,
+                    place,
+                };
+                notices.push(jail.attempt(now, attempt, &self.own, &mut self.past));
+                notices.append(&mut jail.told);
+                self.due |= !jail.pending.is_empty();
+            }
+        }
+    }
+}
+
+/// A jail that does not enforce hears what would be bans as well, or a trial of all jails would not
+/// show what it does.
+fn hears(jail: &Jail, enforced: bool) -> bool {
+    jail.policy.hears_bans && (enforced || !jail.policy.enforce)
+}

@@ -1,0 +1,166 @@
+//! Earlier bans: how often an offender was banned, and when the last of these bans ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::event::Write;
+use super::network::Network;
+use super::roster::JailId;
+use super::time::{Timestamp, Until};
+
+/// So many are remembered, over all jails. When another comes, the one whose last ban ended first is
+/// forgotten. At some 150 bytes each this is 20 MiB.
+pub(super) const MAX_PRIORS: usize = 1 << 17;
+
+/// How often an offender was banned in a jail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prior {
+    /// So often, never zero.
+    pub bans: u32,
+    /// When the last of these bans ends, or ended, if nobody lifted it; that of one for ever counts
+    /// from its beginning.
+    pub ended: Timestamp,
+}
+
+/// Whose bans: what a jail does in earnest and what it only would have done are counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Whose {
+    pub(super) network: Network,
+    pub(super) jail: JailId,
+    pub(super) enforced: bool,
+}
+
+/// Whose bans count for a jail.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) whose: Whose,
+    pub(super) overalljails: bool,
+    pub(super) decay: Option<Duration>,
+}
+
+/// The earlier bans of all offenders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Priors {
+    by_offender: BTreeMap<Whose, Prior>,
+    by_end: BTreeSet<(Timestamp, Whose)>,
+    unsaved: BTreeSet<Whose>,
+}
+
+impl Prior {
+    /// How many bans there still are at `now`, when one is forgotten for every `decay` without any.
+    fn left(self, now: Timestamp, decay: Option<Duration>) -> u32 {
+        let Some(decay) = decay.filter(|decay| !decay.is_zero()) else { return self.bans };
+        let spans = now.since(self.ended).as_micros() / decay.as_micros().max(1);
+        self.bans.saturating_sub(u32::try_from(spans).unwrap_or(u32::MAX))
+    }
+}
+
+impl Priors {
+    /// How many earlier bans count.
+    pub(super) fn count(&self, now: Timestamp, asked: Asked) -> u32 {
+        let Asked { whose, overalljails, decay } = asked;
+        let first = Whose { jail: JailId(0), enforced: false, ..whose };
+        let last = Whose { jail: JailId(u32::MAX), enforced: true, ..whose };
+        self.by_offender
+            .range(first..=last)
+            .filter(|(known, _)| overalljails || known.jail == whose.jail)
+            // For a jail that is on trial, the bans that were made in earnest count as well.
+            .filter(|(known, _)| known.enforced || !whose.enforced)
+            .fold(0, |sum: u32, (_, prior)| sum.saturating_add(prior.left(now, decay)))
+    }
+
+    /// Enters a ban of this offender.
+    pub(super) fn enter(&mut self, now: Timestamp, until: Until, asked: Asked) {
+        let Asked { whose, decay, .. } = asked;
+        let before = self.take(whose).map_or(0, |prior| prior.left(now, decay));
+        let ended = match until {
+            Until::At(end) => end,
+            Until::Forever => now,
+        };
+        self.put(whose, Prior { bans: before.saturating_add(1), ended });
+    }
+
+    /// Puts back what was saved.
+    pub(super) fn restore(&mut self, whose: Whose, prior: Prior) {
+        self.take(whose);
+        self.put(whose, prior);
+        self.unsaved.remove(&whose);
+    }
+
+    /// Forgets the earlier bans of an offender in a jail.
+    pub(super) fn forgive(&mut self, network: Network, jail: JailId) {
+        for enforced in [false, true] {
+            let whose = Whose { network, jail, enforced };
+            if self.by_offender.contains_key(&whose) {
+                self.forget(whose);
+            }
+        }
+    }
+
+    /// Forgets one count, of which the state file may know.
+    pub(super) fn forget(&mut self, whose: Whose) {
+        self.take(whose);
+        self.unsaved.insert(whose);
+    }
+
+    /// Forgets what a jail only would have done.
+    pub(super) fn end_trial(&mut self, jail: JailId) {
+        for whose in self.of_jail(jail).into_iter().filter(|whose| !whose.enforced) {
+            self.forget(whose);
+        }
+    }
+
+    /// Lets a jail go; what is still to be saved of it. The state file keeps what it has, for when
+    /// the jail comes back.
+    pub(super) fn dismiss(&mut self, jail: JailId) -> Vec<Write> {
+        let (gone, unsaved) =
+            std::mem::take(&mut self.unsaved).into_iter().partition(|w| w.jail == jail);
+        self.unsaved = unsaved;
+        let gone: BTreeSet<Whose> = gone;
+        let writes = gone.into_iter().map(|whose| self.write(whose)).collect();
+        for whose in self.of_jail(jail) {
+            self.take(whose);
+        }
+        writes
+    }
+
+    /// What has changed since the last time this was asked, for the state file.
+    pub(super) fn take_unsaved(&mut self) -> impl Iterator<Item = Write> {
+        let unsaved = std::mem::take(&mut self.unsaved);
+        unsaved.into_iter().map(|whose| self.write(whose))
+    }
+
+    /// Everything that the state file is to remember.
+    pub(super) fn everything(&self) -> impl Iterator<Item = Write> {
+        self.by_offender.keys().map(|whose| self.write(*whose))
+    }
+
+    fn write(&self, whose: Whose) -> Write {
+        let Whose { network, jail, enforced } = whose;
+        match self.by_offender.get(&whose) {
+            Some(prior) => Write::Prior { jail, network, enforced, prior: *prior },
+            None => Write::NoPrior { jail, network, enforced },
+        }
+    }
+
+    fn of_jail(&self, jail: JailId) -> Vec<Whose> {
+        self.by_offender.keys().filter(|whose| whose.jail == jail).copied().collect()
+    }
+
+    fn take(&mut self, whose: Whose) -> Option<Prior> {
+        let prior = self.by_offender.remove(&whose)?;
+        self.by_end.remove(&(prior.ended, whose));
+        Some(prior)
+    }
+
+    fn put(&mut self, whose: Whose, prior: Prior) {
+        if self.by_offender.len() >= MAX_PRIORS
+            && let Some((_, oldest)) = self.by_end.first().copied()
+        {
+            self.forget(oldest);
+        }
+        self.by_end.insert((prior.ended, whose));
+        self.by_offender.insert(whose, prior);
+        self.unsaved.insert(whose);
+    }
+}
