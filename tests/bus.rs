@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use futures_lite::{StreamExt as _, future};
 use jailkeeper::bus::{
-    Announcement, BanRow, Bus, BusAnswer, BusError, Call, Failure, Health, JAIL, JailSettings,
-    JailSnapshot, JailState, Link, MANAGER, MAX_ADDRESSES, MAX_ANNOUNCEMENTS, NAME, PATH, Snapshot,
-    Tally,
+    AllowedRow, Announcement, BanRow, Bus, BusAnswer, BusError, Call, Failure, Health, JAIL,
+    JailSettings, JailSnapshot, JailState, Link, MANAGER, MAX_ADDRESSES, MAX_ANNOUNCEMENTS, NAME,
+    PATH, Snapshot, Tally,
 };
 use jailkeeper::keeper::{
-    Action, Lifted, Network, Ports, Prefix, Protocol, Protocols, Scope, Sentence, Spared,
-    Timestamp, Until,
+    Action, Allowance, Entry, Lifted, Network, Ports, Prefix, Protocol, Protocols, Scope, Sentence,
+    Session, Spared, SparedBy, Timestamp, Until,
 };
 use zbus::connection::Builder;
 use zbus::{Connection, Message, MessageStream};
@@ -39,8 +39,11 @@ pub(crate) fn jail() -> JailSnapshot {
             protocols: Protocols::Only(vec![Protocol::Tcp]),
             action: Action::Drop,
             scope: Scope::Host,
-            ignoreip: vec![network("198.51.100.0/24")],
+            ignoreip: vec!["198.51.100.0/24".to_owned()],
             ignoreself: true,
+            ignoresessions: true,
+            proxies: Vec::new(),
+            ignore: Vec::new(),
             prefix: Prefix::default(),
         }),
         tally: Tally { attempts: 3, attempts_in_all: 120, bans: 2, bans_in_all: 40 },
@@ -50,6 +53,8 @@ pub(crate) fn jail() -> JailSnapshot {
             last_record: Some(Timestamp::from_seconds(1_700_000_000)),
             last_attempt: None,
             last_error: String::new(),
+            last_refusal: String::new(),
+            warnings: Vec::new(),
         },
     }
 }
@@ -210,6 +215,15 @@ fn a_ban_arrives_as_the_keepers_values_and_is_answered_only_when_it_is_done() {
     service.close();
 }
 
+fn allowed(jail: Option<&str>) -> AllowedRow {
+    let allowance = Allowance {
+        since: Timestamp::from_seconds(1_700_000_000),
+        until: Until::Forever,
+        comment: "office".into(),
+    };
+    AllowedRow { jail: jail.map(Arc::from), network: network("192.0.2.1"), allowance }
+}
+
 #[test]
 fn busctl_calls_every_method() {
     let bus = PrivateBus::start();
@@ -220,6 +234,9 @@ fn busctl_calls_every_method() {
             let answer = match &call {
                 Call::Ban { .. } | Call::Reload => BusAnswer::Done(1),
                 Call::Unban { .. } => BusAnswer::Done(7),
+                Call::Allow { .. } => BusAnswer::Done(0),
+                Call::Disallow { .. } => BusAnswer::Done(2),
+                Call::ListAllowed => BusAnswer::Allowed(vec![allowed(None), allowed(Some("sshd"))]),
                 Call::ListBans { .. } => BusAnswer::Bans(vec![
                     row("sshd", "192.0.2.1", Until::At(Timestamp::from_seconds(1_700_003_600))),
                     row("sshd", "2001:db8::/64", Until::Forever),
@@ -250,6 +267,23 @@ fn busctl_calls_every_method() {
         ),
         ("Unban sas  0", "u 7", Some(Call::Unban { jail: None, networks: None })),
         (
+            "Allow sasxs sshd 1 192.0.2.1 3600 office",
+            "",
+            Some(Call::Allow {
+                jail: Some(sshd()),
+                networks: one(),
+                sentence: Sentence::For(Duration::from_hours(1)),
+                comment: "office".to_owned(),
+            }),
+        ),
+        ("Disallow sas  1 192.0.2.1", "u 2", Some(Call::Disallow { jail: None, networks: one() })),
+        (
+            "ListAllowed",
+            "a(ssxxs) 2 \"\" \"192.0.2.1\" 1700000000 -1 \"office\" \
+             \"sshd\" \"192.0.2.1\" 1700000000 -1 \"office\"",
+            Some(Call::ListAllowed),
+        ),
+        (
             "ListBans s sshd",
             "a(ssxxu) 2 \"sshd\" \"192.0.2.1\" 1700000000 1700003600 5 \
              \"sshd\" \"2001:db8::/64\" 1700000000 -1 5",
@@ -266,6 +300,10 @@ fn busctl_calls_every_method() {
     service.close();
 }
 
+fn entry(network: Network, by: SparedBy) -> Entry {
+    Entry { network, name: None, file: None, by }
+}
+
 #[test]
 fn each_failure_has_its_name_and_a_reason() {
     let bus = PrivateBus::start();
@@ -278,16 +316,50 @@ fn each_failure_has_its_name_and_a_reason() {
         (Failure::NoSuchJail, "NoSuchJail", "there is no jail \"sshd\" that is switched on"),
         (Failure::Ignored(here, Spared::OwnAddress), "Ignored", "an address of this host itself"),
         (
-            Failure::Ignored(here, Spared::IgnoreIp(own)),
+            Failure::Ignored(here, Spared::Within(entry(own, SparedBy::IgnoreIp))),
             "Ignored",
-            "192.0.2.1 lies within 192.0.2.0/24 of ignoreip",
+            "192.0.2.1 lies within 192.0.2.0/24 of ignoreip, so it is never banned",
         ),
-        (Failure::Ignored(here, Spared::IgnoreIp(here)), "Ignored", "192.0.2.1 is in ignoreip"),
         (
-            Failure::Ignored(own, Spared::HoldsIgnoreIp(here)),
+            Failure::Ignored(here, Spared::Within(entry(here, SparedBy::IgnoreIp))),
             "Ignored",
-            "a ban of 192.0.2.0/24 would also hit 192.0.2.1",
+            "192.0.2.1 is in ignoreip",
         ),
+        (
+            Failure::Ignored(
+                here,
+                Spared::Within(Entry {
+                    name: Some("home.example.net".into()),
+                    file: Some("/etc/friends".into()),
+                    ..entry(here, SparedBy::IgnoreIp)
+                }),
+            ),
+            "Ignored",
+            "192.0.2.1 lies within home.example.net of ignoreip (file /etc/friends)",
+        ),
+        (
+            Failure::Ignored(here, Spared::Within(entry(here, SparedBy::Hand))),
+            "Ignored",
+            "192.0.2.1 is allowed by hand, so it is not banned; `jailkeeper disallow 192.0.2.1`",
+        ),
+        (
+            Failure::Ignored(own, Spared::Holds(entry(here, SparedBy::TrustedProxies))),
+            "Ignored",
+            "a ban of 192.0.2.0/24 would also hit 192.0.2.1 of trusted_proxies",
+        ),
+        (
+            Failure::Ignored(
+                here,
+                Spared::Session(Session {
+                    id: "4".into(),
+                    user: "root".into(),
+                    address: here.first(),
+                }),
+            ),
+            "Ignored",
+            "(user root, session 4); end that session first (loginctl terminate-session 4)",
+        ),
+        (Failure::TooManyAllowed, "TooManyAllowed", "put them into a file"),
         (Failure::TooWide(own), "TooWide", "192.0.2.0/24 is wider than what jail \"sshd\" bans"),
         (Failure::Refused("EPERM\0".to_owned()), "Refused", "the firewall refused: EPERM\u{fffd}"),
         (Failure::ReloadFailed("a.toml:1: no".to_owned()), "ReloadFailed", "a.toml:1: no"),

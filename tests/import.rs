@@ -389,7 +389,7 @@ fn odd() -> Scene {
     let scene = Scene::over(&[]);
     scene.write(
         "jail.local",
-        "[DEFAULT]\nbantime.increment = true\nignoreip = 192.0.2.7/24 office.example.org\n\
+        "[DEFAULT]\nbantime.increment = true\nignoreip = 192.0.2.7/24 office.example.org 192.0.2.300\n\
          [sshd]\nmode = ddos\nmaxretry = 3\nbackend = systemd\nport = 22,2222\n\
          [only-mail]\nenabled = true\nfilter = vsftpd\nlogpath = /var/log/vsftpd.log\n\
          action = sendmail-whois[name=x]\n\
@@ -407,11 +407,13 @@ fn what_cannot_be_taken_over_is_left_out() {
     assert_eq!(
         list(&report["all"]["by_hand"]),
         [
-            "ignoreip: office.example.org is no address or network; write its addresses instead",
+            "ignoreip: 192.0.2.300 is no address or network: this is not an IP address; write it anew",
             "bantime.increment: growing bans are not supported in this release yet",
         ]
     );
-    assert!(scene.result("jailkeeper.toml").contains("ignoreip = ['192.0.2.0/24']"));
+    let settings = scene.result("jailkeeper.toml");
+    let entries = "ignoreip = [\n    '192.0.2.0/24',\n    'office.example.org',\n]";
+    assert!(settings.contains(entries), "{settings}");
     insta::assert_snapshot!(scene.result("jails.d/sshd.toml"), @r#"
     # Taken over from fail2ban's jail sshd.
 
@@ -464,7 +466,7 @@ fn the_report_says_what_was_done() {
     For all jails:
       changed: IPv6: offenders are banned by /64; prefix = { ipv6 = 128 } is as in fail2ban
       changed: maxretry: so many attempts within findtime are a ban; fail2ban may also ban for a steady rate of them
-      by hand: ignoreip: office.example.org is no address or network; write its addresses instead
+      by hand: ignoreip: 192.0.2.300 is no address or network: this is not an IP address; write it anew
       by hand: bantime.increment: growing bans are not supported in this release yet
 
     sshd: taken over

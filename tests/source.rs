@@ -20,6 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nft", &["keeper"]),
     ("host", &[]),
     ("names", &[]),
+    ("lists", &["keeper", "rules", "control"]),
+    ("sessions", &[]),
     ("store", &["keeper"]),
     ("bus", &["keeper"]),
     ("systemd", &[]),
@@ -34,7 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "daemon",
         &[
             "names", "control", "keeper", "record", "dates", "filter", "rules", "confdir", "files",
-            "journal", "nft", "host", "store", "bus", "systemd",
+            "journal", "nft", "host", "store", "bus", "systemd", "lists", "sessions",
         ],
     ),
 ];

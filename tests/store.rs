@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use jailkeeper::keeper::{BanRecord, Network, Prefix, Roster, Timestamp, Until, Write};
+use jailkeeper::keeper::{Allowance, BanRecord, Network, Prefix, Roster, Timestamp, Until, Write};
 use jailkeeper::store::{
     DAMAGED_KEPT, HISTORY_MOST, Opened, Purge, Saved, SavedPosition, Store, StoreError, Whole,
 };
@@ -76,12 +76,23 @@ fn arbitrary_write(roster: &Roster) -> impl Strategy<Value = Write> + use<> {
         times.sort_unstable();
         times.into_iter().map(Timestamp::from_micros).collect::<Vec<_>>()
     });
+    let allowance = (any::<i64>(), proptest::option::of(any::<i64>()), "[a-z é]{0,20}").prop_map(
+        |(since, until, comment)| Allowance {
+            since: Timestamp::from_micros(since),
+            until: until.map_or(Until::Forever, |end| Until::At(Timestamp::from_micros(end))),
+            comment: comment.into(),
+        },
+    );
     let place = (proptest::sample::select(jails.to_vec()), arbitrary_network());
     prop_oneof![
         (place.clone(), ban).prop_map(|((jail, net), ban)| Write::Ban(jail, net, ban)),
         (place.clone(), times).prop_map(|((jail, net), times)| Write::Window(jail, net, times)),
         place.clone().prop_map(|(jail, net)| Write::NoBan(jail, net)),
-        place.prop_map(|(jail, net)| Write::NoWindow(jail, net)),
+        place.clone().prop_map(|(jail, net)| Write::NoWindow(jail, net)),
+        (place.clone(), any::<bool>(), allowance)
+            .prop_map(|((jail, net), here, it)| Write::Allowed(here.then_some(jail), net, it)),
+        (place, any::<bool>())
+            .prop_map(|((jail, net), here)| Write::NotAllowed(here.then_some(jail), net)),
     ]
 }
 
@@ -96,10 +107,21 @@ fn two_jails() -> Roster {
 fn expected(roster: &Roster, writes: &[Write]) -> Saved {
     let mut saved = Saved::default();
     for write in writes {
+        if let Write::Allowed(jail, net, _) | Write::NotAllowed(jail, net) = write {
+            let name = jail.map(|jail| roster.name(jail).to_string());
+            saved.allowed.retain(|(jail, other, _)| (jail, other) != (&name, net));
+            if let Write::Allowed(_, _, allowance) = write {
+                saved.allowed.push((name, *net, allowance.clone()));
+            }
+            continue;
+        }
         let (Write::Ban(jail, net, _)
         | Write::NoBan(jail, net)
         | Write::Window(jail, net, _)
-        | Write::NoWindow(jail, net)) = write;
+        | Write::NoWindow(jail, net)) = write
+        else {
+            unreachable!("it is of a jail");
+        };
         let name = roster.name(*jail).to_string();
         if matches!(write, Write::Ban(..) | Write::NoBan(..)) {
             saved.bans.retain(|(jail, other, _)| (jail, other) != (&name, net));
@@ -109,7 +131,7 @@ fn expected(roster: &Roster, writes: &[Write]) -> Saved {
         match write {
             Write::Ban(_, net, ban) => saved.bans.push((name, *net, *ban)),
             Write::Window(_, net, times) => saved.windows.push((name, *net, times.clone())),
-            Write::NoBan(..) | Write::NoWindow(..) => {}
+            _ => {}
         }
     }
     sorted(saved)
@@ -118,6 +140,7 @@ fn expected(roster: &Roster, writes: &[Write]) -> Saved {
 fn sorted(mut saved: Saved) -> Saved {
     saved.bans.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
     saved.windows.sort();
+    saved.allowed.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
     saved.positions.sort_by(|a, b| a.0.cmp(&b.0));
     saved
 }

@@ -33,6 +33,24 @@ pub trait Manager {
     #[zbus(no_autostart)]
     fn list_bans(&self, jail: &str) -> Result<Vec<Ban>, Error>;
 
+    /// Has addresses not banned: an empty name is every jail, -1 for ever.
+    #[zbus(no_autostart)]
+    fn allow(
+        &self,
+        jail: &str,
+        addresses: &[String],
+        seconds: i64,
+        comment: &str,
+    ) -> Result<(), Error>;
+
+    /// Ends what was allowed in the addresses: an empty name is every jail.
+    #[zbus(no_autostart)]
+    fn disallow(&self, jail: &str, addresses: &[String]) -> Result<u32, Error>;
+
+    /// Who is allowed by hand.
+    #[zbus(no_autostart)]
+    fn list_allowed(&self) -> Result<Vec<Allowed>, Error>;
+
     /// Reads the configuration again.
     #[zbus(no_autostart)]
     fn reload(&self) -> Result<(), Error>;
@@ -55,6 +73,21 @@ pub struct Ban {
     pub until: i64,
     /// For this many attempts; 0 for a ban by hand.
     pub attempts: u32,
+}
+
+/// Somebody who is allowed by hand. Times are unix seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, Type)]
+pub struct Allowed {
+    /// In this jail; empty for every jail.
+    pub jail: String,
+    /// This address or network.
+    pub network: String,
+    /// Since when.
+    pub since: i64,
+    /// Until when; -1 for ever.
+    pub until: i64,
+    /// Why; may be empty.
+    pub comment: String,
 }
 
 /// How the service is.
@@ -114,6 +147,15 @@ pub struct JailStatus {
     /// Whether the host's own addresses are never banned.
     #[serde(rename(deserialize = "IgnoreSelf"), deserialize_with = "as_variant::deserialize")]
     pub ignoreself: bool,
+    /// Whether nobody is banned who is logged in.
+    #[serde(rename(deserialize = "IgnoreSessions"), deserialize_with = "as_variant::deserialize")]
+    pub ignoresessions: bool,
+    /// The proxies, which are never banned.
+    #[serde(deserialize_with = "as_variant::deserialize")]
+    pub trusted_proxies: Vec<String>,
+    /// The attempts that do not count.
+    #[serde(deserialize_with = "as_variant::deserialize")]
+    pub ignore: Vec<String>,
     /// The length of the IPv4 networks that are banned.
     #[serde(deserialize_with = "as_variant::deserialize")]
     pub prefix_ipv4: u32,
@@ -144,6 +186,12 @@ pub struct JailStatus {
     /// What went wrong last; empty if nothing did.
     #[serde(deserialize_with = "as_variant::deserialize")]
     pub last_error: String,
+    /// The last ban that was due and was not made; empty if there was none.
+    #[serde(deserialize_with = "as_variant::deserialize")]
+    pub last_refusal: String,
+    /// What is not as it should be now.
+    #[serde(deserialize_with = "as_variant::deserialize")]
+    pub warnings: Vec<String>,
 }
 
 /// Why there is nobody to talk to.

@@ -2,7 +2,7 @@
 
 use zbus::DBusError;
 
-use crate::keeper::{Network, NotANetwork, Spared};
+use crate::keeper::{Entry, MAX_ALLOWED, Network, NotANetwork, Spared, SparedBy};
 
 use super::call::{Failure, MAX_ADDRESSES};
 use super::text::clean;
@@ -25,6 +25,10 @@ pub enum Error {
     Ignored(String),
     /// The network is wider than what the jail bans.
     TooWide(String),
+    /// The comment is too long, or not one line.
+    InvalidComment(String),
+    /// Too many are allowed by hand already.
+    TooManyAllowed(String),
     /// The firewall refused.
     Refused(String),
     /// The configuration has mistakes; the old one stays in force.
@@ -48,9 +52,13 @@ impl Error {
             Failure::NoSuchJail => Self::NoSuchJail(format!(
                 "there is no jail {jail} that is switched on; `jailkeeper status` lists the jails"
             )),
-            Failure::Ignored(network, why) => Self::Ignored(ignored(network, why)),
+            Failure::Ignored(network, why) => Self::Ignored(clean(&ignored(network, &why))),
             Failure::TooWide(network) => Self::TooWide(format!(
                 "{network} is wider than what jail {jail} bans at once; name narrower networks"
+            )),
+            Failure::TooManyAllowed => Self::TooManyAllowed(format!(
+                "no more than {MAX_ALLOWED} can be allowed by hand; put them into a file and name \
+                 it in ignoreip, as \"file:/path\""
             )),
             Failure::Refused(reason) => {
                 Self::Refused(clean(&format!("the firewall refused: {reason}")))
@@ -64,13 +72,25 @@ impl Error {
     }
 
     pub(super) fn no_address() -> Self {
-        Self::InvalidAddress("no address is given; name whom to ban".to_owned())
+        Self::InvalidAddress("no address is given; name at least one".to_owned())
     }
 
     pub(super) fn invalid_time(seconds: i64, longest: i64) -> Self {
         Self::InvalidTime(format!(
             "{seconds} is no time to ban for: give 1 to {longest} seconds, 0 for the jail's own \
              time, or -1 for ever"
+        ))
+    }
+
+    pub(super) fn invalid_allowance(seconds: i64, longest: i64) -> Self {
+        Self::InvalidTime(format!(
+            "{seconds} is no time to be allowed for: give 1 to {longest} seconds, or -1 for ever"
+        ))
+    }
+
+    pub(super) fn invalid_comment(longest: usize) -> Self {
+        Self::InvalidComment(format!(
+            "a comment is one line of at most {longest} characters; make it shorter"
         ))
     }
 
@@ -95,24 +115,51 @@ impl Error {
     }
 }
 
-fn ignored(network: Network, why: Spared) -> String {
+fn ignored(network: Network, why: &Spared) -> String {
     match why {
         Spared::OwnAddress => format!(
             "{network} is an address of this host itself, which is never banned (ignoreself)"
         ),
-        Spared::IgnoreIp(entry) if entry == network => {
-            format!("{network} is in ignoreip, so it is never banned")
+        Spared::Within(entry) if entry.network == network && entry.name.is_none() => match entry {
+            Entry { by: SparedBy::Hand, .. } => format!(
+                "{network} is allowed by hand, so it is not banned; `jailkeeper disallow {network}` \
+                 ends that"
+            ),
+            _ => format!("{network} is in {}, so it is never banned", option(entry)),
+        },
+        Spared::Within(entry) => {
+            format!("{network} lies within {entry}, so it is {} banned", term(entry))
         }
-        Spared::IgnoreIp(entry) => {
-            format!("{network} lies within {entry} of ignoreip, so it is never banned")
-        }
+        Spared::Holds(entry) => format!("a ban of {network} would also hit {entry}"),
         Spared::LinkLocal => {
             format!("{network} is link-local: a ban would hit all neighbours on the link")
         }
-        Spared::HoldsIgnoreIp(entry) => {
-            format!("a ban of {network} would also hit {entry}, which is in ignoreip")
+        Spared::Rule(rule) => {
+            format!("{network} is in a rule of ignore, so it is never banned: {rule}")
         }
+        Spared::Session(session) => format!(
+            "a ban of {network} would cut off {}, who is logged in from there ({session}); end that \
+             session first (loginctl terminate-session {}), or set ignoresessions = false",
+            session.user, session.id
+        ),
     }
+}
+
+/// The option of an entry, with its file.
+fn option(entry: &Entry) -> String {
+    let option = match entry.by {
+        SparedBy::IgnoreIp => "ignoreip",
+        SparedBy::TrustedProxies => "trusted_proxies",
+        SparedBy::Hand => "what is allowed by hand",
+    };
+    match &entry.file {
+        Some(file) => format!("{option} (file {file})"),
+        None => option.to_owned(),
+    }
+}
+
+fn term(entry: &Entry) -> &'static str {
+    if entry.by == SparedBy::Hand { "not" } else { "never" }
 }
 
 /// `text` as it can stand in a sentence: in quotes, escaped, and not longer than it needs to be.

@@ -5,6 +5,7 @@
 
 pub mod client;
 
+mod allowed;
 mod answer;
 mod call;
 mod error;
@@ -21,7 +22,7 @@ mod text;
 mod tests;
 
 pub use answer::AnswerSender;
-pub use call::{BanRow, BusAnswer, Call, Calls, Failure, Link, MAX_ADDRESSES, Request};
+pub use call::{AllowedRow, BanRow, BusAnswer, Call, Calls, Failure, Link, MAX_ADDRESSES, Request};
 pub use error::{BusError, Error};
 pub use outbox::{Dropped, MAX_ANNOUNCEMENTS};
 pub use path::jail_path;

@@ -60,6 +60,12 @@ Examples:
     /// Lift bans
     Unban(UnbanOrder),
 
+    /// Keep addresses from being banned, or list who is kept from it
+    Allow(AllowOrder),
+
+    /// End what was allowed
+    Disallow(DisallowOrder),
+
     /// Read the configuration again
     #[command(after_help = "\
 If the configuration has errors, they are shown and the old rules stay in force.
@@ -141,6 +147,62 @@ pub struct UnbanOrder {
     /// Everybody
     #[arg(long, conflicts_with = "addresses")]
     pub all: bool,
+}
+
+/// Whom not to ban, where, for how long, and why.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Bans of these addresses are lifted. Without an address, who is allowed is listed.
+What is allowed outlives restarts; what is always to be spared belongs into ignoreip.
+
+Examples:
+  jailkeeper allow 192.0.2.1 --for 8h --comment 'on call'
+  jailkeeper allow 2001:db8::/48 --jail sshd
+  jailkeeper allow")]
+pub struct AllowOrder {
+    /// Addresses or networks
+    #[arg(value_name = "ADDR", value_parser = network)]
+    pub addresses: Vec<Network>,
+
+    /// For how long, such as 90s, 8h, 2w or forever [default: forever]
+    #[arg(
+        long = "for",
+        value_name = "TIME",
+        value_parser = Sentenced::parse,
+        allow_hyphen_values = true,
+        requires = "addresses"
+    )]
+    pub sentence: Option<Sentenced>,
+
+    /// Only in this jail
+    #[arg(long, requires = "addresses")]
+    pub jail: Option<String>,
+
+    /// Why, for those who read the list later
+    #[arg(long, value_name = "TEXT", requires = "addresses")]
+    pub comment: Option<String>,
+
+    /// List who is allowed
+    #[arg(long, conflicts_with = "addresses")]
+    pub list: bool,
+}
+
+/// Whose allowance to end, and where.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+What was allowed ends if it lies in one of the addresses. Nobody is banned by that.
+
+Examples:
+  jailkeeper disallow 192.0.2.1
+  jailkeeper disallow 2001:db8::/32 --jail sshd")]
+pub struct DisallowOrder {
+    /// Addresses or networks
+    #[arg(required = true, value_name = "ADDR", value_parser = network)]
+    pub addresses: Vec<Network>,
+
+    /// Only what was allowed in this jail
+    #[arg(long)]
+    pub jail: Option<String>,
 }
 
 /// A [`Sentence`] that clap can carry.

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod exit;
 
+mod allow;
 mod ban;
 pub mod check;
 mod error;
@@ -95,6 +96,11 @@ async fn perform(args: &Args, verb: &Verb) -> Result<String, CliError> {
         Verb::List { jail } => args.render(&list::run(&connect().await?, jail.as_deref()).await?),
         Verb::Ban(order) => args.render(&ban::run(&connect().await?, order).await?),
         Verb::Unban(order) => args.render(&unban::run(&connect().await?, order).await?),
+        Verb::Allow(order) if order.addresses.is_empty() => {
+            args.render(&allow::list(&connect().await?).await?)
+        }
+        Verb::Allow(order) => args.render(&allow::allow(&connect().await?, order).await?),
+        Verb::Disallow(order) => args.render(&allow::disallow(&connect().await?, order).await?),
         Verb::Reload => args.render(&reload::run(&connect().await?).await?),
         Verb::Check(_) | Verb::Test(_) | Verb::Replay(_) | Verb::Import(_) => {
             unreachable!("it needs no service")

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::calls::Calls;
 use super::event::{
     Answer, Attempt, BanOrder, BanRecord, Change, Element, Event, Lifted, Notice, Outcome, Reply,
-    SourceId, Ticket, UnbanOrder, Write,
+    SourceId, Spared, Ticket, UnbanOrder, Write,
 };
-use super::ignore::OwnAddresses;
+use super::friends::Friends;
 use super::jail::Jail;
 use super::ledger::Standing;
 use super::network::Network;
@@ -31,8 +31,8 @@ const REFUSED_RETRY: Duration = Duration::from_mins(1);
 /// the firewall has it; only then is it called a ban to anybody.
 #[derive(Clone, Debug, Default)]
 pub struct Keeper {
-    jails: BTreeMap<JailId, Jail>,
-    own: OwnAddresses,
+    pub(super) jails: BTreeMap<JailId, Jail>,
+    pub(super) friends: Friends,
     calls: Calls,
     counted: BTreeMap<SourceId, u64>,
     retry: Option<Retry>,
@@ -86,7 +86,7 @@ impl Keeper {
     /// Takes in a jail, or gives one another policy. Its bans and windows stay, as far as they fit.
     pub fn admit(&mut self, id: JailId, policy: Policy) {
         match self.jails.get_mut(&id) {
-            Some(jail) => jail.reform(policy, &self.own),
+            Some(jail) => jail.reform(policy, &self.friends),
             None => {
                 self.jails.insert(id, Jail::new(id, policy));
             }
@@ -108,14 +108,6 @@ impl Keeper {
         self.jails.keys().copied()
     }
 
-    /// Learns this host's own addresses; bans of them are lifted at the next decision.
-    pub fn set_own_addresses(&mut self, own: OwnAddresses) {
-        self.own = own;
-        for jail in self.jails.values_mut() {
-            jail.review(&self.own);
-        }
-    }
-
     /// Puts back what the state file remembers of a jail.
     pub fn restore(
         &mut self,
@@ -129,7 +121,7 @@ impl Keeper {
             jail.restore_window(now, network, times);
         }
         for ban in bans {
-            jail.restore_ban(now, ban, &self.own);
+            jail.restore_ban(now, ban, &self.friends);
         }
     }
 
@@ -150,11 +142,18 @@ impl Keeper {
     pub fn decide(&mut self, now: Timestamp, events: impl IntoIterator<Item = Event>) -> Decisions {
         let mut decisions = Decisions::default();
         self.jails.values_mut().for_each(|jail| jail.expire(now));
+        self.expire_allowed(now, &mut decisions);
         for event in events {
             match event {
                 Event::Attempt(attempt) => decisions.notices.extend(self.attempt(now, attempt)),
                 Event::Ban(order) => decisions.replies.extend(self.ban(now, &order)),
                 Event::Unban(order) => decisions.replies.extend(self.unban(&order)),
+                Event::Allow(order) => {
+                    decisions.replies.extend(self.allow(now, order, &mut decisions.notices));
+                }
+                Event::Disallow(order) => {
+                    decisions.replies.push(self.disallow(&order, &mut decisions.notices));
+                }
             }
         }
         decisions.changes = self.due_changes(now);
@@ -167,7 +166,7 @@ impl Keeper {
         if adopt {
             for element in installed {
                 if let Some(jail) = self.jails.get_mut(&element.jail) {
-                    jail.adopt(now, (element.network, element.until), &self.own);
+                    jail.adopt(now, (element.network, element.until), &self.friends);
                 }
             }
         }
@@ -227,19 +226,20 @@ impl Keeper {
         // While the firewall takes nothing at all, nothing else is offered to it either.
         let refused =
             self.refused.first().map(|(at, ..)| retry.map_or(*at, |retry| retry.max(*at)));
-        ends.chain(retry).chain(refused).min()
+        ends.chain(retry).chain(refused).chain(self.friends.allowed.next_end()).min()
     }
 
     /// What has changed since the last time this was asked, for the state file.
     pub fn take_unsaved(&mut self) -> Vec<Write> {
         let mut writes = std::mem::take(&mut self.farewells);
         writes.extend(self.jails.values_mut().flat_map(Jail::take_unsaved));
+        writes.extend(self.friends.allowed.take_unsaved());
         writes
     }
 
     /// Everything that the state file is to remember.
     pub fn everything(&self) -> Vec<Write> {
-        self.jails.values().flat_map(Jail::everything).collect()
+        self.jails.values().flat_map(Jail::everything).chain(self.everything_allowed()).collect()
     }
 
     /// The bans that the firewall has, of one jail or of all.
@@ -270,13 +270,13 @@ impl Keeper {
         }
     }
 
-    fn attempt(&mut self, now: Timestamp, attempt: Attempt) -> Option<Notice> {
+    fn attempt(&mut self, now: Timestamp, attempt: Attempt) -> Vec<Notice> {
         let before = self.counted.get(&attempt.place.source).copied().unwrap_or_default();
-        let jail = self.jails.get_mut(&attempt.jail)?;
+        let Some(jail) = self.jails.get_mut(&attempt.jail) else { return Vec::new() };
         if attempt.place.sequence <= before || !jail.sees_first(attempt.place) {
-            return None;
+            return Vec::new();
         }
-        Some(jail.attempt(now, attempt, &self.own))
+        jail.attempt(now, attempt, &self.friends)
     }
 
     fn ban(&mut self, now: Timestamp, order: &BanOrder) -> Option<Reply> {
@@ -289,8 +289,11 @@ impl Keeper {
             if !network.fits(jail.policy.prefix) {
                 return reply(Answer::TooWide(*asked));
             }
-            if let Some(why) = jail.spares(*asked, network, &self.own) {
+            if let Some(why) = jail.spares(*asked, network, &self.friends) {
                 return reply(Answer::Spared(*asked, why));
+            }
+            if let Some(session) = self.friends.session(&jail.policy, network) {
+                return reply(Answer::Spared(*asked, Spared::Session(session.clone())));
             }
             offenders.insert(network);
         }
@@ -330,7 +333,11 @@ impl Keeper {
         self.await_firewall(ticket, &lifted)
     }
 
-    fn await_firewall(&mut self, ticket: Ticket, elements: &[(JailId, Network)]) -> Option<Reply> {
+    pub(super) fn await_firewall(
+        &mut self,
+        ticket: Ticket,
+        elements: &[(JailId, Network)],
+    ) -> Option<Reply> {
         if elements.is_empty() {
             return Some(Reply { ticket, answer: Answer::Done(0) });
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{Attempt, BanRecord, Lifted, Notice, Place, SourceId, Spared, Write};
-use super::ignore::OwnAddresses;
+use super::friends::Friends;
 use super::ledger::{Ban, Ledger, Standing};
 use super::network::Network;
 use super::policy::Policy;
@@ -66,12 +66,13 @@ impl Jail {
         &mut self,
         now: Timestamp,
         attempt: Attempt,
-        own: &OwnAddresses,
-    ) -> Notice {
+        friends: &Friends,
+    ) -> Vec<Notice> {
         let culprit = attempt.offender;
         let network = culprit.widened(self.policy.prefix);
-        if let Some(why) = self.spares(culprit, network, own) {
-            return Notice::Ignored { jail: self.id, network: culprit, why };
+        let excused = || self.policy.excuses(attempt.user.as_deref(), culprit);
+        if let Some(why) = self.spares(culprit, network, friends).or_else(excused) {
+            return vec![Notice::Ignored { jail: self.id, network: culprit, why }];
         }
         // A record from the future is one from a clock that is wrong.
         let time = attempt.time.min(now);
@@ -80,20 +81,33 @@ impl Jail {
         self.windows.set_back(now);
         self.windows.tick(time, self.policy.findtime, &mut self.unsaved_windows);
         let banned = self.ledger.get(network).is_some();
-        if !banned {
-            self.count(now, network, time);
-        }
-        Notice::Found { jail: self.id, offender: culprit, user: attempt.user, time, banned }
+        let refusal = if banned { None } else { self.count(now, network, time, friends) };
+        let Attempt { user, .. } = attempt;
+        let found = Notice::Found { jail: self.id, offender: culprit, user, time, banned };
+        [found].into_iter().chain(refusal).collect()
     }
 
-    fn count(&mut self, now: Timestamp, network: Network, time: Timestamp) {
+    /// Counts an attempt; a notice if it should have led to a ban and did not.
+    fn count(
+        &mut self,
+        now: Timestamp,
+        network: Network,
+        time: Timestamp,
+        friends: &Friends,
+    ) -> Option<Notice> {
         let limits = (self.policy.findtime, self.policy.maxretry);
         self.unsaved_windows.insert(network);
         let count = self.windows.count(network, time, limits, &mut self.unsaved_windows);
         if let Count::Reached(attempts) = count {
+            if let Some(session) = friends.session(&self.policy, network) {
+                let why = Spared::Session(session.clone());
+                self.forgive(network);
+                return Some(Notice::NotBanned { jail: self.id, network, why, attempts });
+            }
             let until = self.policy.bantime.ends(now);
             self.ban(network, BanRecord { since: now, until, attempts }, Standing::Wanted);
         }
+        None
     }
 
     /// Why this network must not be banned for what `culprit` did.
@@ -101,15 +115,9 @@ impl Jail {
         &self,
         culprit: Network,
         network: Network,
-        own: &OwnAddresses,
+        friends: &Friends,
     ) -> Option<Spared> {
-        if self.policy.ignoreself && own.contains(culprit) {
-            return Some(Spared::OwnAddress);
-        }
-        if matches!(network, Network::V6(address, ..=127) if address.is_unicast_link_local()) {
-            return Some(Spared::LinkLocal);
-        }
-        self.policy.ignore.spares(culprit, network)
+        friends.spares((self.id, &self.policy), culprit, network)
     }
 
     /// Enters a ban and wants the firewall to have it.
@@ -158,10 +166,10 @@ impl Jail {
     }
 
     /// Takes up another policy: what does not fit it any longer is lifted or forgotten.
-    pub(super) fn reform(&mut self, policy: Policy, own: &OwnAddresses) {
+    pub(super) fn reform(&mut self, policy: Policy, friends: &Friends) {
         let prefix_changed = self.policy.prefix != policy.prefix;
         self.policy = policy;
-        self.review(own);
+        self.review(friends);
         if prefix_changed {
             let windows: Vec<Network> = self.windows.iter().map(|(network, _)| network).collect();
             for network in windows {
@@ -171,13 +179,15 @@ impl Jail {
     }
 
     /// Lifts what must not be banned any longer.
-    pub(super) fn review(&mut self, own: &OwnAddresses) {
+    pub(super) fn review(&mut self, friends: &Friends) {
         let bans: Vec<Network> = self.ledger.iter().map(|(network, _)| network).collect();
         for network in bans {
             if !network.fits(self.policy.prefix) {
                 self.lift(network, Lifted::PrefixChanged);
-            } else if self.spares(network, network, own).is_some() {
+            } else if self.spares(network, network, friends).is_some() {
                 self.lift(network, Lifted::Ignored);
+            } else if friends.session(&self.policy, network).is_some() {
+                self.lift(network, Lifted::LoggedIn);
             }
         }
     }
@@ -187,11 +197,12 @@ impl Jail {
         &mut self,
         now: Timestamp,
         (network, record): (Network, BanRecord),
-        own: &OwnAddresses,
+        friends: &Friends,
     ) {
         let outlived = record.until.is_over(now)
             || !network.fits(self.policy.prefix)
-            || self.spares(network, network, own).is_some();
+            || self.spares(network, network, friends).is_some()
+            || friends.session(&self.policy, network).is_some();
         if outlived {
             self.unsaved_bans.insert(network);
         } else {
@@ -220,10 +231,11 @@ impl Jail {
         &mut self,
         now: Timestamp,
         (network, until): (Network, Until),
-        own: &OwnAddresses,
+        friends: &Friends,
     ) {
         let fits = network.fits(self.policy.prefix)
-            && self.spares(network, network, own).is_none()
+            && self.spares(network, network, friends).is_none()
+            && friends.session(&self.policy, network).is_none()
             && !until.is_over(now);
         if fits && self.ledger.get(network).is_none() {
             let record = BanRecord { since: now, until, attempts: 0 };

@@ -5,9 +5,12 @@
 //! [`Keeper::audit`]) finds what must change when the firewall is not as it should be. Time is
 //! passed in, effects come out as values.
 
+mod allowed;
 mod calls;
 mod decide;
 mod event;
+mod exempt;
+mod friends;
 mod gate;
 mod ignore;
 mod jail;
@@ -16,21 +19,27 @@ mod network;
 mod plan;
 mod policy;
 mod roster;
+mod rule;
+mod sessions;
 mod time;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
+pub use allowed::{Allowance, MAX_ALLOWED, Where};
 pub use decide::{Decisions, Keeper, Settled, Tally};
 pub use event::{
-    Answer, Attempt, BanOrder, BanRecord, Change, Element, Event, Lifted, Notice, Outcome, Place,
-    Reply, SourceId, Spared, Ticket, UnbanOrder, Write,
+    AllowOrder, Answer, Attempt, BanOrder, BanRecord, Change, DisallowOrder, Disallowed, Element,
+    Event, Lifted, Notice, Outcome, Place, Reply, SourceId, Spared, Ticket, UnbanOrder, Write,
 };
+pub use exempt::{Entry, Exempt, ListId, SparedBy};
 pub use gate::{Action, Gate, Ports, Protocol, Protocols, Scope};
-pub use ignore::{IgnoreList, OwnAddresses};
+pub use ignore::{HostName, IgnoreList, OwnAddresses};
 pub use network::{Family, Network, NotANetwork, Prefix};
 pub use plan::plan;
 pub use policy::Policy;
 pub use roster::{JailId, Roster};
+pub use rule::IgnoreRule;
+pub use sessions::Session;
 pub use time::{Sentence, Timestamp, Until};

@@ -3,8 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::ignore::IgnoreList;
-use super::network::Prefix;
+use super::event::Spared;
+use super::exempt::Exempt;
+use super::network::{Network, Prefix};
+use super::rule::IgnoreRule;
 use super::time::Sentence;
 
 const MAXRETRY: NonZeroU32 = NonZeroU32::new(5).expect("5 is not 0");
@@ -22,9 +24,23 @@ pub struct Policy {
     /// Which neighbours count and are banned together.
     pub prefix: Prefix,
     /// Who is never banned (`ignoreip`).
-    pub ignore: IgnoreList,
+    pub ignore: Exempt,
+    /// Proxies, which are never banned, and whose clients the log should name (`trusted_proxies`).
+    pub proxies: Exempt,
+    /// Attempts that do not count (`ignore`).
+    pub rules: Vec<IgnoreRule>,
     /// Whether this host's own addresses are never banned (`ignoreself`).
     pub ignoreself: bool,
+    /// Whether nobody is banned who is logged in (`ignoresessions`).
+    pub ignoresessions: bool,
+}
+
+impl Policy {
+    /// Why an attempt does not count, whoever its offender is.
+    pub(super) fn excuses(&self, user: Option<&str>, offender: Network) -> Option<Spared> {
+        let rule = self.rules.iter().find(|rule| rule.fits(user, offender))?;
+        Some(Spared::Rule(rule.to_string()))
+    }
 }
 
 impl Default for Policy {
@@ -35,8 +51,11 @@ impl Default for Policy {
             findtime: TEN_MINUTES,
             bantime: Sentence::For(TEN_MINUTES),
             prefix: Prefix::default(),
-            ignore: IgnoreList::default(),
+            ignore: Exempt::default(),
+            proxies: Exempt::default(),
+            rules: Vec::new(),
             ignoreself: true,
+            ignoresessions: true,
         }
     }
 }

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod friends;
+
 const JAIL: JailId = JailId(0);
 const OTHER: JailId = JailId(1);
 
@@ -25,9 +27,7 @@ fn policy(maxretry: u32, findtime: u64, bantime: u64) -> Policy {
         maxretry: NonZeroU32::new(maxretry).expect("not zero"),
         findtime: Duration::from_secs(findtime),
         bantime: Sentence::For(Duration::from_secs(bantime)),
-        prefix: Prefix::default(),
-        ignore: IgnoreList::default(),
-        ignoreself: true,
+        ..Policy::default()
     }
 }
 
@@ -173,15 +173,19 @@ fn ipv6_counts_by_64_and_mapped_ipv4_is_ipv4() {
     assert_eq!(banned(&notices), [net("192.0.2.7"), net("2001:db8:0:1::/64")]);
 }
 
+fn entry(network: &str) -> Entry {
+    Entry { network: net(network), name: None, file: None, by: SparedBy::IgnoreIp }
+}
+
 #[test]
 fn the_ignored_are_spared_and_it_is_said_why() {
     let mut rules = policy(1, 600, 60);
-    rules.ignore = [net("198.51.100.0/24"), net("2001:db8::5")].into_iter().collect();
+    rules.ignore.networks = [net("198.51.100.0/24"), net("2001:db8::5")].into_iter().collect();
     let (mut keeper, mut kernel) = (keeper(rules), Kernel::default());
     keeper.set_own_addresses(["192.0.2.9".parse::<IpAddr>().expect("own")].into_iter().collect());
     for (address, why) in [
-        ("198.51.100.7", Spared::IgnoreIp(net("198.51.100.0/24"))),
-        ("2001:db8::bad", Spared::HoldsIgnoreIp(net("2001:db8::5"))),
+        ("198.51.100.7", Spared::Within(entry("198.51.100.0/24"))),
+        ("2001:db8::bad", Spared::Holds(entry("2001:db8::5"))),
         ("192.0.2.9", Spared::OwnAddress),
         ("127.5.5.5", Spared::OwnAddress),
         ("::1", Spared::OwnAddress),
@@ -315,7 +319,7 @@ fn reload_keeps_what_fits_and_lets_go_what_does_not() {
     step(&mut keeper, &mut kernel, at(0), events);
     let mut changed = policy(3, 600, 60);
     changed.prefix.ipv6 = 56;
-    changed.ignore = [net("192.0.2.2")].into_iter().collect();
+    changed.ignore.networks = [net("192.0.2.2")].into_iter().collect();
     keeper.admit(JAIL, changed);
     let (notices, _) = step(&mut keeper, &mut kernel, at(1), vec![]);
     let reasons: Vec<Lifted> = notices
@@ -540,7 +544,7 @@ proptest! {
             match write {
                 Write::Ban(_, network, record) => bans.push((network, record)),
                 Write::Window(_, network, times) => windows.push((network, times)),
-                Write::NoBan(..) | Write::NoWindow(..) => unreachable!("nothing is forgotten here"),
+                _ => unreachable!("nothing is forgotten here"),
             }
         }
         reborn.restore(now, JAIL, bans, windows);

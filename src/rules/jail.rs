@@ -11,6 +11,7 @@ use super::diagnostic::{Sink, Wrong};
 use super::filter::Own;
 use super::layers::Layer;
 use super::sources::{self, SourceDraft};
+use super::spared;
 use super::tree::{At, Entry, Node};
 use super::value::{self, Read, Text};
 use super::wording;
@@ -19,7 +20,7 @@ use crate::keeper::{Action, Gate, JailId, Policy, Ports, Protocol, Protocols, Sc
 use crate::record::{Matches, Sources};
 
 /// The settings of a jail; all but `description` may stand under `[default]` too.
-pub(super) const KEYS: [&str; 25] = [
+pub(super) const KEYS: [&str; 28] = [
     "enabled",
     "filter",
     "mode",
@@ -39,6 +40,9 @@ pub(super) const KEYS: [&str; 25] = [
     "bantime",
     "ignoreip",
     "ignoreself",
+    "ignoresessions",
+    "ignore",
+    "trusted_proxies",
     "port",
     "protocol",
     "action",
@@ -47,6 +51,7 @@ pub(super) const KEYS: [&str; 25] = [
     "description",
 ];
 
+const PROXIES: &str = "trusted_proxies";
 const ACTIONS: [(&str, Action); 2] = [("drop", Action::Drop), ("reject", Action::Reject)];
 /// Of these, fail2ban's "warn" says what it resolves, which is in our log anyway; and "raw" bans
 /// names, which nobody can.
@@ -144,7 +149,9 @@ impl Draft {
         draft.unreadable = draft.broken.is_some();
         // A jail whose file is broken may have been enabled in it.
         draft.enabled = own.broken.is_some();
-        for entry in entries.into_values() {
+        // A proxy that all jails trust is trusted by a jail that names others, too.
+        let everywhere = default.entries.get(PROXIES).filter(|_| own.entries.contains_key(PROXIES));
+        for entry in entries.into_values().chain(everywhere) {
             if let Err(wrong) = draft.setting(sink, &entry.key, &entry.key_at, &entry.value) {
                 draft.broken.get_or_insert(wrong);
                 if entry.key == "enabled" {
@@ -208,8 +215,11 @@ impl Draft {
             "maxretry" => self.policy.maxretry = value::maxretry(sink, node)?,
             "findtime" => self.policy.findtime = value::duration(sink, node)?,
             "bantime" => self.policy.bantime = value::sentence(sink, node)?,
-            "ignoreip" => self.policy.ignore = value::networks(sink, node)?,
+            "ignoreip" => self.policy.ignore = spared::exempt(sink, node)?,
             "ignoreself" => self.policy.ignoreself = value::truth(sink, node)?,
+            "ignoresessions" => self.policy.ignoresessions = value::truth(sink, node)?,
+            "ignore" => self.policy.rules = spared::ignore_rules(sink, node)?,
+            "trusted_proxies" => self.policy.proxies.extend(spared::exempt(sink, node)?),
             "port" => self.ports = value::closed_ports(sink, node)?,
             "protocol" => self.protocols = value::protocols(sink, node)?,
             "action" => self.action = value::choice(sink, node, &ACTIONS)?,

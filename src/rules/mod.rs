@@ -12,11 +12,13 @@ mod fail2ban;
 mod filter;
 mod jail;
 mod layers;
+mod list;
 mod load;
 mod ports;
 mod render;
 mod sources;
 mod span;
+mod spared;
 mod structured;
 mod text;
 mod tree;
@@ -30,10 +32,12 @@ pub use definition::Sample;
 pub use diagnostic::{Diagnostic, Severity, Spot};
 pub use fail2ban::{Translated, in_files, translate};
 pub use jail::{Jail, Setting};
+pub use list::{LIST_ENTRIES_MAX, LIST_NAMES_MAX, List, ListMistake, TooLong, parse_list};
 pub use load::{
     BrokenJail, Chosen, Loaded, NotChosen, Sampled, fail2ban_folders, load, load_all, load_filter,
 };
 pub use render::render;
 pub use span::parse_sentence;
+pub use spared::ignoreip_entry;
 pub use text::{SourceText, Texts, Unreadable};
 pub use wording::advice;

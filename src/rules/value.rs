@@ -8,7 +8,7 @@ use super::diagnostic::{Sink, Wrong};
 use super::tree::{At, Kind, Node, within};
 use super::{ports, span, wording};
 use crate::filter::LINES_MAX;
-use crate::keeper::{IgnoreList, Network, Ports, Prefix, Protocol, Protocols, Sentence};
+use crate::keeper::{Ports, Prefix, Protocol, Protocols, Sentence};
 use crate::record::Matches;
 
 /// So many entries a list may have; the longest that make sense are lists of networks.
@@ -103,7 +103,7 @@ pub(super) fn all<T>(items: impl Iterator<Item = Read<T>>) -> Read<Vec<T>> {
 }
 
 /// The words of a string or list, separated by spaces or commas, with their places in the file.
-fn words(sink: &mut Sink<'_>, node: &Node) -> Read<Vec<Text>> {
+pub(super) fn words(sink: &mut Sink<'_>, node: &Node) -> Read<Vec<Text>> {
     if let Kind::Number(number) = node.kind {
         return Ok(vec![Text { text: number.to_string(), at: node.at.clone() }]);
     }
@@ -195,16 +195,6 @@ pub(super) fn maxretry(sink: &mut Sink<'_>, node: &Node) -> Read<NonZeroU32> {
 pub(super) fn line_count(sink: &mut Sink<'_>, node: &Node) -> Read<usize> {
     let most = i64::try_from(LINES_MAX).unwrap_or(i64::MAX);
     Ok(usize::try_from(number(sink, node, 1, most)?).unwrap_or(1))
-}
-
-pub(super) fn networks(sink: &mut Sink<'_>, node: &Node) -> Read<IgnoreList> {
-    let words = words(sink, node)?;
-    let networks = all(words.iter().map(|word| {
-        word.text
-            .parse::<Network>()
-            .map_err(|wrong| sink.report(&word.at, wording::bad_address(&word.text, wrong.why)))
-    }))?;
-    Ok(networks.into_iter().collect())
 }
 
 pub(super) fn closed_ports(sink: &mut Sink<'_>, node: &Node) -> Read<Ports> {

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 
+use super::allowed::{self, SavedAllowance};
 use super::coding::{decode_network, decode_times, decode_until, encode_network};
 use super::{HISTORY_MOST, HISTORY_TOLD};
 use crate::keeper::{BanRecord, Network, Timestamp};
@@ -14,6 +15,8 @@ pub struct Saved {
     pub bans: Vec<(String, Network, BanRecord)>,
     /// Attempts of offenders that are not banned yet, oldest first, never none.
     pub windows: Vec<(String, Network, Vec<Timestamp>)>,
+    /// Who was allowed by hand; some may be over by now.
+    pub allowed: Vec<SavedAllowance>,
     /// How far each source was read.
     pub positions: Vec<(String, SavedPosition)>,
     /// Rows that no jailkeeper has written so. They are left out above, and stay in the file until
@@ -55,7 +58,8 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
     let mut nonsense = None;
     let bans = bans(connection, None, &mut nonsense)?;
     let windows = windows(connection, None, &mut nonsense)?;
-    Ok(Saved { bans, windows, positions: positions(connection)?, nonsense })
+    let allowed = allowed::all(connection, &mut nonsense)?;
+    Ok(Saved { bans, windows, allowed, positions: positions(connection)?, nonsense })
 }
 
 /// Reads one jail.
@@ -155,7 +159,13 @@ fn ban_record(row: &Row<'_>, first_column: usize) -> rusqlite::Result<BanRecord>
     })
 }
 
-fn doubt(nonsense: &mut Option<Nonsense>, jail: &str, what: &str, bytes: &[u8], why: &str) {
+pub(super) fn doubt(
+    nonsense: &mut Option<Nonsense>,
+    jail: &str,
+    what: &str,
+    bytes: &[u8],
+    why: &str,
+) {
     let entry = nonsense.get_or_insert_with(|| {
         // The longest network has 18 bytes; whatever is longer need not be shown whole.
         let shown =
