@@ -142,7 +142,10 @@ fn busctl_sees_the_manager_as_it_is_documented() {
     let bus = PrivateBus::start();
     let service = served(&bus, answering(|_| None));
     insta::assert_snapshot!(introspected(&bus, PATH, MANAGER), @r#"
+    .Allow method sasxs - -
     .Ban method sasx - -
+    .Disallow method sas u -
+    .ListAllowed method - a(ssxxs) -
     .ListBans method s a(ssxxu) -
     .ListJails method - a(so) -
     .Reload method - - -
@@ -168,11 +171,14 @@ fn busctl_sees_a_jail_as_it_is_documented() {
     .Description property s "Failed logins over SSH" emits-change
     .Filter property s "sshd" emits-change
     .FindTime property t 600 emits-change
+    .Ignore property as 0 emits-change
     .IgnoreIp property as 1 "198.51.100.0/24" emits-change
     .IgnoreSelf property b true emits-change
+    .IgnoreSessions property b true emits-change
     .LastAttempt property x 0 emits-change
     .LastError property s "" emits-change
     .LastRecord property x 1700000000 emits-change
+    .LastRefusal property s "" emits-change
     .MaxRetry property u 5 emits-change
     .Mode property s "aggressive" emits-change
     .Ports property as 2 "22" "8000-8100" emits-change
@@ -184,6 +190,8 @@ fn busctl_sees_a_jail_as_it_is_documented() {
     .State property s "running" emits-change
     .TotalAttempts property t 120 emits-change
     .TotalBans property t 40 emits-change
+    .TrustedProxies property as 0 emits-change
+    .Warnings property as 0 emits-change
     "#);
     service.close();
 }

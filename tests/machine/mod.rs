@@ -13,6 +13,7 @@ mod scene;
 mod bans;
 mod configuration;
 mod endurance;
+mod friends;
 mod package;
 mod sources;
 mod sshd;
