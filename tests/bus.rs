@@ -232,6 +232,21 @@ fn allowed(jail: Option<&str>) -> AllowedRow {
     AllowedRow { jail: jail.map(Arc::from), network: network("192.0.2.1"), allowance }
 }
 
+/// Some answer of the kind that the call wants.
+fn made_up(call: &Call) -> BusAnswer {
+    match call {
+        Call::Ban { .. } | Call::Reload => BusAnswer::Done(1),
+        Call::Unban { .. } => BusAnswer::Done(7),
+        Call::Allow { .. } => BusAnswer::Done(0),
+        Call::Disallow { .. } => BusAnswer::Done(2),
+        Call::ListAllowed => BusAnswer::Allowed(vec![allowed(None), allowed(Some("sshd"))]),
+        Call::ListBans { .. } => BusAnswer::Bans(vec![
+            row("sshd", "192.0.2.1", Until::At(Timestamp::from_seconds(1_700_003_600))),
+            row("sshd", "2001:db8::/64", Until::Forever),
+        ]),
+    }
+}
+
 #[test]
 fn busctl_calls_every_method() {
     let bus = PrivateBus::start();
@@ -239,17 +254,7 @@ fn busctl_calls_every_method() {
     let service = served(
         &bus,
         answering(move |call| {
-            let answer = match &call {
-                Call::Ban { .. } | Call::Reload => BusAnswer::Done(1),
-                Call::Unban { .. } => BusAnswer::Done(7),
-                Call::Allow { .. } => BusAnswer::Done(0),
-                Call::Disallow { .. } => BusAnswer::Done(2),
-                Call::ListAllowed => BusAnswer::Allowed(vec![allowed(None), allowed(Some("sshd"))]),
-                Call::ListBans { .. } => BusAnswer::Bans(vec![
-                    row("sshd", "192.0.2.1", Until::At(Timestamp::from_seconds(1_700_003_600))),
-                    row("sshd", "2001:db8::/64", Until::Forever),
-                ]),
-            };
+            let answer = made_up(&call);
             heard.send(call).expect("the test listens");
             Some(answer)
         }),

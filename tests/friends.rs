@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use nix::sys::signal::Signal;
 
@@ -169,4 +170,40 @@ fn whom_a_person_allows_stays_allowed_over_a_restart_until_it_ends() {
     assert_eq!(unknown.status.code(), Some(5), "{}", text(&unknown.stderr));
     let long = house.client(&["allow", "192.0.2.1", "--comment", &"x".repeat(201)]);
     assert!(text(&long.stderr).contains("at most 200 characters"), "{}", text(&long.stderr));
+}
+
+#[test]
+fn check_and_replay_read_lists_and_say_what_is_wrong_with_them() {
+    let place = tempfile::TempDir::new().expect("a directory");
+    let path = |name: &str| place.path().join(name).to_string_lossy().into_owned();
+    fs::create_dir(path("etc")).expect("a directory");
+    fs::write(path("friends"), "198.51.100.0/24\n1.2.3\nhome.example.net\n").expect("a list");
+    let settings = format!(
+        "[jail.app]\nenabled = true\nmaxretry = 1\nlogpath = \"{0}\"\n\
+         failregex = '^failure from <ADDR>$'\nignoreip = \"file:{1}\"\n",
+        path("log"),
+        path("friends"),
+    );
+    fs::write(path("etc/jailkeeper.toml"), settings).expect("a configuration");
+    let lines = ["198.51.100.7", "203.0.113.7"]
+        .map(|address| format!("2026-11-21T10:00:00Z failure from {address}\n"));
+    fs::write(path("log"), lines.concat()).expect("a log");
+    let vendor = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/jailkeeper");
+    let client = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_jailkeeper"))
+            .args(arguments)
+            .arg("--vendor")
+            .arg(&vendor)
+            .output()
+            .expect("the client runs")
+    };
+    let mistake = format!("list {}: line 2: \"1.2.3\" is no address", path("friends"));
+    let check = client(&["check", &path("etc")]);
+    assert_eq!(check.status.code(), Some(1));
+    assert!(text(&check.stdout).contains(&mistake), "{}", text(&check.stdout));
+    let log = path("log");
+    let replay = client(&["replay", "app", &log, "--config", &path("etc"), "--json"]);
+    let (told, bans) = (text(&replay.stderr), text(&replay.stdout));
+    assert!(told.contains(&mistake) && told.contains("the name home.example.net is not"), "{told}");
+    assert!(bans.contains("203.0.113.7") && !bans.contains("198.51.100.7"), "{bans}");
 }

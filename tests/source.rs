@@ -29,7 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "keeper", "record", "pattern", "dates", "filter", "dialect", "rules", "confdir",
-            "files", "journal", "bus",
+            "files", "journal", "bus", "lists",
         ],
     ),
     (

@@ -35,7 +35,8 @@ pub(super) struct Ended {
     jail: Option<String>,
     networks: Vec<String>,
     /// How many.
-    ended: u32,
+    #[serde(rename = "ended")]
+    count: u32,
 }
 
 pub(super) async fn list(client: &Client) -> Result<List, CliError> {
@@ -60,7 +61,7 @@ pub(super) async fn disallow(client: &Client, order: &DisallowOrder) -> Result<E
     let networks: Vec<String> = order.addresses.iter().map(ToString::to_string).collect();
     let name = order.jail.as_deref().unwrap_or("");
     match client.manager().disallow(name, &networks).await {
-        Ok(ended) => Ok(Ended { jail: order.jail.clone(), networks, ended }),
+        Ok(count) => Ok(Ended { jail: order.jail.clone(), networks, count }),
         Err(error) => Err(jails::explained(client, name, error).await),
     }
 }
@@ -104,15 +105,15 @@ impl Report for Done {
 
 impl Report for Ended {
     fn text(&self, _page: &Page) -> String {
-        match self.ended {
+        match self.count {
             0 => format!(
                 "Nothing to end: nobody in {} is allowed by hand in {}; jailkeeper allow lists who \
                  is.\n",
                 self.networks.join(", "),
                 place(self.jail.as_ref()),
             ),
-            ended => {
-                let ended = words::counted(ended as usize, "allowance", "allowances");
+            count => {
+                let ended = words::counted(count as usize, "allowance", "allowances");
                 format!("Ended {ended}.\n")
             }
         }

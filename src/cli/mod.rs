@@ -14,6 +14,7 @@ mod logs;
 mod page;
 mod reload;
 pub mod replay;
+mod spared;
 mod status;
 mod table;
 mod target;

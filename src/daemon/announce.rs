@@ -38,26 +38,7 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
             roster.name(*jail),
             not_banned(*network, why, *attempts),
         ),
-        Notice::Allowed { jail, network, allowance } => info!(
-            message_id = catalog::ALLOWED,
-            jailkeeper_jail = jail.map(|jail| roster.name(jail).as_ref()),
-            jailkeeper_offender = %network,
-            jailkeeper_until = %allowance.until,
-            "[{}] Allow {network}{}",
-            place(roster, *jail),
-            terms(allowance),
-        ),
-        Notice::Disallowed { jail, network, why } => info!(
-            message_id = catalog::DISALLOWED,
-            jailkeeper_jail = jail.map(|jail| roster.name(jail).as_ref()),
-            jailkeeper_offender = %network,
-            "[{}] Disallow {network}{}",
-            place(roster, *jail),
-            match why {
-                Disallowed::Expired => " (its time is up)",
-                Disallowed::ByHand => "",
-            },
-        ),
+        Notice::Allowed { .. } | Notice::Disallowed { .. } => log_allowing(roster, notice),
         Notice::Banned { jail, network, until, attempts, restored } => info!(
             message_id = if *restored { catalog::RESTORED } else { catalog::BANNED },
             jailkeeper_jail = %roster.name(*jail),
@@ -85,6 +66,33 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
             "[{}] The kernel refused the ban of {network}: {reason}; it is tried again in a minute",
             roster.name(*jail),
         ),
+    }
+}
+
+/// Writes a notice of who is allowed by hand.
+fn log_allowing(roster: &Roster, notice: &Notice) {
+    match notice {
+        Notice::Allowed { jail, network, allowance } => info!(
+            message_id = catalog::ALLOWED,
+            jailkeeper_jail = jail.map(|jail| roster.name(jail).as_ref()),
+            jailkeeper_offender = %network,
+            jailkeeper_until = %allowance.until,
+            "[{}] Allow {network}{}",
+            place(roster, *jail),
+            terms(allowance),
+        ),
+        Notice::Disallowed { jail, network, why } => info!(
+            message_id = catalog::DISALLOWED,
+            jailkeeper_jail = jail.map(|jail| roster.name(jail).as_ref()),
+            jailkeeper_offender = %network,
+            "[{}] Disallow {network}{}",
+            place(roster, *jail),
+            match why {
+                Disallowed::Expired => " (its time is up)",
+                Disallowed::ByHand => "",
+            },
+        ),
+        _ => {}
     }
 }
 

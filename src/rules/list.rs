@@ -162,7 +162,8 @@ mod tests {
         let line = "192.0.2.1\n";
         assert!(parse_list(&line.repeat(LIST_ENTRIES_MAX)).is_ok());
         assert_eq!(parse_list(&line.repeat(LIST_ENTRIES_MAX + 1)), Err(TooLong));
-        let names: String = (0..=LIST_NAMES_MAX).map(|n| format!("host{n}.example\n")).collect();
+        let names: Vec<String> = (0..=LIST_NAMES_MAX).map(|n| format!("host{n}.example")).collect();
+        let names = names.join("\n");
         let list = parse_list(&names).expect("a list");
         assert_eq!((list.hosts.len(), list.mistakes_in_all), (LIST_NAMES_MAX, 1));
         let wrong = parse_list(&"?\n".repeat(50)).expect("a list");

@@ -15,7 +15,7 @@ use futures_lite::{StreamExt, future};
 use zbus::connection::Builder;
 use zbus::proxy::CacheProperties;
 use zbus::wire::OwnedObjectPath;
-use zbus::{Connection, MatchRule, MessageStream, proxy};
+use zbus::{Connection, MatchRule, MessageStream, fdo, proxy};
 
 use bell::Bell;
 
@@ -189,12 +189,22 @@ async fn logins(bus: &Connection, known: &mut Known) -> zbus::Result<()> {
                 known.insert(path, None);
             }
             Ok(Host::Leaving) => {}
-            // It has gone in between.
-            Err(zbus::Error::MethodError(..) | zbus::Error::FDO(_)) => {}
+            Err(error) if is_gone(&error) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(())
+}
+
+/// Whether an error says that a session has gone since it was listed.
+fn is_gone(error: &zbus::Error) -> bool {
+    match error {
+        zbus::Error::FDO(error) => matches!(**error, fdo::Error::UnknownObject(_)),
+        zbus::Error::MethodError(name, ..) => {
+            name.as_str() == "org.freedesktop.DBus.Error.UnknownObject"
+        }
+        _ => false,
+    }
 }
 
 enum Host {
