@@ -1,7 +1,7 @@
 //! How other threads speak to a reader: the journal's and that of the log files alike.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -57,6 +57,11 @@ impl Control {
     /// The descriptor that becomes readable with each call; the reader waits for its edges.
     pub(crate) fn fd(&self) -> RawFd {
         self.shared.wake.as_raw_fd()
+    }
+
+    /// The same, for whoever polls.
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.shared.wake.as_fd()
     }
 
     fn wake(&self) {

@@ -24,8 +24,10 @@ pub mod control;
 pub mod files;
 pub mod host;
 pub mod journal;
+pub mod lists;
 pub mod names;
 pub mod nft;
+pub mod sessions;
 pub mod store;
 pub mod systemd;
 

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use futures_lite::{StreamExt as _, future};
 use jailkeeper::bus::{
-    Announcement, BanRow, Bus, BusAnswer, BusError, Call, Diagnosis, Failure, Health, JAIL,
-    JailSettings, JailSnapshot, JailState, JailView, Link, MANAGER, MAX_ADDRESSES,
+    AllowedRow, Announcement, BanRow, Bus, BusAnswer, BusError, Call, Diagnosis, Failure, Health,
+    JAIL, JailSettings, JailSnapshot, JailState, JailView, Link, MANAGER, MAX_ADDRESSES,
     MAX_ANNOUNCEMENTS, NAME, PATH, Snapshot, Tally,
 };
 use jailkeeper::keeper::{
-    Action, CountBy, Lifted, Network, Ports, Prefix, Protocol, Protocols, Scope, Sentence, Spared,
-    Timestamp, Until,
+    Action, Allowance, CountBy, Entry, Lifted, Network, Ports, Prefix, Protocol, Protocols, Scope,
+    Sentence, Session, Spared, SparedBy, Timestamp, Until,
 };
 use zbus::connection::Builder;
 use zbus::{Connection, Message, MessageStream};
@@ -39,8 +39,11 @@ pub(crate) fn jail() -> JailSnapshot {
             protocols: Protocols::Only(vec![Protocol::Tcp]),
             action: Action::Drop,
             scope: Scope::Host,
-            ignoreip: vec![network("198.51.100.0/24")],
+            ignoreip: vec!["198.51.100.0/24".to_owned()],
             ignoreself: true,
+            ignoresessions: true,
+            proxies: Vec::new(),
+            ignore: Vec::new(),
             prefix: Prefix::default(),
             count_by: CountBy::Address,
             maxmatches: 5,
@@ -54,6 +57,8 @@ pub(crate) fn jail() -> JailSnapshot {
             last_record: Some(Timestamp::from_seconds(1_700_000_000)),
             last_attempt: None,
             last_error: String::new(),
+            last_refusal: String::new(),
+            warnings: Vec::new(),
         },
     }
 }
@@ -141,9 +146,12 @@ fn busctl_sees_the_manager_as_it_is_documented() {
     let bus = PrivateBus::start();
     let service = served(&bus, answering(|_| None));
     insta::assert_snapshot!(introspected(&bus, PATH, MANAGER), @r#"
+    .Allow method sasxs - -
     .Attempt method sassu u -
     .Ban method sasx - -
     .Diagnose method - (xsassuasuas) -
+    .Disallow method sas u -
+    .ListAllowed method - a(ssxxs) -
     .ListBans method s a(ssxxuu) -
     .ListJails method - a(so) -
     .ListWouldBeBans method s a(ssxxuu) -
@@ -179,11 +187,14 @@ fn busctl_sees_a_jail_as_it_is_documented() {
     .Enforce property b true emits-change
     .Filter property s "sshd" emits-change
     .FindTime property t 600 emits-change
+    .Ignore property as 0 emits-change
     .IgnoreIp property as 1 "198.51.100.0/24" emits-change
     .IgnoreSelf property b true emits-change
+    .IgnoreSessions property b true emits-change
     .LastAttempt property x 0 emits-change
     .LastError property s "" emits-change
     .LastRecord property x 1700000000 emits-change
+    .LastRefusal property s "" emits-change
     .MaxMatches property u 5 emits-change
     .MaxRetry property u 5 emits-change
     .Mode property s "aggressive" emits-change
@@ -196,6 +207,8 @@ fn busctl_sees_a_jail_as_it_is_documented() {
     .State property s "running" emits-change
     .TotalAttempts property t 120 emits-change
     .TotalBans property t 40 emits-change
+    .TrustedProxies property as 0 emits-change
+    .Warnings property as 0 emits-change
     .WouldBeBans property t 0 emits-change
     "#);
     service.close();
@@ -228,6 +241,41 @@ fn a_ban_arrives_as_the_keepers_values_and_is_answered_only_when_it_is_done() {
     service.close();
 }
 
+fn allowed(jail: Option<&str>) -> AllowedRow {
+    let allowance = Allowance {
+        since: Timestamp::from_seconds(1_700_000_000),
+        until: Until::Forever,
+        comment: "office".into(),
+    };
+    AllowedRow { jail: jail.map(Arc::from), network: network("192.0.2.1"), allowance }
+}
+
+/// Some answer of the kind that the call wants.
+fn made_up(call: &Call) -> BusAnswer {
+    match call {
+        Call::Ban { .. } | Call::Reload => BusAnswer::Done(1),
+        Call::Unban { .. } | Call::Attempt { .. } => BusAnswer::Done(7),
+        Call::Allow { .. } => BusAnswer::Done(0),
+        Call::Disallow { .. } => BusAnswer::Done(2),
+        Call::ListAllowed => BusAnswer::Allowed(vec![allowed(None), allowed(Some("sshd"))]),
+        Call::ListBans { .. } | Call::ListWouldBeBans { .. } => BusAnswer::Bans(vec![
+            row("sshd", "192.0.2.1", Until::At(Timestamp::from_seconds(1_700_003_600))),
+            row("sshd", "2001:db8::/64", Until::Forever),
+        ]),
+        Call::Why { .. } => BusAnswer::Views(vec![JailView {
+            jail: "sshd".to_owned(),
+            attempts: vec![1_700_000_000],
+            ..JailView::default()
+        }]),
+        Call::Diagnose => BusAnswer::Diagnosis(Diagnosis {
+            loaded: 1_700_000_000,
+            deviations: 2,
+            ..Diagnosis::default()
+        }),
+        Call::Matches { .. } => BusAnswer::Matches(vec!["first".into(), "last, with a \0".into()]),
+    }
+}
+
 #[test]
 fn busctl_calls_every_method() {
     let bus = PrivateBus::start();
@@ -235,27 +283,7 @@ fn busctl_calls_every_method() {
     let service = served(
         &bus,
         answering(move |call| {
-            let answer = match &call {
-                Call::Ban { .. } | Call::Reload => BusAnswer::Done(1),
-                Call::Unban { .. } | Call::Attempt { .. } => BusAnswer::Done(7),
-                Call::ListBans { .. } | Call::ListWouldBeBans { .. } => BusAnswer::Bans(vec![
-                    row("sshd", "192.0.2.1", Until::At(Timestamp::from_seconds(1_700_003_600))),
-                    row("sshd", "2001:db8::/64", Until::Forever),
-                ]),
-                Call::Why { .. } => BusAnswer::Views(vec![JailView {
-                    jail: "sshd".to_owned(),
-                    attempts: vec![1_700_000_000],
-                    ..JailView::default()
-                }]),
-                Call::Diagnose => BusAnswer::Diagnosis(Diagnosis {
-                    loaded: 1_700_000_000,
-                    deviations: 2,
-                    ..Diagnosis::default()
-                }),
-                Call::Matches { .. } => {
-                    BusAnswer::Matches(vec!["first".into(), "last, with a \0".into()])
-                }
-            };
+            let answer = made_up(&call);
             heard.send(call).expect("the test listens");
             Some(answer)
         }),
@@ -285,6 +313,23 @@ fn busctl_calls_every_method() {
             Some(Call::Attempt { jail: sshd(), networks: one(), user: "root".into(), times: 7 }),
         ),
         ("Unban sas  0", "u 7", Some(Call::Unban { jail: None, networks: None })),
+        (
+            "Allow sasxs sshd 1 192.0.2.1 3600 office",
+            "",
+            Some(Call::Allow {
+                jail: Some(sshd()),
+                networks: one(),
+                sentence: Sentence::For(Duration::from_hours(1)),
+                comment: "office".to_owned(),
+            }),
+        ),
+        ("Disallow sas  1 192.0.2.1", "u 2", Some(Call::Disallow { jail: None, networks: one() })),
+        (
+            "ListAllowed",
+            "a(ssxxs) 2 \"\" \"192.0.2.1\" 1700000000 -1 \"office\" \
+             \"sshd\" \"192.0.2.1\" 1700000000 -1 \"office\"",
+            Some(Call::ListAllowed),
+        ),
         (
             "ListBans s sshd",
             "a(ssxxuu) 2 \"sshd\" \"192.0.2.1\" 1700000000 1700003600 5 2 \
@@ -319,6 +364,10 @@ fn busctl_calls_every_method() {
     service.close();
 }
 
+fn entry(network: Network, by: SparedBy) -> Entry {
+    Entry { network, name: None, file: None, by }
+}
+
 #[test]
 fn each_failure_has_its_name_and_a_reason() {
     let bus = PrivateBus::start();
@@ -331,21 +380,55 @@ fn each_failure_has_its_name_and_a_reason() {
         (Failure::NoSuchJail, "NoSuchJail", "there is no jail \"sshd\" that is switched on"),
         (Failure::Ignored(here, Spared::OwnAddress), "Ignored", "an address of this host itself"),
         (
-            Failure::Ignored(here, Spared::IgnoreIp(own)),
+            Failure::Ignored(here, Spared::Within(entry(own, SparedBy::IgnoreIp))),
             "Ignored",
-            "192.0.2.1 lies within 192.0.2.0/24 of ignoreip",
+            "192.0.2.1 lies within 192.0.2.0/24 of ignoreip, so it is never banned",
         ),
-        (Failure::Ignored(here, Spared::IgnoreIp(here)), "Ignored", "192.0.2.1 is in ignoreip"),
         (
-            Failure::Ignored(own, Spared::HoldsIgnoreIp(here)),
+            Failure::Ignored(here, Spared::Within(entry(here, SparedBy::IgnoreIp))),
             "Ignored",
-            "a ban of 192.0.2.0/24 would also hit 192.0.2.1",
+            "192.0.2.1 is in ignoreip",
         ),
         (
             Failure::TooWide(own, 28),
             "TooWide",
             "192.0.2.0/24 is wider than the /28 that max_prefix of jail \"sshd\" allows",
         ),
+        (
+            Failure::Ignored(
+                here,
+                Spared::Within(Entry {
+                    name: Some("home.example.net".into()),
+                    file: Some("/etc/friends".into()),
+                    ..entry(here, SparedBy::IgnoreIp)
+                }),
+            ),
+            "Ignored",
+            "192.0.2.1 lies within home.example.net of ignoreip (file /etc/friends)",
+        ),
+        (
+            Failure::Ignored(here, Spared::Within(entry(here, SparedBy::Hand))),
+            "Ignored",
+            "192.0.2.1 is allowed by hand, so it is not banned; `jailkeeper disallow 192.0.2.1`",
+        ),
+        (
+            Failure::Ignored(own, Spared::Holds(entry(here, SparedBy::TrustedProxies))),
+            "Ignored",
+            "a ban of 192.0.2.0/24 would also hit 192.0.2.1 of trusted_proxies",
+        ),
+        (
+            Failure::Ignored(
+                here,
+                Spared::Session(Session {
+                    id: "4".into(),
+                    user: "root".into(),
+                    address: here.first(),
+                }),
+            ),
+            "Ignored",
+            "(user root, session 4); end that session first (loginctl terminate-session 4)",
+        ),
+        (Failure::TooManyAllowed, "TooManyAllowed", "put them into a file"),
         (Failure::Refused("EPERM\0".to_owned()), "Refused", "the firewall refused: EPERM\u{fffd}"),
         (Failure::ReloadFailed("a.toml:1: no".to_owned()), "ReloadFailed", "a.toml:1: no"),
     ];

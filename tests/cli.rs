@@ -124,7 +124,7 @@ fn status_of_a_jail_shows_all_of_it() {
       Closed        port 22, 8000-8100 of tcp
       Action        drop (scope host)
       Banned as     /32 of IPv4, /64 of IPv6
-      Spared        this host, 198.51.100.0/24
+      Spared        this host, whoever is logged in, 198.51.100.0/24
 
     Health
       Reads         journal
@@ -216,6 +216,9 @@ fn json_of_what_is_has_the_documented_keys() {
         "198.51.100.0/24"
       ],
       "ignoreself": true,
+      "ignoresessions": true,
+      "trusted_proxies": [],
+      "ignore": [],
       "prefix_ipv4": 32,
       "prefix_ipv6": 64,
       "count_by": "address",
@@ -233,6 +236,8 @@ fn json_of_what_is_has_the_documented_keys() {
       "last_record": 1700000000,
       "last_attempt": 0,
       "last_error": "",
+      "last_refusal": "",
+      "warnings": [],
       "bans": [
         {
           "jail": "sshd",

@@ -14,6 +14,7 @@ mod files;
 mod files_offline;
 mod files_rotation;
 mod filters;
+mod friends;
 mod fuzz;
 mod host;
 mod hostile;

@@ -20,6 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nft", &["keeper"]),
     ("host", &[]),
     ("names", &[]),
+    ("lists", &["keeper", "rules", "control"]),
+    ("sessions", &[]),
     ("store", &["keeper"]),
     ("bus", &["keeper"]),
     ("systemd", &[]),
@@ -27,14 +29,14 @@ const ARROWS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "keeper", "record", "pattern", "dates", "filter", "dialect", "rules", "confdir",
-            "files", "journal", "bus", "systemd",
+            "files", "journal", "bus", "lists", "systemd",
         ],
     ),
     (
         "daemon",
         &[
             "names", "control", "keeper", "record", "dates", "filter", "rules", "confdir", "files",
-            "journal", "nft", "host", "store", "bus", "systemd",
+            "journal", "nft", "host", "store", "bus", "systemd", "lists", "sessions",
         ],
     ),
 ];

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jailkeeper::keeper::{BanRecord, Network, Prefix, Prior, Roster, Timestamp, Until, Write};
+use jailkeeper::keeper::{
+    Allowance, BanRecord, Network, Prefix, Prior, Roster, Timestamp, Until, Write,
+};
 use jailkeeper::store::{
     DAMAGED_KEPT, HISTORY_MOST, Opened, Purge, Saved, SavedPosition, Store, StoreError, Whole,
 };
@@ -85,6 +87,13 @@ fn arbitrary_write(roster: &Roster) -> impl Strategy<Value = Write> + use<> {
     });
     let account = "(root|bob|.{1,8})".prop_map(Arc::<str>::from);
     let lines = proptest::collection::vec(any::<String>().prop_map(Arc::<str>::from), 1..4);
+    let allowance = (any::<i64>(), proptest::option::of(any::<i64>()), "[a-z é]{0,20}").prop_map(
+        |(since, until, comment)| Allowance {
+            since: Timestamp::from_micros(since),
+            until: until.map_or(Until::Forever, |end| Until::At(Timestamp::from_micros(end))),
+            comment: comment.into(),
+        },
+    );
     let place = (proptest::sample::select(jails.to_vec()), arbitrary_network());
     prop_oneof![
         (place.clone(), ban).prop_map(|((jail, net), ban)| Write::Ban(jail, net, ban)),
@@ -103,7 +112,11 @@ fn arbitrary_write(roster: &Roster) -> impl Strategy<Value = Write> + use<> {
         (place.clone(), any::<i64>(), lines).prop_map(|((jail, net), last, lines)| {
             Write::Evidence(jail, net, Timestamp::from_micros(last), lines)
         }),
-        place.prop_map(|(jail, net)| Write::NoEvidence(jail, net)),
+        place.clone().prop_map(|(jail, net)| Write::NoEvidence(jail, net)),
+        (place.clone(), any::<bool>(), allowance)
+            .prop_map(|((jail, net), here, it)| Write::Allowed(here.then_some(jail), net, it)),
+        (place, any::<bool>())
+            .prop_map(|((jail, net), here)| Write::NotAllowed(here.then_some(jail), net)),
     ]
 }
 
@@ -118,7 +131,15 @@ fn two_jails() -> Roster {
 fn expected(roster: &Roster, writes: &[Write]) -> Saved {
     let mut saved = Saved::default();
     for write in writes {
-        let name = roster.name(write.jail()).to_string();
+        if let Write::Allowed(jail, net, _) | Write::NotAllowed(jail, net) = write {
+            let name = jail.map(|jail| roster.name(jail).to_string());
+            saved.allowed.retain(|(jail, other, _)| (jail, other) != (&name, net));
+            if let Write::Allowed(_, _, allowance) = write {
+                saved.allowed.push((name, *net, allowance.clone()));
+            }
+        }
+        let Some(jail) = write.jail() else { continue };
+        let name = roster.name(jail).to_string();
         match write {
             Write::Ban(_, net, _) | Write::NoBan(_, net) => {
                 saved.bans.retain(|(jail, other, _)| (jail, other) != (&name, net));
@@ -138,6 +159,7 @@ fn expected(roster: &Roster, writes: &[Write]) -> Saved {
                 };
                 saved.priors.retain(|(jail, (net, earnest, _))| !is_it(jail, (*net, *earnest)));
             }
+            Write::Allowed(..) | Write::NotAllowed(..) => {}
         }
         match write.clone() {
             Write::Ban(_, net, ban) => saved.bans.push((name, net, ban)),
@@ -159,6 +181,7 @@ fn sorted(mut saved: Saved) -> Saved {
     saved.accounts.sort();
     saved.evidence.sort();
     saved.priors.sort_by(|a, b| (&a.0, a.1.0, a.1.1).cmp(&(&b.0, b.1.0, b.1.1)));
+    saved.allowed.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
     saved.positions.sort_by(|a, b| a.0.cmp(&b.0));
     saved
 }

@@ -28,9 +28,12 @@ pub(super) enum Right {
 /// The methods of the manager. A method that is not here cannot be called. Those that change stand
 /// in the bus's policy file too, since the bus must let everybody send them.
 pub(super) const METHODS: &[(&str, Right)] = &[
+    ("Allow", Right::Change("org.jailkeeper1.allow")),
     ("Attempt", Right::Change("org.jailkeeper1.ban")),
     ("Ban", Right::Change("org.jailkeeper1.ban")),
     ("Diagnose", Right::Read),
+    ("Disallow", Right::Change("org.jailkeeper1.allow")),
+    ("ListAllowed", Right::Read),
     ("ListBans", Right::Read),
     ("ListJails", Right::Read),
     ("ListWouldBeBans", Right::Read),

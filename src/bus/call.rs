@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::keeper::{Answer, Network, Sentence, Spared, Timestamp, Until};
+use crate::keeper::{Allowance, Answer, Network, Sentence, Spared, Timestamp, Until};
 
 use super::answer::AnswerSender;
 use super::inquiry::{Diagnosis, JailView};
@@ -58,6 +58,26 @@ pub enum Call {
         /// The jail's name; none is every jail.
         jail: Option<String>,
     },
+    /// Do not ban these; lift their bans.
+    Allow {
+        /// The jail's name; none is every jail.
+        jail: Option<String>,
+        /// Whom, never empty.
+        networks: Vec<Network>,
+        /// For how long.
+        sentence: Sentence,
+        /// Why; may be empty.
+        comment: String,
+    },
+    /// End what was allowed.
+    Disallow {
+        /// The jail's name; none is every jail.
+        jail: Option<String>,
+        /// Whom, never empty.
+        networks: Vec<Network>,
+    },
+    /// Tell who is allowed by hand.
+    ListAllowed,
     /// Read the configuration again.
     Reload,
     /// Tell what each jail knows of this.
@@ -91,6 +111,8 @@ pub enum BusAnswer {
     Diagnosis(Diagnosis),
     /// The last lines behind an offender, the newest last, to [`Call::Matches`].
     Matches(Vec<Arc<str>>),
+    /// Who is allowed by hand, to [`Call::ListAllowed`].
+    Allowed(Vec<AllowedRow>),
     /// It is not done.
     Failed(Failure),
 }
@@ -101,6 +123,7 @@ impl From<Answer> for BusAnswer {
             Answer::Done(bans) => return Self::Done(bans),
             Answer::Spared(network, why) => Failure::Ignored(network, why),
             Answer::TooWide(network, bound) => Failure::TooWide(network, bound),
+            Answer::TooManyAllowed => Failure::TooManyAllowed,
             Answer::NoSuchJail => Failure::NoSuchJail,
             Answer::NotEnforced => Failure::NotEnforced,
             Answer::Refused(reason) => Failure::Refused(reason),
@@ -119,6 +142,8 @@ pub enum Failure {
     Ignored(Network, Spared),
     /// Nobody was banned, because this network is wider than one of this length (`max_prefix`).
     TooWide(Network, u8),
+    /// Nobody was allowed, because too many are already.
+    TooManyAllowed,
     /// The firewall refused; what it said.
     Refused(String),
     /// The configuration has mistakes and the old one stays in force; all diagnostics as one text.
@@ -140,6 +165,17 @@ pub struct BanRow {
     pub attempts: u32,
     /// The how manieth ban of this offender it is, from 1.
     pub nth: u32,
+}
+
+/// Somebody who is allowed by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowedRow {
+    /// In this jail; none is every jail.
+    pub jail: Option<Arc<str>>,
+    /// This network.
+    pub network: Network,
+    /// From when to when, and why.
+    pub allowance: Allowance,
 }
 
 /// The receiver of what the bus brings. Its functions run on the bus's own thread and must not

@@ -28,6 +28,10 @@ pub trait Manager {
     #[zbus(no_autostart)]
     fn list_bans(&self, jail: &str) -> Result<Vec<Ban>, Error>;
 
+    /// Who is allowed by hand.
+    #[zbus(no_autostart)]
+    fn list_allowed(&self) -> Result<Vec<Allowed>, Error>;
+
     /// The bans that would be in force in jails that do not enforce; an empty name is every jail.
     #[zbus(no_autostart)]
     fn list_would_be_bans(&self, jail: &str) -> Result<Vec<Ban>, Error>;
@@ -64,6 +68,21 @@ pub struct Ban {
     pub attempts: u32,
     /// The how manieth ban of this offender it is, from 1.
     pub nth: u32,
+}
+
+/// Somebody who is allowed by hand. Times are unix seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, Type)]
+pub struct Allowed {
+    /// In this jail; empty for every jail.
+    pub jail: String,
+    /// This address or network.
+    pub network: String,
+    /// Since when.
+    pub since: i64,
+    /// Until when; -1 for ever.
+    pub until: i64,
+    /// Why; may be empty.
+    pub comment: String,
 }
 
 /// How the service is.
@@ -123,6 +142,15 @@ pub struct JailStatus {
     /// Whether the host's own addresses are never banned.
     #[serde(rename(deserialize = "IgnoreSelf"), deserialize_with = "as_variant::deserialize")]
     pub ignoreself: bool,
+    /// Whether nobody is banned who is logged in.
+    #[serde(rename(deserialize = "IgnoreSessions"), deserialize_with = "as_variant::deserialize")]
+    pub ignoresessions: bool,
+    /// The proxies, which are never banned.
+    #[serde(deserialize_with = "as_variant::deserialize")]
+    pub trusted_proxies: Vec<String>,
+    /// The attempts that do not count.
+    #[serde(deserialize_with = "as_variant::deserialize")]
+    pub ignore: Vec<String>,
     /// The length of the IPv4 networks that are banned.
     #[serde(deserialize_with = "as_variant::deserialize")]
     pub prefix_ipv4: u32,
@@ -168,6 +196,12 @@ pub struct JailStatus {
     /// What went wrong last; empty if nothing did.
     #[serde(deserialize_with = "as_variant::deserialize")]
     pub last_error: String,
+    /// The last ban that was due and was not made; empty if there was none.
+    #[serde(deserialize_with = "as_variant::deserialize")]
+    pub last_refusal: String,
+    /// What is not as it should be now.
+    #[serde(deserialize_with = "as_variant::deserialize")]
+    pub warnings: Vec<String>,
 }
 
 /// Why there is nobody to talk to.
@@ -233,6 +267,22 @@ impl Client {
     /// Lifts bans, and tells how many: no address is everybody, an empty name every jail.
     pub async fn unban(&self, jail: &str, addresses: &[String]) -> Result<u32, Error> {
         self.change("Unban", &(jail, addresses)).await
+    }
+
+    /// Has addresses not banned: an empty name is every jail, -1 for ever.
+    pub async fn allow(
+        &self,
+        jail: &str,
+        addresses: &[String],
+        seconds: i64,
+        comment: &str,
+    ) -> Result<(), Error> {
+        self.change("Allow", &(jail, addresses, seconds, comment)).await
+    }
+
+    /// Ends what was allowed in the addresses, and tells how many: an empty name is every jail.
+    pub async fn disallow(&self, jail: &str, addresses: &[String]) -> Result<u32, Error> {
+        self.change("Disallow", &(jail, addresses)).await
     }
 
     /// Counts attempts, of each address so many times; an empty user is nobody.

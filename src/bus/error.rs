@@ -2,7 +2,7 @@
 
 use zbus::DBusError;
 
-use crate::keeper::{Network, NotANetwork, Spared};
+use crate::keeper::{Entry, MAX_ALLOWED, Network, NotANetwork, Spared, SparedBy};
 
 use super::access::MAX_ARGUMENTS;
 use super::call::{Failure, MAX_ADDRESSES};
@@ -28,6 +28,10 @@ pub enum Error {
     TooWide(String),
     /// The jail does not enforce.
     NotEnforced(String),
+    /// The comment is too long, or not one line.
+    InvalidComment(String),
+    /// Too many are allowed by hand already.
+    TooManyAllowed(String),
     /// The firewall refused.
     Refused(String),
     /// The configuration has mistakes; the old one stays in force.
@@ -55,10 +59,14 @@ impl Error {
                 "jail {jail} does not enforce, so it bans nobody; set enforce = true in its \
                  configuration and reload"
             )),
-            Failure::Ignored(network, why) => Self::Ignored(ignored(network, why)),
+            Failure::Ignored(network, why) => Self::Ignored(clean(&ignored(network, &why))),
             Failure::TooWide(network, bound) => Self::TooWide(format!(
                 "{network} is wider than the /{bound} that max_prefix of jail {jail} allows; name \
                  narrower networks, or change max_prefix"
+            )),
+            Failure::TooManyAllowed => Self::TooManyAllowed(format!(
+                "no more than {MAX_ALLOWED} can be allowed by hand; put them into a file and name \
+                 it in ignoreip, as \"file:/path\""
             )),
             Failure::Refused(reason) => {
                 Self::Refused(clean(&format!("the firewall refused: {reason}")))
@@ -72,13 +80,25 @@ impl Error {
     }
 
     pub(super) fn no_address() -> Self {
-        Self::InvalidAddress("no address is given; name whom to ban".to_owned())
+        Self::InvalidAddress("no address is given; name at least one".to_owned())
     }
 
     pub(super) fn invalid_time(seconds: i64, longest: i64) -> Self {
         Self::InvalidTime(format!(
             "{seconds} is no time to ban for: give 1 to {longest} seconds, 0 for the jail's own \
              time, or -1 for ever"
+        ))
+    }
+
+    pub(super) fn invalid_allowance(seconds: i64, longest: i64) -> Self {
+        Self::InvalidTime(format!(
+            "{seconds} is no time to be allowed for: give 1 to {longest} seconds, or -1 for ever"
+        ))
+    }
+
+    pub(super) fn invalid_comment(longest: usize) -> Self {
+        Self::InvalidComment(format!(
+            "a comment is one line of at most {longest} characters; make it shorter"
         ))
     }
 
@@ -117,22 +137,27 @@ impl Error {
     }
 }
 
-fn ignored(network: Network, why: Spared) -> String {
+fn ignored(network: Network, why: &Spared) -> String {
     match why {
         Spared::OwnAddress => format!(
             "{network} is an address of this host itself, which is never banned (ignoreself)"
         ),
-        Spared::IgnoreIp(entry) if entry == network => {
-            format!("{network} is in ignoreip, so it is never banned")
+        Spared::Within(entry) if entry.network == network && entry.name.is_none() => match entry {
+            Entry { by: SparedBy::Hand, .. } => format!(
+                "{network} is allowed by hand, so it is not banned; `jailkeeper disallow {network}` \
+                 ends that"
+            ),
+            _ => format!("{network} is in {}, so it is never banned", option(entry)),
+        },
+        Spared::Within(entry) => {
+            format!("{network} lies within {entry}, so it is {} banned", term(entry))
         }
-        Spared::IgnoreIp(entry) => {
-            format!("{network} lies within {entry} of ignoreip, so it is never banned")
-        }
+        Spared::Holds(entry) => format!("a ban of {network} would also hit {entry}"),
         Spared::LinkLocal => {
             format!("{network} is link-local: a ban would hit all neighbours on the link")
         }
-        Spared::HoldsIgnoreIp(entry) => {
-            format!("a ban of {network} would also hit {entry}, which is in ignoreip")
+        Spared::Rule(rule) => {
+            format!("{network} is in a rule of ignore, so it is never banned: {rule}")
         }
         Spared::HoldsOwnAddress(own) => {
             format!("a ban of {network} would also hit {own}, an address of this host itself")
@@ -140,7 +165,29 @@ fn ignored(network: Network, why: Spared) -> String {
         Spared::TooWide(bound) => {
             format!("{network} is wider than the /{bound} that max_prefix allows")
         }
+        Spared::Session(session) => format!(
+            "a ban of {network} would cut off {}, who is logged in from there ({session}); end that \
+             session first (loginctl terminate-session {}), or set ignoresessions = false",
+            session.user, session.id
+        ),
     }
+}
+
+/// The option of an entry, with its file.
+fn option(entry: &Entry) -> String {
+    let option = match entry.by {
+        SparedBy::IgnoreIp => "ignoreip",
+        SparedBy::TrustedProxies => "trusted_proxies",
+        SparedBy::Hand => "what is allowed by hand",
+    };
+    match &entry.file {
+        Some(file) => format!("{option} (file {file})"),
+        None => option.to_owned(),
+    }
+}
+
+fn term(entry: &Entry) -> &'static str {
+    if entry.by == SparedBy::Hand { "not" } else { "never" }
 }
 
 /// `text` as it can stand in a sentence: in quotes, escaped, and not longer than it needs to be.

@@ -91,12 +91,29 @@ impl Jail {
 
     #[zbus(property)]
     fn ignore_ip(&self) -> Vec<String> {
-        self.settings().ignoreip.iter().map(ToString::to_string).collect()
+        self.settings().ignoreip.iter().map(|entry| text::clean(entry)).collect()
     }
 
     #[zbus(property)]
     fn ignore_self(&self) -> bool {
         self.settings().ignoreself
+    }
+
+    /// Whether nobody is banned who is logged in.
+    #[zbus(property)]
+    fn ignore_sessions(&self) -> bool {
+        self.settings().ignoresessions
+    }
+
+    #[zbus(property)]
+    fn trusted_proxies(&self) -> Vec<String> {
+        self.settings().proxies.iter().map(|entry| text::clean(entry)).collect()
+    }
+
+    /// Rules for attempts that do not count.
+    #[zbus(property)]
+    fn ignore(&self) -> Vec<String> {
+        self.settings().ignore.iter().map(|rule| text::clean(rule)).collect()
     }
 
     #[zbus(property, name = "PrefixIpv4")]
@@ -184,5 +201,17 @@ impl Jail {
     #[zbus(property)]
     fn last_error(&self) -> String {
         text::clean(&self.shown().health.last_error)
+    }
+
+    /// The last ban that was due and was not made; empty if there was none.
+    #[zbus(property)]
+    fn last_refusal(&self) -> String {
+        text::clean(&self.shown().health.last_refusal)
+    }
+
+    /// What is not as it should be now.
+    #[zbus(property)]
+    fn warnings(&self) -> Vec<String> {
+        self.shown().health.warnings.iter().map(|warning| text::clean(warning)).collect()
     }
 }

@@ -11,6 +11,7 @@ use zbus::wire::OwnedObjectPath;
 
 use crate::keeper::{Network, Sentence};
 
+use super::allowed;
 use super::answer::answer;
 use super::call::{BanRow, BusAnswer, Call, Calls, MAX_ADDRESSES, Request};
 use super::error::Error;
@@ -19,8 +20,8 @@ use super::path::jail_path;
 use super::snapshot::Snapshot;
 use super::text;
 
-/// The longest ban that ends: a hundred years, which every clock and timer on the way can count.
-const LONGEST_BAN_SECONDS: i64 = 100 * 366 * 24 * 60 * 60;
+/// The longest time that ends: a hundred years, which every clock and timer on the way can count.
+pub(super) const LONGEST_SECONDS: i64 = 100 * 366 * 24 * 60 * 60;
 
 /// One row of `ListBans`: jail, offender, since, until, attempts, nth.
 type Row = (String, String, i64, i64, u32, u32);
@@ -119,11 +120,47 @@ impl Manager {
         }
     }
 
+    /// Has addresses or networks not banned in a jail, or in any if its name is empty, for so many
+    /// seconds, -1 for ever, and lifts their bans. The comment says why; it may be empty. The reply
+    /// comes when the firewall lets them in.
+    async fn allow(
+        &self,
+        jail: String,
+        addresses: Vec<&str>,
+        seconds: i64,
+        comment: &str,
+    ) -> Result<(), Error> {
+        let (sentence, comment) = (allowed::sentence(seconds)?, allowed::comment(comment)?);
+        let networks = networks(&addresses)?.ok_or_else(Error::no_address)?;
+        let call = Call::Allow { jail: named(&jail), networks, sentence, comment };
+        self.ask(&jail, call).await.map(drop)
+    }
+
+    /// Ends what was allowed and lies in the addresses, in a jail, or everywhere if its name is
+    /// empty. Returns how many.
+    #[zbus(out_args("ended"))]
+    async fn disallow(&self, jail: String, addresses: Vec<&str>) -> Result<u32, Error> {
+        let networks = networks(&addresses)?.ok_or_else(Error::no_address)?;
+        match self.ask(&jail, Call::Disallow { jail: named(&jail), networks }).await? {
+            BusAnswer::Done(ended) => Ok(ended),
+            _ => Err(Error::another_answer()),
+        }
+    }
+
     /// The same for the bans that would be in force in jails that do not enforce.
     #[zbus(out_args("bans"))]
     async fn list_would_be_bans(&self, jail: String) -> Result<Vec<Row>, Error> {
         match self.ask(&jail, Call::ListWouldBeBans { jail: named(&jail) }).await? {
             BusAnswer::Bans(bans) => Ok(bans.into_iter().map(row).collect()),
+            _ => Err(Error::another_answer()),
+        }
+    }
+
+    /// Who is allowed by hand: jail, or nothing for every jail, network, since, until, comment.
+    #[zbus(out_args("allowed"))]
+    async fn list_allowed(&self) -> Result<Vec<allowed::Row>, Error> {
+        match self.ask("", Call::ListAllowed).await? {
+            BusAnswer::Allowed(rows) => Ok(rows.into_iter().map(allowed::row).collect()),
             _ => Err(Error::another_answer()),
         }
     }
@@ -190,8 +227,8 @@ impl Manager {
         attempts: u32,
     ) -> zbus::Result<()>;
 
-    /// A ban is over: "expired", "by-hand", "ignored", "jail-gone", "prefix-changed", "escalated",
-    /// "made-room" or "not-enforced".
+    /// A ban is over: "expired", "by-hand", "ignored", "logged-in", "jail-gone", "prefix-changed",
+    /// "escalated", "made-room" or "not-enforced".
     #[zbus(signal)]
     pub(super) async fn unbanned(
         emitter: &SignalEmitter<'_>,
@@ -240,10 +277,8 @@ fn sentence(seconds: i64) -> Result<Option<Sentence>, Error> {
     match seconds {
         -1 => Ok(Some(Sentence::Forever)),
         0 => Ok(None),
-        1..=LONGEST_BAN_SECONDS => {
-            Ok(Some(Sentence::For(Duration::from_secs(seconds.unsigned_abs()))))
-        }
-        _ => Err(Error::invalid_time(seconds, LONGEST_BAN_SECONDS)),
+        1..=LONGEST_SECONDS => Ok(Some(Sentence::For(Duration::from_secs(seconds.unsigned_abs())))),
+        _ => Err(Error::invalid_time(seconds, LONGEST_SECONDS)),
     }
 }
 

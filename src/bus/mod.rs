@@ -7,6 +7,7 @@ pub mod client;
 pub(crate) mod listener;
 
 mod access;
+mod allowed;
 mod answer;
 mod call;
 mod error;
@@ -28,7 +29,7 @@ mod tests;
 
 pub use access::MAX_ARGUMENTS;
 pub use answer::AnswerSender;
-pub use call::{BanRow, BusAnswer, Call, Calls, Failure, Link, MAX_ADDRESSES, Request};
+pub use call::{AllowedRow, BanRow, BusAnswer, Call, Calls, Failure, Link, MAX_ADDRESSES, Request};
 pub use error::{BusError, Error};
 pub use inquiry::{Diagnosis, JailView, PastBan};
 pub use outbox::{Dropped, MAX_ANNOUNCEMENTS, MAX_ASIDES};

@@ -53,10 +53,16 @@ pub struct JailSettings {
     pub action: Action,
     /// Which packets are looked at.
     pub scope: Scope,
-    /// Who is never banned.
-    pub ignoreip: Vec<Network>,
+    /// Who is never banned, as it may stand in the configuration.
+    pub ignoreip: Vec<String>,
     /// Whether this host's own addresses are never banned.
     pub ignoreself: bool,
+    /// Whether nobody is banned who is logged in.
+    pub ignoresessions: bool,
+    /// The proxies, which are never banned.
+    pub proxies: Vec<String>,
+    /// The attempts that do not count, one rule each.
+    pub ignore: Vec<String>,
     /// Which neighbours count and are banned together.
     pub prefix: Prefix,
     /// What attempts are counted by, beside the address.
@@ -97,6 +103,10 @@ pub struct Health {
     pub last_attempt: Option<Timestamp>,
     /// The last thing that went wrong; empty if nothing did.
     pub last_error: String,
+    /// The last ban that was due and was not made; empty if there was none.
+    pub last_refusal: String,
+    /// What is not as it should be now, each as a sentence without a full stop.
+    pub warnings: Vec<String>,
 }
 
 /// Whether a jail works.

@@ -100,6 +100,18 @@ Examples:
     /// them. To find nothing to lift is no failure. A list on the standard input is read as by ban.
     Unban(UnbanOrder),
 
+    /// Keep addresses from being banned, or list who is kept from it
+    ///
+    /// Keeps addresses and networks from being banned, in one jail or in all, and lifts their bans.
+    /// It outlives restarts, and ends by itself if a time is given. Without an address, who is
+    /// allowed is listed. What is always to be spared belongs into ignoreip.
+    Allow(AllowOrder),
+
+    /// End what was allowed
+    ///
+    /// Ends what was allowed and lies in one of the addresses. Nobody is banned by that.
+    Disallow(DisallowOrder),
+
     /// Count attempts by hand, as if a log had told of them
     ///
     /// Counts attempts in a jail as if its filter had found them now, all of them or none. Enough of
@@ -281,7 +293,13 @@ impl Verb {
     pub(super) fn changes(&self) -> bool {
         matches!(
             self,
-            Self::Ban(_) | Self::Unban(_) | Self::Attempt(_) | Self::ImportBans(_) | Self::Reload
+            Self::Ban(_)
+                | Self::Unban(_)
+                | Self::Disallow(_)
+                | Self::Attempt(_)
+                | Self::ImportBans(_)
+                | Self::Reload
+        ) || matches!(self, Self::Allow(order) if !order.addresses.is_empty()
         )
     }
 }
@@ -415,6 +433,57 @@ pub struct ImportBansOrder {
         allow_hyphen_values = true
     )]
     pub sentence: Option<Sentenced>,
+}
+
+/// Whom not to ban, where, for how long, and why.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  jailkeeper allow 192.0.2.1 --for 8h --comment 'on call'
+  jailkeeper allow 2001:db8::/48 --jail sshd
+  jailkeeper allow")]
+pub struct AllowOrder {
+    /// Addresses or networks
+    #[arg(value_name = "ADDR")]
+    pub addresses: Vec<Network>,
+
+    /// For how long, such as 90s, 8h, 2w or forever [default: forever]
+    #[arg(
+        long = "for",
+        value_name = "TIME",
+        value_parser = Sentenced::parse,
+        allow_hyphen_values = true,
+        requires = "addresses"
+    )]
+    pub sentence: Option<Sentenced>,
+
+    /// Only in this jail
+    #[arg(long, requires = "addresses", add = complete::jail())]
+    pub jail: Option<String>,
+
+    /// Why, for those who read the list later
+    #[arg(long, value_name = "TEXT", requires = "addresses")]
+    pub comment: Option<String>,
+
+    /// List who is allowed
+    #[arg(long, conflicts_with = "addresses")]
+    pub list: bool,
+}
+
+/// Whose allowance to end, and where.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  jailkeeper disallow 192.0.2.1
+  jailkeeper disallow 2001:db8::/32 --jail sshd")]
+pub struct DisallowOrder {
+    /// Addresses or networks
+    #[arg(required = true, value_name = "ADDR")]
+    pub addresses: Vec<Network>,
+
+    /// Only what was allowed in this jail
+    #[arg(long, add = complete::jail())]
+    pub jail: Option<String>,
 }
 
 /// A [`Sentence`] that clap can carry.

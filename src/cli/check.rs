@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::exit;
+use super::spared::Lists;
 use crate::filter::{Failure, Filter, Line, Memory, Offender, Verdict};
 use crate::keeper::Timestamp;
 use crate::rules::{self, BrokenJail, Diagnostic, Sample, Severity, Texts};
@@ -24,6 +25,8 @@ pub struct Report {
     pub failures: Vec<SampleFailure>,
     /// The patterns that the linear engine cannot do.
     pub slow: Vec<SlowPattern>,
+    /// What is wrong with the files that `ignoreip` and `trusted_proxies` name.
+    pub lists: Vec<String>,
     /// The mistakes.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -84,8 +87,10 @@ pub fn check(texts: &Texts) -> Report {
             }
         }
     }
+    let lists = Lists::of(loaded.jails.iter().map(|jail| &jail.policy)).mistakes;
     Report {
         slow,
+        lists,
         jails: loaded.jails.into_iter().map(|jail| jail.name).collect(),
         broken: loaded.broken,
         samples,
@@ -144,13 +149,13 @@ fn attempt(address: Option<IpAddr>, user: Option<&str>) -> String {
 }
 
 impl Report {
-    /// 0 when everything is right, 1 when a sample fails or there is a warning, 78 when there is an
-    /// error.
+    /// 0 when everything is right, 1 when a sample fails, a list has mistakes or there is a warning,
+    /// 78 when there is an error.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         if self.errors() > 0 {
             exit::CONFIG
-        } else if self.failures.is_empty() && self.diagnostics.is_empty() {
+        } else if self.failures.is_empty() && self.diagnostics.is_empty() && self.lists.is_empty() {
             exit::DONE
         } else {
             exit::FAILED
@@ -173,6 +178,9 @@ impl Report {
             let _ = writeln!(text, "{place}: a sample of the filter {filter} (mode {mode}) fails");
             let _ = writeln!(text, "  message:  {}", message.escape_debug());
             let _ = writeln!(text, "  expected: {expected}\n  found:    {found}\n");
+        }
+        for mistake in &self.lists {
+            let _ = writeln!(text, "{mistake}.");
         }
         for SlowPattern { filter, pattern, why } in &self.slow {
             let pattern: String = pattern.escape_debug().take(100).collect();

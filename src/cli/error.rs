@@ -162,6 +162,8 @@ impl From<Error> for CliError {
             Error::NoSuchJail(text)
             | Error::InvalidAddress(text)
             | Error::InvalidTime(text)
+            | Error::InvalidComment(text)
+            | Error::TooManyAllowed(text)
             | Error::Ignored(text)
             | Error::TooWide(text)
             | Error::NotEnforced(text)

@@ -4,6 +4,7 @@ pub mod args;
 pub mod exit;
 
 mod agent;
+mod allow;
 mod attempt;
 mod ban;
 mod banned;
@@ -23,6 +24,7 @@ mod page;
 mod ping;
 mod reload;
 pub mod replay;
+mod spared;
 pub mod stats;
 mod status;
 mod table;
@@ -170,6 +172,11 @@ async fn perform(args: &Args, verb: &Verb) -> Result<(String, u8), CliError> {
         }
         Verb::Ban(order) => args.render(&ban::run(client, order).await?),
         Verb::Unban(order) => args.render(&unban::run(client, order).await?),
+        Verb::Allow(order) if order.addresses.is_empty() => {
+            args.render(&allow::list(client).await?)
+        }
+        Verb::Allow(order) => args.render(&allow::allow(client, order).await?),
+        Verb::Disallow(order) => args.render(&allow::disallow(client, order).await?),
         Verb::Attempt(order) => args.render(&attempt::run(client, order).await?),
         Verb::Banned { addresses } if addresses.is_empty() => {
             args.render(&list::run(client, None, false).await?)

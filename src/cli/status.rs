@@ -195,14 +195,16 @@ fn settings(status: &JailStatus) -> Vec<(&'static str, String)> {
         _ => judged,
     };
     let prefix = format!("/{} of IPv4, /{} of IPv6", status.prefix_ipv4, status.prefix_ipv6);
-    vec![
+    let mut lines = vec![
         ("Filter", filter),
         ("Judged", judged),
         ("Closed", closed(status)),
         ("Action", format!("{} (scope {})", status.action, status.scope)),
         ("Banned as", prefix),
         ("Spared", spared(status)),
-    ]
+    ];
+    lines.extend(status.ignore.iter().map(|rule| ("Not counted", rule.clone())));
+    lines
 }
 
 fn closed(status: &JailStatus) -> String {
@@ -219,10 +221,12 @@ fn closed(status: &JailStatus) -> String {
 
 fn spared(status: &JailStatus) -> String {
     let own = status.ignoreself.then(|| "this host".to_owned());
-    let shown = status.ignoreip.iter().take(IGNORED_SHOWN).cloned();
-    let mut spared: Vec<String> = own.into_iter().chain(shown).collect();
-    if status.ignoreip.len() > IGNORED_SHOWN {
-        spared.push(format!("… and {} more", status.ignoreip.len() - IGNORED_SHOWN));
+    let sessions = status.ignoresessions.then(|| "whoever is logged in".to_owned());
+    let entries = status.ignoreip.iter().chain(&status.trusted_proxies);
+    let shown = entries.clone().take(IGNORED_SHOWN).cloned();
+    let mut spared: Vec<String> = own.into_iter().chain(sessions).chain(shown).collect();
+    if entries.clone().count() > IGNORED_SHOWN {
+        spared.push(format!("… and {} more", entries.count() - IGNORED_SHOWN));
     }
     if spared.is_empty() { "nobody".to_owned() } else { spared.join(", ") }
 }
@@ -240,6 +244,10 @@ fn health(status: &JailStatus, page: &Page) -> Vec<(&'static str, String)> {
     if !status.last_error.is_empty() {
         lines.push(("Last error", status.last_error.clone()));
     }
+    if !status.last_refusal.is_empty() {
+        lines.push(("Not banned", status.last_refusal.clone()));
+    }
+    lines.extend(status.warnings.iter().map(|warning| ("Warning", warning.clone())));
     lines
 }
 

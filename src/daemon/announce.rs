@@ -3,7 +3,10 @@
 use tracing::{info, warn};
 
 use crate::bus::Announcement;
-use crate::keeper::{ACCOUNT_ATTEMPTS_MAX, CountBy, JailId, Lifted, Notice, Roster, Spared};
+use crate::keeper::{
+    ACCOUNT_ATTEMPTS_MAX, Allowance, CountBy, Disallowed, Entry, JailId, Lifted, Network, Notice,
+    Roster, Spared, SparedBy, Until, Where,
+};
 use crate::systemd::catalog;
 
 /// Writes one notice to the log, in the words that users of fail2ban know.
@@ -25,8 +28,18 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
             jailkeeper_offender = %network,
             "[{}] Ignore {network}: {}",
             roster.name(*jail),
-            spared(*why),
+            spared(why),
         ),
+        Notice::NotBanned { jail, network, why, attempts } => warn!(
+            message_id = catalog::NOT_BANNED,
+            jailkeeper_jail = %roster.name(*jail),
+            jailkeeper_offender = %network,
+            jailkeeper_attempts = attempts,
+            "[{}] Not banned: {}",
+            roster.name(*jail),
+            not_banned(*network, why, *attempts),
+        ),
+        Notice::Allowed { .. } | Notice::Disallowed { .. } => log_allowing(roster, notice),
         Notice::Banned {
             jail,
             network,
@@ -117,6 +130,33 @@ fn ordinal(number: u32) -> String {
 /// A user's name on the bus is cut to this: an attacker chooses it, and thousands may wait.
 const USER_CHARS_MAX: usize = 256;
 
+/// Writes a notice of who is allowed by hand.
+fn log_allowing(roster: &Roster, notice: &Notice) {
+    match notice {
+        Notice::Allowed { jail, network, allowance } => info!(
+            message_id = catalog::ALLOWED,
+            jailkeeper_jail = jail.map(|jail| roster.name(jail).as_ref()),
+            jailkeeper_offender = %network,
+            jailkeeper_until = %allowance.until,
+            "[{}] Allow {network}{}",
+            place(roster, *jail),
+            terms(allowance),
+        ),
+        Notice::Disallowed { jail, network, why } => info!(
+            message_id = catalog::DISALLOWED,
+            jailkeeper_jail = jail.map(|jail| roster.name(jail).as_ref()),
+            jailkeeper_offender = %network,
+            "[{}] Disallow {network}{}",
+            place(roster, *jail),
+            match why {
+                Disallowed::Expired => " (its time is up)",
+                Disallowed::ByHand => "",
+            },
+        ),
+        _ => {}
+    }
+}
+
 /// What the bus is to signal of a notice; nothing of bans that only would be.
 pub(super) fn signal(roster: &Roster, notice: &Notice) -> Option<Announcement> {
     let name = |jail: &JailId| roster.name(*jail).clone();
@@ -129,7 +169,7 @@ pub(super) fn signal(roster: &Roster, notice: &Notice) -> Option<Announcement> {
             banned: *banned,
         },
         Notice::Ignored { jail, network, why } => {
-            Announcement::Ignored { jail: name(jail), offender: *network, why: spared(*why) }
+            Announcement::Ignored { jail: name(jail), offender: *network, why: spared(why) }
         }
         Notice::Banned { jail, network, until, attempts, .. } => Announcement::Banned {
             jail: name(jail),
@@ -143,21 +183,34 @@ pub(super) fn signal(roster: &Roster, notice: &Notice) -> Option<Announcement> {
         Notice::Refused { jail, network, reason } => {
             Announcement::Refused { jail: name(jail), offender: *network, reason: reason.clone() }
         }
-        Notice::WouldBan { .. } | Notice::WouldUnban { .. } => return None,
+        Notice::NotBanned { jail, network, why, attempts } => Announcement::Ignored {
+            jail: name(jail),
+            offender: *network,
+            why: format!("not banned: {}", not_banned(*network, why, *attempts)),
+        },
+        Notice::WouldBan { .. }
+        | Notice::WouldUnban { .. }
+        | Notice::Allowed { .. }
+        | Notice::Disallowed { .. } => return None,
     })
 }
 
 /// Why an offender is spared, as a clause.
-pub(super) fn spared(why: Spared) -> String {
+pub(super) fn spared(why: &Spared) -> String {
     match why {
         Spared::OwnAddress => "this host's own address (ignoreself)".to_owned(),
-        Spared::IgnoreIp(entry) => format!("within {entry} of ignoreip"),
-        Spared::HoldsIgnoreIp(entry) => format!("its network holds {entry} of ignoreip"),
         Spared::HoldsOwnAddress(own) => {
             format!("its network holds {own}, this host's own address (ignoreself)")
         }
         Spared::TooWide(bound) => format!("it is wider than a /{bound} (max_prefix)"),
+        Spared::Within(entry @ Entry { by: SparedBy::TrustedProxies, .. }) => {
+            format!("within {entry}: let the service log its client's address (X-Forwarded-For)")
+        }
+        Spared::Within(entry) => format!("within {entry}"),
+        Spared::Holds(entry) => format!("its network holds {entry}"),
         Spared::LinkLocal => "all link-local neighbours share its network".to_owned(),
+        Spared::Rule(rule) => format!("by a rule of ignore: {rule}"),
+        Spared::Session(session) => format!("it has a session that is logged in ({session})"),
     }
 }
 
@@ -168,10 +221,33 @@ fn instead_of(members: u32) -> String {
     }
 }
 
+/// A ban that was not made, as one sentence without a full stop.
+pub(super) fn not_banned(network: Network, why: &Spared, attempts: u32) -> String {
+    match why {
+        Spared::Session(session) => {
+            format!("{network} has a session that is logged in ({session}); {attempts} attempts")
+        }
+        why => format!("{network}: {}; {attempts} attempts", spared(why)),
+    }
+}
+
+fn place(roster: &Roster, jail: Where) -> &str {
+    jail.map_or("every jail", |jail| roster.name(jail))
+}
+
+fn terms(Allowance { until, comment, .. }: &Allowance) -> String {
+    let time = match until {
+        Until::At(_) => format!(" until {until}"),
+        Until::Forever => String::new(),
+    };
+    if comment.is_empty() { time } else { format!("{time}: {comment}") }
+}
+
 fn lifted(why: Lifted) -> &'static str {
     match why {
         Lifted::Expired | Lifted::ByHand => "",
         Lifted::Ignored => " (it is ignored now)",
+        Lifted::LoggedIn => " (somebody has logged in from there)",
         Lifted::JailGone => " (the jail is gone)",
         Lifted::PrefixChanged => " (the jail's prefix or max_prefix has changed)",
         Lifted::Escalated => " (a network that holds it is banned)",

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
+use super::friends::FriendNews;
 use crate::bus::{Calls, Link, Request};
 use crate::keeper::{Attempt, JailId, SourceId, Timestamp};
 use crate::store::SavedPosition;
@@ -29,6 +30,8 @@ pub(super) enum Control {
     Reload,
     /// Somebody else has changed our table.
     FirewallDisturbed(String),
+    /// Something is new of those who are never banned.
+    Friend(FriendNews),
     /// This host's addresses have changed.
     AddressesChanged,
     /// The connection to the bus was lost, or is back.

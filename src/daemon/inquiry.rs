@@ -36,7 +36,7 @@ impl Service {
                 lines: view.lines.iter().map(ToString::to_string).collect(),
                 maxretry: policy.maxretry.get(),
                 findtime: policy.findtime.as_secs(),
-                spared: view.spared.map(spared).unwrap_or_default(),
+                spared: view.spared.as_ref().map(spared).unwrap_or_default(),
                 history: history.remove(&**name).unwrap_or_default(),
                 packets,
                 bytes,

@@ -17,7 +17,7 @@ use crate::files;
 use crate::filter::{Examiner, Failure, Filter, Offender, Placed, Verdict, mask, place};
 use crate::journal;
 use crate::keeper::{Attempt, JailId, Network, Place, SourceId, Timestamp};
-use crate::names::{NameError, Resolver};
+use crate::names::{NameError, REMEMBERED, Resolver};
 use crate::record::Record;
 use crate::store::SavedPosition;
 
@@ -49,7 +49,7 @@ pub(super) struct Tried {
 pub(super) fn resolver(outbox: &Outbox, numbers: &Numbers) -> Resolver<Tried> {
     let (batches, source) = (outbox.batches.clone(), numbers.next());
     let mut sequence = 0;
-    Resolver::start(move |_name, Tried { jail, user, text, time }, answer| {
+    Resolver::start(REMEMBERED, move |_name, Tried { jail, user, text, time }, answer| {
         let mut batch = Batch::default();
         match answer {
             Ok(addresses) => batch.attempts.extend(addresses.into_iter().map(|address| {

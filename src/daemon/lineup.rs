@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::friends::Friends;
 use super::judge::{Tried, Watch};
 use super::reading::FILES;
 use super::sources;
 use crate::bus::{Health, JailSettings, JailSnapshot, JailState, Tally};
 use crate::dates::Zone;
 use crate::keeper::{
-    Action, CountBy, Gate, JailId, Keeper, Policy, Ports, Prefix, Protocols, Roster, Scope,
-    Sentence, Settled, Timestamp,
+    Action, CountBy, Gate, JailId, Keeper, Network, Policy, Ports, Prefix, Protocols, Roster,
+    Scope, Sentence, Settled, Timestamp,
 };
 use crate::names::Resolver;
 use crate::record::{LogFiles, Origin, Sources, Want};
@@ -32,6 +33,9 @@ struct Post {
     settings: Arc<JailSettings>,
     last_record: Option<Timestamp>,
     last_error: String,
+    last_refusal: String,
+    /// The trusted proxy that the log named last as an offender.
+    proxy: Option<Network>,
 }
 
 impl Lineup {
@@ -45,7 +49,10 @@ impl Lineup {
                 settings: Arc::new(settings(&jail)),
                 jail,
                 last_record: old.as_ref().and_then(|old| old.last_record),
+                last_refusal: old.as_ref().map(|old| old.last_refusal.clone()).unwrap_or_default(),
                 last_error: old.map(|old| old.last_error).unwrap_or_default(),
+                // Whether the log still names it is seen anew.
+                proxy: None,
             };
             (id, post)
         });
@@ -143,6 +150,24 @@ impl Lineup {
         }
     }
 
+    pub(super) fn note_refusal(&mut self, id: JailId, refusal: String) {
+        if let Some(post) = self.posts.get_mut(&id) {
+            post.last_refusal = refusal;
+        }
+    }
+
+    /// The log has named a trusted proxy as an offender.
+    pub(super) fn note_proxy(&mut self, id: JailId, proxy: Network) {
+        if let Some(post) = self.posts.get_mut(&id) {
+            post.proxy = Some(proxy);
+        }
+    }
+
+    /// What the jails decide by.
+    pub(super) fn policies(&self) -> Vec<&Policy> {
+        self.posts.values().map(|post| &post.jail.policy).collect()
+    }
+
     /// Notes what is wrong with a source, for all jails that it serves.
     pub(super) fn note_source_error(&mut self, reader: &str, error: &str) {
         for post in self.posts.values_mut() {
@@ -158,12 +183,13 @@ impl Lineup {
     /// All jails as the bus shows them.
     pub(super) fn snapshot(
         &self,
-        keeper: &Keeper,
+        (keeper, friends): (&Keeper, &Friends),
         roster: &Roster,
         now: Timestamp,
     ) -> BTreeMap<Arc<str>, Arc<JailSnapshot>> {
         let running = self.posts.iter().map(|(id, post)| {
-            (Arc::clone(roster.name(*id)), Arc::new(post.snapshot(keeper.tally(*id, now))))
+            let snapshot = post.snapshot(keeper.tally(*id, now), friends);
+            (Arc::clone(roster.name(*id)), Arc::new(snapshot))
         });
         running.chain(self.broken.iter().map(|(name, jail)| (name.clone(), jail.clone()))).collect()
     }
@@ -195,7 +221,19 @@ impl Post {
         journal.chain(files).chain(bans).collect()
     }
 
-    fn snapshot(&self, tally: crate::keeper::Tally) -> JailSnapshot {
+    /// What is not as it should be of who is spared.
+    fn warnings(&self, friends: &Friends) -> Vec<String> {
+        let mut warnings = friends.warnings(&self.jail.policy);
+        warnings.extend(self.proxy.map(|proxy| {
+            format!(
+                "the log names the trusted proxy {proxy} as the offender; let the service log the \
+                 client's address (X-Forwarded-For)"
+            )
+        }));
+        warnings
+    }
+
+    fn snapshot(&self, tally: crate::keeper::Tally, friends: &Friends) -> JailSnapshot {
         JailSnapshot {
             settings: Arc::clone(&self.settings),
             tally: Tally {
@@ -211,6 +249,8 @@ impl Post {
                 last_record: self.last_record,
                 last_attempt: tally.last_attempt,
                 last_error: self.last_error.clone(),
+                last_refusal: self.last_refusal.clone(),
+                warnings: self.warnings(friends),
             },
         }
     }
@@ -229,8 +269,11 @@ fn settings(jail: &Jail) -> JailSettings {
         protocols: jail.protocols.clone(),
         action: jail.action,
         scope: jail.scope,
-        ignoreip: jail.policy.ignore.networks().collect(),
+        ignoreip: jail.policy.ignore.entries().collect(),
         ignoreself: jail.policy.ignoreself,
+        ignoresessions: jail.policy.ignoresessions,
+        proxies: jail.policy.proxies.entries().collect(),
+        ignore: jail.policy.rules.iter().map(ToString::to_string).collect(),
         prefix: jail.policy.prefix,
         count_by: jail.policy.count_by,
         maxmatches: jail.policy.matches_kept(),
@@ -254,6 +297,9 @@ fn broken_jail(jail: &BrokenJail) -> (Arc<str>, Arc<JailSnapshot>) {
         scope: Scope::Host,
         ignoreip: Vec::new(),
         ignoreself: true,
+        ignoresessions: true,
+        proxies: Vec::new(),
+        ignore: Vec::new(),
         prefix: Prefix::default(),
         count_by: CountBy::default(),
         maxmatches: 0,

@@ -187,6 +187,7 @@ impl Service {
         let ran: Vec<_> = before.ids().collect();
         self.lineup = Lineup::new(loaded, &mut self.roster, Some(before));
         let gone = self.lineup.enlist(&mut self.keeper);
+        self.friends.take_up(&self.lineup.policies(), &mut self.keeper);
         self.restore_newcomers(now, &ran);
         self.put_table_right();
         self.tell(&gone.notices);

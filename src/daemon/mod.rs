@@ -3,12 +3,15 @@
 //! A turn of it: wait; take control calls first, then what the reader has found; have the keeper
 //! decide; change the kernel; save; tell. See [`service`].
 
+mod allowing;
 mod announce;
 mod clock;
+mod friends;
 mod inbox;
 mod inquiry;
 mod judge;
 mod lineup;
+mod list_watch;
 mod log;
 mod mending;
 mod options;

@@ -147,7 +147,8 @@ impl Records {
 
     fn owe(&mut self, keeper: &Keeper, unsaved: Vec<Write>) {
         let jails: Vec<JailId> = keeper.jails().collect();
-        self.owed.extend(unsaved.into_iter().filter(|write| !jails.contains(&write.jail())));
+        let is_gone = |write: &Write| write.jail().is_some_and(|jail| !jails.contains(&jail));
+        self.owed.extend(unsaved.into_iter().filter(is_gone));
     }
 
     fn purge(

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
+use super::friends::Friends;
 use super::inbox::{Batch, Control, Inbox, Outbox, Reached};
 use super::judge::Tried;
 use super::lineup::Lineup;
@@ -44,6 +45,7 @@ pub(super) struct Service {
     pub(super) readers: Readers,
     pub(super) register: Register,
     pub(super) names: Resolver<Tried>,
+    pub(super) friends: Friends,
     pub(super) notifier: Notifier,
     pub(super) pulse: Pulse,
     pub(super) calls: BTreeMap<Ticket, AnswerSender>,
@@ -114,6 +116,7 @@ impl Service {
             self.take_control(control, &mut turn);
         }
         self.take_batches(batches, &mut turn.events);
+        self.friends.refresh();
         let now = clock::now();
         let answered = !(turn.reloads.is_empty() && self.calls.is_empty());
         let decisions = self.keeper.decide(now, turn.events);
@@ -144,7 +147,8 @@ impl Service {
     fn patience(&self) -> Option<Duration> {
         let by_the_clock = self.keeper.deadline().map(|at| at.since(clock::now()));
         let monotonic = clock::monotonic();
-        let timers = [self.mend_at, self.read_at, self.show_at, self.pulse.next()];
+        let friends = self.friends.ask_at();
+        let timers = [self.mend_at, self.read_at, self.show_at, self.pulse.next(), friends];
         let timers = timers.into_iter().flatten().map(|at| at.saturating_duration_since(monotonic));
         by_the_clock.into_iter().chain(timers).min()
     }
@@ -155,6 +159,7 @@ impl Service {
             Control::Stop => turn.stop = true,
             Control::Reload => turn.reloads.push(None),
             Control::FirewallDisturbed(what) => turn.disturbed = Some(what),
+            Control::Friend(news) => self.friends.take(news, &mut self.keeper),
             Control::AddressesChanged => turn.addresses_changed = true,
             Control::ReaderAlive(name, number) => {
                 if self.readers.answered(&name, number) {
@@ -227,13 +232,16 @@ impl Service {
                 }
                 None => answer.send(unknown),
             },
+            Call::Allow { .. } | Call::Disallow { .. } | Call::ListAllowed => {
+                self.take_allowing(call, answer, &mut turn.events);
+            }
             Call::Reload => turn.reloads.push(Some(answer)),
             Call::Why { network } => answer.send(self.why(network)),
             Call::Diagnose => answer.send(self.diagnose()),
         }
     }
 
-    fn expect_answer(&mut self, answer: AnswerSender) -> Ticket {
+    pub(super) fn expect_answer(&mut self, answer: AnswerSender) -> Ticket {
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
         self.calls.insert(ticket, answer);
@@ -328,9 +336,7 @@ impl Service {
     pub(super) fn tell(&mut self, notices: &[Notice]) {
         for notice in notices {
             announce::log(&self.roster, notice);
-            if let Notice::Refused { jail, network, reason } = notice {
-                self.lineup.note_error(*jail, format!("the kernel refused {network}: {reason}"));
-            }
+            self.note(notice);
             if let Some(signal) = announce::signal(&self.roster, notice)
                 && let Err(dropped) = self.bus.announce(signal)
                 && self.muted_until.is_none_or(|until| until <= clock::monotonic())

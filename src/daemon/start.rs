@@ -7,6 +7,7 @@ use std::thread;
 use thiserror::Error;
 use tracing::{error, info, warn};
 
+use super::friends::Friends;
 use super::inbox::{Control, Outbox, queues};
 use super::judge::{Tried, resolver};
 use super::lineup::Lineup;
@@ -66,8 +67,10 @@ impl Service {
         let mut keeper = Keeper::with_seed(clock::chance().map_err(StartError::Chance)?);
         keeper.set_own_addresses(host::addresses()?.into_iter().collect());
         lineup.enlist(&mut keeper);
+        let mut friends = Friends::new(&outbox);
+        friends.take_up(&lineup.policies(), &mut keeper);
         let mut register = Register::default();
-        let positions = restore(now, (&mut keeper, &mut register), &roster, saved);
+        let positions = restore(now, (&mut keeper, &mut register), &mut roster, saved);
         let records = Records::new(store, positions);
         let (firewall, monitor, told) = raise_firewall(now, &lineup, &mut keeper)?;
 
@@ -76,7 +79,7 @@ impl Service {
         let first = Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: "starting".to_owned(),
-            jails: lineup.snapshot(&keeper, &roster, now),
+            jails: lineup.snapshot((&keeper, &friends), &roster, now),
         };
         let bus = Bus::serve(Arc::new(outbox.clone()), Arc::new(first))?;
         watch_the_world(&outbox, monitor, addresses);
@@ -96,6 +99,7 @@ impl Service {
             readers,
             register,
             names,
+            friends,
             notifier,
             calls: std::collections::BTreeMap::new(),
             last_ticket: 0,
@@ -207,7 +211,7 @@ fn raise_firewall(
 fn restore(
     now: Timestamp,
     (keeper, register): (&mut Keeper, &mut Register),
-    roster: &Roster,
+    roster: &mut Roster,
     saved: Saved,
 ) -> Vec<(String, SavedPosition)> {
     // First of all, since a ban that is taken over from the kernel is the next one of its offender.
@@ -216,6 +220,12 @@ fn restore(
             keeper.restore_priors(id, [prior]);
         }
     }
+    // Before the bans: whom it covers is not banned again.
+    let allowed = saved.allowed.into_iter();
+    let allowed = allowed.map(|(jail, network, allowance)| {
+        (jail.map(|name| roster.enrol(&name)), network, allowance)
+    });
+    keeper.restore_allowed(now, allowed);
     for (jail, network, times) in saved.windows {
         if let Some(id) = roster.id(&jail) {
             keeper.restore(now, id, [], [(network, times)]);

@@ -41,7 +41,7 @@ impl Service {
         Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state,
-            jails: self.lineup.snapshot(&self.keeper, &self.roster, clock::now()),
+            jails: self.lineup.snapshot((&self.keeper, &self.friends), &self.roster, clock::now()),
         }
     }
 

@@ -7,7 +7,7 @@ use super::calls::Calls;
 use super::event::{
     Attempt, BanRecord, Change, Element, Event, Notice, Outcome, Reply, SourceId, Write,
 };
-use super::ignore::OwnAddresses;
+use super::friends::Friends;
 use super::jail::Jail;
 use super::ledger::Standing;
 use super::network::Network;
@@ -33,7 +33,7 @@ const REFUSED_RETRY: Duration = Duration::from_mins(1);
 #[derive(Clone, Debug, Default)]
 pub struct Keeper {
     pub(super) jails: BTreeMap<JailId, Jail>,
-    pub(super) own: OwnAddresses,
+    pub(super) friends: Friends,
     pub(super) past: Past,
     /// A jail has heard of a ban and bans somebody itself, which nothing but a turn brings about.
     pub(super) due: bool,
@@ -79,7 +79,7 @@ impl Keeper {
                 if policy.enforce && !jail.policy.enforce {
                     self.past.priors.end_trial(id);
                 }
-                jail.reform(policy, &self.own);
+                jail.reform(policy, &self.friends);
             }
             None => {
                 self.jails.insert(id, Jail::new(id, policy));
@@ -103,14 +103,6 @@ impl Keeper {
         self.jails.keys().copied()
     }
 
-    /// Learns this host's own addresses; bans of them are lifted at the next decision.
-    pub fn set_own_addresses(&mut self, own: OwnAddresses) {
-        self.own = own;
-        for jail in self.jails.values_mut() {
-            jail.review(&self.own);
-        }
-    }
-
     /// Puts back what the state file remembers of a jail.
     pub fn restore(
         &mut self,
@@ -124,7 +116,7 @@ impl Keeper {
             jail.restore_window(now, network, times);
         }
         for ban in bans {
-            jail.restore_ban(now, ban, &self.own);
+            jail.restore_ban(now, ban, &self.friends);
         }
     }
 
@@ -145,6 +137,7 @@ impl Keeper {
     pub fn decide(&mut self, now: Timestamp, events: impl IntoIterator<Item = Event>) -> Decisions {
         self.jails.values_mut().for_each(|jail| jail.expire(now));
         let mut decisions = Decisions { notices: self.escalate_all(now), ..Decisions::default() };
+        self.expire_allowed(now, &mut decisions);
         for event in events {
             match event {
                 Event::Attempt(attempt) => {
@@ -161,6 +154,12 @@ impl Keeper {
                     decisions.notices.extend(self.escalate(now, order.jail));
                 }
                 Event::Unban(order) => decisions.replies.extend(self.unban(&order)),
+                Event::Allow(order) => {
+                    decisions.replies.extend(self.allow(now, order, &mut decisions.notices));
+                }
+                Event::Disallow(order) => {
+                    decisions.replies.push(self.disallow(&order, &mut decisions.notices));
+                }
             }
         }
         decisions.notices.extend(self.take_told());
@@ -176,7 +175,7 @@ impl Keeper {
             for element in installed {
                 if let Some(jail) = self.jails.get_mut(&element.jail) {
                     let element = (element.network, element.until);
-                    jail.adopt(now, element, &self.own, &mut self.past);
+                    jail.adopt(now, element, &self.friends, &mut self.past);
                 }
             }
         }
@@ -243,7 +242,7 @@ impl Keeper {
         // While the firewall takes nothing at all, nothing else is offered to it either.
         let refused =
             self.refused.first().map(|(at, ..)| retry.map_or(*at, |retry| retry.max(*at)));
-        ends.chain(retry).chain(refused).min()
+        ends.chain(retry).chain(refused).chain(self.friends.allowed.next_end()).min()
     }
 
     /// What has changed since the last time this was asked, for the state file.
@@ -251,39 +250,41 @@ impl Keeper {
         let mut writes = std::mem::take(&mut self.farewells);
         writes.extend(self.jails.values_mut().flat_map(Jail::take_unsaved));
         writes.extend(self.past.priors.take_unsaved());
+        writes.extend(self.friends.allowed.take_unsaved());
         writes
     }
 
     /// Everything that the state file is to remember.
     pub fn everything(&self) -> Vec<Write> {
         let jails = self.jails.values().flat_map(Jail::everything);
-        jails.chain(self.past.priors.everything()).collect()
+        let rest = self.past.priors.everything().chain(self.everything_allowed());
+        jails.chain(rest).collect()
     }
 
     fn take_told(&mut self) -> Vec<Notice> {
         self.jails.values_mut().flat_map(|jail| std::mem::take(&mut jail.told)).collect()
     }
 
-    fn attempt(&mut self, now: Timestamp, attempt: Attempt) -> Option<Notice> {
+    fn attempt(&mut self, now: Timestamp, attempt: Attempt) -> Vec<Notice> {
         let before = self.counted.get(&attempt.place.source).copied().unwrap_or_default();
-        let jail = self.jails.get_mut(&attempt.jail)?;
+        let Some(jail) = self.jails.get_mut(&attempt.jail) else { return Vec::new() };
         if attempt.place.sequence <= before || !jail.sees_first(attempt.place) {
-            return None;
+            return Vec::new();
         }
-        Some(jail.attempt(now, attempt, &self.own, &mut self.past))
+        jail.attempt(now, attempt, &self.friends, &mut self.past)
     }
 
     fn escalate(&mut self, now: Timestamp, id: JailId) -> Vec<Notice> {
         self.jails
             .get_mut(&id)
-            .map(|jail| jail.escalate(now, &self.own, &mut self.past))
+            .map(|jail| jail.escalate(now, &self.friends, &mut self.past))
             .unwrap_or_default()
     }
 
     fn escalate_all(&mut self, now: Timestamp) -> Vec<Notice> {
         self.jails
             .values_mut()
-            .flat_map(|jail| jail.escalate(now, &self.own, &mut self.past))
+            .flat_map(|jail| jail.escalate(now, &self.friends, &mut self.past))
             .collect()
     }
 

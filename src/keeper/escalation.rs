@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{Notice, Spared};
-use super::ignore::OwnAddresses;
+use super::friends::Friends;
 use super::jail::Jail;
 use super::network::Network;
 use super::policy::Escalate;
@@ -56,7 +56,7 @@ impl Jail {
     pub(super) fn escalate(
         &mut self,
         now: Timestamp,
-        own: &OwnAddresses,
+        friends: &Friends,
         past: &mut Past,
     ) -> Vec<Notice> {
         let touched = std::mem::take(&mut self.escalation.touched);
@@ -66,7 +66,7 @@ impl Jail {
             let enough = usize::try_from(after).unwrap_or(usize::MAX);
             if self.ledger.within(network).take(enough).count() < enough {
                 self.escalation.spared.remove(&network);
-            } else if let Some(why) = self.spares_all_of(network, own) {
+            } else if let Some(why) = self.spares_all_of(network, friends) {
                 if self.escalation.spared.insert(network) {
                     notices.push(Notice::Ignored { jail: self.id, network, why });
                 }
@@ -78,9 +78,13 @@ impl Jail {
     }
 
     /// Why not all of a network must be banned for what some of its members did.
-    fn spares_all_of(&self, network: Network, own: &OwnAddresses) -> Option<Spared> {
-        let holds_own = || own.within(network).filter(|_| self.policy.ignoreself);
-        self.spares(network, network, own).or_else(|| holds_own().map(Spared::HoldsOwnAddress))
+    fn spares_all_of(&self, network: Network, friends: &Friends) -> Option<Spared> {
+        let own = || {
+            let own = friends.own.within(network).filter(|_| self.policy.ignoreself);
+            own.map(Spared::HoldsOwnAddress)
+        };
+        let session = || friends.session(&self.policy, network).cloned().map(Spared::Session);
+        self.spares(network, network, friends).or_else(own).or_else(session)
     }
 
     /// Bans a network for as long as any of its members, and at least for the jail's time.

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use super::allowed::{Allowance, Where};
+use super::exempt::Entry;
 use super::network::Network;
 use super::policy::CountBy;
 use super::priors::Prior;
 use super::roster::JailId;
+use super::sessions::Session;
 use super::time::{Sentence, Timestamp, Until};
 
 /// Where a record stands: in which source, and as which record of it.
@@ -61,6 +64,10 @@ pub enum Event {
     Ban(BanOrder),
     /// Somebody wants to have offenders free.
     Unban(UnbanOrder),
+    /// Somebody wants others not to be banned.
+    Allow(AllowOrder),
+    /// Somebody wants that to end.
+    Disallow(DisallowOrder),
 }
 
 /// Attempts by hand: all of them count, or none.
@@ -102,6 +109,32 @@ pub struct UnbanOrder {
     pub jail: Option<JailId>,
     /// Whom: each ban that overlaps one of these is lifted; none is everybody.
     pub networks: Option<Vec<Network>>,
+}
+
+/// Networks that are not to be banned from now on; their bans are lifted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowOrder {
+    /// Who waits for the answer.
+    pub ticket: Ticket,
+    /// Where; none is every jail, those that come later too.
+    pub jail: Where,
+    /// Whom.
+    pub networks: Vec<Network>,
+    /// For how long.
+    pub sentence: Sentence,
+    /// Why, in the caller's words; may be empty.
+    pub comment: Arc<str>,
+}
+
+/// The end of what was allowed by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisallowOrder {
+    /// Who waits for the answer.
+    pub ticket: Ticket,
+    /// Where; none is every jail, and what was allowed for all of them.
+    pub jail: Where,
+    /// Whom: what was allowed and lies in one of these.
+    pub networks: Vec<Network>,
 }
 
 /// A change to the firewall's elements.
@@ -176,6 +209,35 @@ pub enum Notice {
         /// For this reason.
         why: Spared,
     },
+    /// A ban was due and was not made; the offender's window starts anew.
+    NotBanned {
+        /// In this jail.
+        jail: JailId,
+        /// This network.
+        network: Network,
+        /// For this reason.
+        why: Spared,
+        /// After so many attempts.
+        attempts: u32,
+    },
+    /// Somebody was allowed by hand.
+    Allowed {
+        /// In this jail; none is every jail.
+        jail: Where,
+        /// This network.
+        network: Network,
+        /// From when to when, and why.
+        allowance: Allowance,
+    },
+    /// Somebody is allowed no longer.
+    Disallowed {
+        /// In this jail; none is every jail.
+        jail: Where,
+        /// This network.
+        network: Network,
+        /// For this reason.
+        why: Disallowed,
+    },
     /// The firewall keeps an offender out.
     Banned {
         /// In this jail.
@@ -242,20 +304,33 @@ pub enum Notice {
 }
 
 /// Why an offender is spared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Spared {
     /// It is one of this host's own addresses (`ignoreself`).
     OwnAddress,
-    /// It lies within this entry of `ignoreip`.
-    IgnoreIp(Network),
-    /// Its network would take this entry of `ignoreip` along.
-    HoldsIgnoreIp(Network),
     /// Its network would take this address of the host itself along.
     HoldsOwnAddress(Network),
     /// It is wider than a network of this length, the widest that the jail bans (`max_prefix`).
     TooWide(u8),
+    /// It lies within this entry.
+    Within(Entry),
+    /// Its network would take this entry along.
+    Holds(Entry),
     /// It is a neighbour on a link, and all of them share one network (RFC 4291, 2.5.6).
     LinkLocal,
+    /// This rule of `ignore` fits.
+    Rule(String),
+    /// Somebody is logged in from there (`ignoresessions`).
+    Session(Session),
+}
+
+/// Why somebody is allowed no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disallowed {
+    /// The time is up.
+    Expired,
+    /// Somebody ended it.
+    ByHand,
 }
 
 /// Why a ban is over.
@@ -267,6 +342,8 @@ pub enum Lifted {
     ByHand,
     /// The ignore list spares the offender now.
     Ignored,
+    /// Somebody has logged in from there.
+    LoggedIn,
     /// The jail is gone.
     JailGone,
     /// The jail bans networks of other lengths now.
@@ -289,6 +366,7 @@ impl Lifted {
             Self::Expired => "expired",
             Self::ByHand => "by-hand",
             Self::Ignored => "ignored",
+            Self::LoggedIn => "logged-in",
             Self::JailGone => "jail-gone",
             Self::PrefixChanged => "prefix-changed",
             Self::Escalated => "escalated",
@@ -318,6 +396,8 @@ pub enum Answer {
     /// Nobody was banned, because this network is wider than one of this length, the widest that the
     /// jail bans.
     TooWide(Network, u8),
+    /// Nobody was allowed, because too many are already.
+    TooManyAllowed,
     /// There is no such jail.
     NoSuchJail,
     /// Nobody was banned, because the jail does not enforce.
@@ -365,11 +445,15 @@ pub enum Write {
         /// As above.
         enforced: bool,
     },
+    /// This network is allowed by hand.
+    Allowed(Where, Network, Allowance),
+    /// This network is not allowed by hand any longer.
+    NotAllowed(Where, Network),
 }
 
 impl Write {
-    /// The jail that it is about.
-    pub fn jail(&self) -> JailId {
+    /// The jail whose state it is a part of; who is allowed by hand is no jail's.
+    pub fn jail(&self) -> Option<JailId> {
         match self {
             Self::Ban(jail, ..)
             | Self::NoBan(jail, _)
@@ -378,8 +462,10 @@ impl Write {
             | Self::Account(jail, ..)
             | Self::NoAccount(jail, _)
             | Self::Evidence(jail, ..)
-            | Self::NoEvidence(jail, _) => *jail,
-            Self::Prior { jail, .. } | Self::NoPrior { jail, .. } => *jail,
+            | Self::NoEvidence(jail, _)
+            | Self::Prior { jail, .. }
+            | Self::NoPrior { jail, .. } => Some(*jail),
+            Self::Allowed(..) | Self::NotAllowed(..) => None,
         }
     }
 }

@@ -51,7 +51,7 @@ impl Keeper {
                     time: now,
                     place,
                 };
-                notices.push(jail.attempt(now, attempt, &self.own, &mut self.past));
+                notices.extend(jail.attempt(now, attempt, &self.friends, &mut self.past));
                 notices.append(&mut jail.told);
                 self.due |= !jail.pending.is_empty();
             }

@@ -1,44 +1,65 @@
-//! Who is never banned.
+//! Lists of networks that are never banned, and this host's own addresses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use super::event::Spared;
 use super::network::{Family, Network, Prefix};
 
 /// A set of networks that answers quickly, however many it holds: one look-up for each prefix
-/// length in use.
+/// length in use. Each network may carry the host's name that it was found under.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IgnoreList {
-    by_length: BTreeMap<(Family, u8), BTreeSet<Network>>,
+    by_length: BTreeMap<(Family, u8), BTreeMap<Network, HostName>>,
 }
+
+/// The host's name that an address was found under, if it was.
+pub type HostName = Option<Arc<str>>;
 
 impl FromIterator<Network> for IgnoreList {
     fn from_iter<I: IntoIterator<Item = Network>>(networks: I) -> Self {
+        networks.into_iter().map(|network| (network, None)).collect()
+    }
+}
+
+impl FromIterator<(Network, HostName)> for IgnoreList {
+    fn from_iter<I: IntoIterator<Item = (Network, HostName)>>(networks: I) -> Self {
         let mut list = Self::default();
-        for network in networks {
-            let same_length = list.by_length.entry((network.family(), network.length()));
-            same_length.or_default().insert(network);
+        for (network, name) in networks {
+            list.insert(network, name);
         }
         list
     }
 }
 
 impl IgnoreList {
-    /// Why `network` must not be banned for what `culprit` did, if it must not.
-    pub fn spares(&self, culprit: Network, network: Network) -> Option<Spared> {
-        if let Some(entry) = self.entry_around(culprit) {
-            return Some(Spared::IgnoreIp(entry));
+    /// Enters a network. One that is there already without a name stays so.
+    pub fn insert(&mut self, network: Network, name: HostName) {
+        let same_length = self.by_length.entry((network.family(), network.length())).or_default();
+        same_length
+            .entry(network)
+            .and_modify(|known| *known = known.take().and(name.clone()))
+            .or_insert(name);
+    }
+
+    /// Takes a network out.
+    pub(super) fn remove(&mut self, network: Network) {
+        let length = (network.family(), network.length());
+        if let Some(same_length) = self.by_length.get_mut(&length) {
+            same_length.remove(&network);
+            if same_length.is_empty() {
+                self.by_length.remove(&length);
+            }
         }
-        self.entry_within(network).map(Spared::HoldsIgnoreIp)
     }
 
     /// All networks on the list.
     pub fn networks(&self) -> impl Iterator<Item = Network> {
-        self.by_length.values().flatten().copied()
+        self.by_length.values().flat_map(BTreeMap::keys).copied()
     }
 
-    fn entry_around(&self, network: Network) -> Option<Network> {
+    /// An entry that `network` lies in.
+    pub(super) fn around(&self, network: Network) -> Option<(Network, HostName)> {
         self.by_length
             .iter()
             .filter(|((family, length), _)| {
@@ -46,11 +67,12 @@ impl IgnoreList {
             })
             .find_map(|((_, length), entries)| {
                 let wide = network.widened(Prefix { ipv4: *length, ipv6: *length });
-                entries.get(&wide).copied()
+                entries.get(&wide).map(|name| (wide, name.clone()))
             })
     }
 
-    fn entry_within(&self, network: Network) -> Option<Network> {
+    /// An entry that lies in `network`.
+    pub(super) fn within(&self, network: Network) -> Option<(Network, HostName)> {
         self.by_length
             .iter()
             .filter(|((family, length), _)| {
@@ -58,7 +80,8 @@ impl IgnoreList {
             })
             .find_map(|(_, entries)| {
                 // Networks sort by address, so those within come right behind the first address.
-                entries.range(network..).next().copied().filter(|entry| network.holds(*entry))
+                let (entry, name) = entries.range(network..).next()?;
+                network.holds(*entry).then(|| (*entry, name.clone()))
             })
     }
 }

@@ -7,7 +7,7 @@ use super::accounts::Accounts;
 use super::escalation::Escalation;
 use super::event::{Attempt, BanRecord, Lifted, Notice, Place, SourceId, Spared, Write};
 use super::evidence::Evidence;
-use super::ignore::OwnAddresses;
+use super::friends::Friends;
 use super::ledger::{Ban, Ledger, Standing};
 use super::network::Network;
 use super::policy::{CountBy, Policy};
@@ -92,13 +92,14 @@ impl Jail {
         &mut self,
         now: Timestamp,
         attempt: Attempt,
-        own: &OwnAddresses,
+        friends: &Friends,
         past: &mut Past,
-    ) -> Notice {
+    ) -> Vec<Notice> {
         let culprit = attempt.offender;
         let network = culprit.widened(self.policy.prefix);
-        if let Some(why) = self.spares(culprit, network, own) {
-            return Notice::Ignored { jail: self.id, network: culprit, why };
+        let excused = || self.policy.excuses(attempt.user.as_deref(), culprit);
+        if let Some(why) = self.spares(culprit, network, friends).or_else(excused) {
+            return vec![Notice::Ignored { jail: self.id, network: culprit, why }];
         }
         // A record from the future is one from a clock that is wrong.
         let time = attempt.time.min(now);
@@ -110,22 +111,26 @@ impl Jail {
         self.windows.tick(time, self.policy.findtime, &mut forgotten);
         self.fell_away(forgotten);
         let banned = self.ledger.holding(network).next().is_some();
+        let Attempt { user, text, .. } = attempt;
+        let mut refusal = None;
         if !banned {
-            if let Some(text) = attempt.text {
+            if let Some(text) = text {
                 self.evidence.add(network, time, text, self.policy.matches_kept());
             }
-            self.count(now, (network, time), attempt.user.clone(), past);
+            refusal = self.count(now, (network, time), user.clone(), (friends, past));
         }
-        Notice::Found { jail: self.id, offender: culprit, user: attempt.user, time, banned }
+        let found = Notice::Found { jail: self.id, offender: culprit, user, time, banned };
+        [found].into_iter().chain(refusal).collect()
     }
 
+    /// Counts an attempt; a notice if it should have led to a ban and did not.
     fn count(
         &mut self,
         now: Timestamp,
         (network, time): (Network, Timestamp),
         user: Option<Arc<str>>,
-        past: &mut Past,
-    ) {
+        (friends, past): (&Friends, &mut Past),
+    ) -> Option<Notice> {
         let limits = (self.policy.findtime, self.maxretry(now, network, past));
         let account = user.as_ref().filter(|_| self.policy.count_by == CountBy::User);
         let on_account = account.and_then(|account| self.accounts.count(account, time, limits));
@@ -136,11 +141,17 @@ impl Jail {
         let (attempts, counted_by) = match (by_address, on_account) {
             (Count::Reached(attempts), _) => (attempts, CountBy::Address),
             (Count::Below, Some(attempts)) => (attempts, CountBy::User),
-            (Count::Below, None) => return,
+            (Count::Below, None) => return None,
         };
+        if let Some(session) = friends.session(&self.policy, network) {
+            let why = Spared::Session(session.clone());
+            self.forgive(network);
+            return Some(Notice::NotBanned { jail: self.id, network, why, attempts });
+        }
         if self.convict(now, network, (attempts, None), past) && self.policy.enforce {
             self.charges.insert(network, Charge { user, counted_by });
         }
+        None
     }
 
     /// These windows are no more, and neither is what was kept for them.
@@ -156,18 +167,12 @@ impl Jail {
         &self,
         culprit: Network,
         network: Network,
-        own: &OwnAddresses,
+        friends: &Friends,
     ) -> Option<Spared> {
         if let Some(bound) = self.policy.exceeded_by(network) {
             return Some(Spared::TooWide(bound));
         }
-        if self.policy.ignoreself && own.contains(culprit) {
-            return Some(Spared::OwnAddress);
-        }
-        if matches!(network, Network::V6(address, ..=127) if address.is_unicast_link_local()) {
-            return Some(Spared::LinkLocal);
-        }
-        self.policy.ignore.spares(culprit, network)
+        friends.spares((self.id, &self.policy), culprit, network)
     }
 
     /// Enters a ban and wants the firewall to have it, unless one around it lasts as long; whether
@@ -257,7 +262,7 @@ impl Jail {
     }
 
     /// Takes up another policy: what does not fit it any longer is lifted or forgotten.
-    pub(super) fn reform(&mut self, policy: Policy, own: &OwnAddresses) {
+    pub(super) fn reform(&mut self, policy: Policy, friends: &Friends) {
         let prefix_changed = self.policy.prefix != policy.prefix;
         if self.policy.enforce != policy.enforce {
             let why = if policy.enforce { Lifted::TrialOver } else { Lifted::NotEnforced };
@@ -267,7 +272,7 @@ impl Jail {
             }
         }
         self.policy = policy;
-        self.review(own);
+        self.review(friends);
         let unfit = |network: &Network| prefix_changed || !self.policy.allows(*network);
         let windows = self.windows.iter().map(|(network, _)| *network);
         for network in windows.filter(unfit).collect::<Vec<_>>() {
@@ -282,13 +287,15 @@ impl Jail {
     }
 
     /// Lifts what must not be banned any longer.
-    pub(super) fn review(&mut self, own: &OwnAddresses) {
+    pub(super) fn review(&mut self, friends: &Friends) {
         let bans: Vec<Network> = self.ledger.iter().map(|(network, _)| network).collect();
         for network in bans {
             if !self.policy.allows(network) {
                 self.lift(network, Lifted::PrefixChanged);
-            } else if self.spares(network, network, own).is_some() {
+            } else if self.spares(network, network, friends).is_some() {
                 self.lift(network, Lifted::Ignored);
+            } else if friends.session(&self.policy, network).is_some() {
+                self.lift(network, Lifted::LoggedIn);
             }
         }
     }
@@ -298,12 +305,13 @@ impl Jail {
         &mut self,
         now: Timestamp,
         (network, record): (Network, BanRecord),
-        own: &OwnAddresses,
+        friends: &Friends,
     ) {
         let outlived = record.until.is_over(now)
             || record.enforced != self.policy.enforce
             || !self.policy.allows(network)
-            || self.spares(network, network, own).is_some();
+            || self.spares(network, network, friends).is_some()
+            || friends.session(&self.policy, network).is_some();
         let again = if record.enforced { Standing::WantedAgain } else { Standing::Trial };
         if outlived {
             self.unsaved_bans.insert(network);
@@ -357,12 +365,13 @@ impl Jail {
         &mut self,
         now: Timestamp,
         (network, until): (Network, Until),
-        own: &OwnAddresses,
+        friends: &Friends,
         past: &mut Past,
     ) {
         let fits = self.policy.enforce
             && self.policy.allows(network)
-            && self.spares(network, network, own).is_none()
+            && self.spares(network, network, friends).is_none()
+            && friends.session(&self.policy, network).is_none()
             && !until.is_over(now);
         if fits && self.ledger.get(network).is_none() {
             let nth = self.remember(now, network, until, past);

@@ -6,13 +6,16 @@
 //! passed in, effects come out as values.
 
 mod accounts;
+mod allowed;
 mod calls;
 mod decide;
 mod dice;
 mod escalation;
 mod event;
 mod evidence;
+mod exempt;
 mod formula;
+mod friends;
 mod gate;
 mod growth;
 mod hearing;
@@ -27,7 +30,9 @@ mod policy;
 mod priors;
 mod recall;
 mod roster;
+mod rule;
 mod sentencing;
+mod sessions;
 mod time;
 mod view;
 mod window;
@@ -36,19 +41,24 @@ mod window;
 mod tests;
 
 pub use accounts::ACCOUNT_ATTEMPTS_MAX;
+pub use allowed::{Allowance, MAX_ALLOWED, Where};
 pub use decide::{Decisions, Keeper, Settled};
 pub use event::{
-    Answer, Attempt, AttemptOrder, BanOrder, BanRecord, Change, Element, Event, Lifted, Notice,
-    Outcome, Place, Reply, SourceId, Spared, Ticket, UnbanOrder, Write,
+    AllowOrder, Answer, Attempt, AttemptOrder, BanOrder, BanRecord, Change, DisallowOrder,
+    Disallowed, Element, Event, Lifted, Notice, Outcome, Place, Reply, SourceId, Spared, Ticket,
+    UnbanOrder, Write,
 };
+pub use exempt::{Entry, Exempt, ListId, SparedBy};
 pub use formula::{FORMULA_MAX, Formula, Givens, NotAFormula};
 pub use gate::{Action, Gate, Ports, Protocol, Protocols, Scope};
 pub use growth::{Growth, Law};
-pub use ignore::{IgnoreList, OwnAddresses};
+pub use ignore::{HostName, IgnoreList, OwnAddresses};
 pub use network::{Family, Network, NotANetwork, Prefix};
 pub use plan::plan;
 pub use policy::{CountBy, Escalate, MAX_PREFIX, MAXMATCHES_MAX, Policy};
 pub use priors::Prior;
 pub use roster::{JailId, Roster};
+pub use rule::IgnoreRule;
+pub use sessions::Session;
 pub use time::{Sentence, Timestamp, Until};
 pub use view::{Tally, View};

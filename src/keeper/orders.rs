@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::decide::{Decisions, Keeper};
 use super::event::{
-    Answer, Attempt, AttemptOrder, BanOrder, Lifted, Notice, Place, Reply, Ticket, UnbanOrder,
+    Answer, Attempt, AttemptOrder, BanOrder, Lifted, Notice, Place, Reply, Spared, Ticket,
+    UnbanOrder,
 };
-use super::ignore::OwnAddresses;
+use super::friends::Friends;
 use super::jail::Jail;
 use super::network::Network;
 use super::roster::JailId;
@@ -22,7 +23,7 @@ impl Keeper {
     ) {
         let answer = match self.jails.get_mut(&order.jail) {
             Some(jail) => {
-                jail.attempts(now, order, (&self.own, &mut self.past), &mut decisions.notices)
+                jail.attempts(now, order, (&self.friends, &mut self.past), &mut decisions.notices)
             }
             None => Answer::NoSuchJail,
         };
@@ -42,8 +43,11 @@ impl Keeper {
             if let Some(bound) = jail.policy.exceeded_by(network) {
                 return reply(Answer::TooWide(*asked, bound));
             }
-            if let Some(why) = jail.spares(*asked, network, &self.own) {
+            if let Some(why) = jail.spares(*asked, network, &self.friends) {
                 return reply(Answer::Spared(*asked, why));
+            }
+            if let Some(session) = self.friends.session(&jail.policy, network) {
+                return reply(Answer::Spared(*asked, Spared::Session(session.clone())));
             }
             offenders.insert(network);
         }
@@ -80,7 +84,12 @@ impl Keeper {
         self.await_firewall(ticket, &lifted)
     }
 
-    fn await_firewall(&mut self, ticket: Ticket, elements: &[(JailId, Network)]) -> Option<Reply> {
+    /// The call is answered when the firewall has dealt with these.
+    pub(super) fn await_firewall(
+        &mut self,
+        ticket: Ticket,
+        elements: &[(JailId, Network)],
+    ) -> Option<Reply> {
         if elements.is_empty() {
             return Some(Reply { ticket, answer: Answer::Done(0) });
         }
@@ -95,7 +104,7 @@ impl Jail {
         &mut self,
         now: Timestamp,
         order: &AttemptOrder,
-        (own, past): (&OwnAddresses, &mut Past),
+        (friends, past): (&Friends, &mut Past),
         notices: &mut Vec<Notice>,
     ) -> Answer {
         for offender in &order.offenders {
@@ -103,7 +112,7 @@ impl Jail {
             if let Some(bound) = self.policy.exceeded_by(network) {
                 return Answer::TooWide(*offender, bound);
             }
-            if let Some(why) = self.spares(*offender, network, own) {
+            if let Some(why) = self.spares(*offender, network, friends) {
                 return Answer::Spared(*offender, why);
             }
         }
@@ -115,7 +124,7 @@ impl Jail {
                 let user = order.user.clone();
                 let (jail, text) = (self.id, None);
                 let attempt = Attempt { jail, offender: *offender, user, text, time: now, place };
-                notices.push(self.attempt(now, attempt, own, past));
+                notices.extend(self.attempt(now, attempt, friends, past));
             }
         }
         Answer::Done(counted)

@@ -3,9 +3,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::event::Spared;
+use super::exempt::Exempt;
 use super::growth::Growth;
-use super::ignore::IgnoreList;
 use super::network::{Network, Prefix};
+use super::rule::IgnoreRule;
 use super::time::Sentence;
 
 const MAXRETRY: NonZeroU32 = NonZeroU32::new(5).expect("5 is not 0");
@@ -32,9 +34,15 @@ pub struct Policy {
     /// When so many neighbours are banned that all of their network is.
     pub escalate: Option<Escalate>,
     /// Who is never banned (`ignoreip`).
-    pub ignore: IgnoreList,
+    pub ignore: Exempt,
+    /// Proxies, which are never banned, and whose clients the log should name (`trusted_proxies`).
+    pub proxies: Exempt,
+    /// Attempts that do not count (`ignore`).
+    pub rules: Vec<IgnoreRule>,
     /// Whether this host's own addresses are never banned (`ignoreself`).
     pub ignoreself: bool,
+    /// Whether nobody is banned who is logged in (`ignoresessions`).
+    pub ignoresessions: bool,
     /// What attempts are counted by, beside the address.
     pub count_by: CountBy,
     /// How many of the last lines behind an offender are kept; none is as many as `maxretry`.
@@ -59,6 +67,12 @@ pub enum CountBy {
 pub const MAXMATCHES_MAX: u32 = 100;
 
 impl Policy {
+    /// Why an attempt does not count, whoever its offender is.
+    pub(super) fn excuses(&self, user: Option<&str>, offender: Network) -> Option<Spared> {
+        let rule = self.rules.iter().find(|rule| rule.fits(user, offender))?;
+        Some(Spared::Rule(rule.to_string()))
+    }
+
     /// How many lines of each offender are kept.
     #[must_use]
     pub fn matches_kept(&self) -> usize {
@@ -77,8 +91,11 @@ impl Default for Policy {
             prefix: Prefix::default(),
             max_prefix: MAX_PREFIX,
             escalate: None,
-            ignore: IgnoreList::default(),
+            ignore: Exempt::default(),
+            proxies: Exempt::default(),
+            rules: Vec::new(),
             ignoreself: true,
+            ignoresessions: true,
             count_by: CountBy::default(),
             maxmatches: None,
             enforce: true,

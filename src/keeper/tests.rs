@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod attempts;
+mod friends;
 mod networks;
 
 const JAIL: JailId = JailId(0);
@@ -219,15 +220,19 @@ fn ipv6_counts_by_64_and_mapped_ipv4_is_ipv4() {
     assert_eq!(banned(&notices), [net("192.0.2.7"), net("2001:db8:0:1::/64")]);
 }
 
+fn entry(network: &str) -> Entry {
+    Entry { network: net(network), name: None, file: None, by: SparedBy::IgnoreIp }
+}
+
 #[test]
 fn the_ignored_are_spared_and_it_is_said_why() {
     let mut rules = policy(1, 600, 60);
-    rules.ignore = [net("198.51.100.0/24"), net("2001:db8::5")].into_iter().collect();
+    rules.ignore.networks = [net("198.51.100.0/24"), net("2001:db8::5")].into_iter().collect();
     let (mut keeper, mut kernel) = (keeper(rules), Kernel::default());
     keeper.set_own_addresses(["192.0.2.9".parse::<IpAddr>().expect("own")].into_iter().collect());
     for (address, why) in [
-        ("198.51.100.7", Spared::IgnoreIp(net("198.51.100.0/24"))),
-        ("2001:db8::bad", Spared::HoldsIgnoreIp(net("2001:db8::5"))),
+        ("198.51.100.7", Spared::Within(entry("198.51.100.0/24"))),
+        ("2001:db8::bad", Spared::Holds(entry("2001:db8::5"))),
         ("192.0.2.9", Spared::OwnAddress),
         ("127.5.5.5", Spared::OwnAddress),
         ("::1", Spared::OwnAddress),
@@ -362,7 +367,7 @@ fn reload_keeps_what_fits_and_lets_go_what_does_not() {
     step(&mut keeper, &mut kernel, at(0), events);
     let mut changed = policy(3, 600, 60);
     changed.prefix.ipv6 = 56;
-    changed.ignore = [net("192.0.2.2")].into_iter().collect();
+    changed.ignore.networks = [net("192.0.2.2")].into_iter().collect();
     keeper.admit(JAIL, changed);
     let (notices, _) = step(&mut keeper, &mut kernel, at(1), vec![]);
     let reasons: Vec<Lifted> = notices

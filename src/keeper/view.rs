@@ -47,11 +47,15 @@ impl Keeper {
         let counted = asked.widened(jail.policy.prefix);
         let bans = jail.ledger.holding(counted).chain(jail.ledger.within(asked));
         let installed = bans.filter(|(_, ban)| ban.standing == Standing::Installed);
+        let session = || {
+            let session = self.friends.session(&jail.policy, counted);
+            session.cloned().map(Spared::Session)
+        };
         Some(View {
             bans: installed.map(|(network, ban)| (network, ban.record)).collect(),
             attempts: jail.windows.of(&counted).unwrap_or_default().to_vec(),
             lines: self.evidence(id, asked).cloned().collect(),
-            spared: jail.spares(asked, counted, &self.own),
+            spared: jail.spares(asked, counted, &self.friends).or_else(session),
         })
     }
 

@@ -19,8 +19,8 @@ const QUESTIONS_MAX: usize = 256;
 /// So many answers are remembered.
 const ANSWERS_MAX: usize = 1000;
 
-/// So long an answer is remembered, as fail2ban does, and that there is none.
-const REMEMBERED: Duration = Duration::from_mins(5);
+/// So long an answer is remembered for whoever asks often, as fail2ban does, and that there is none.
+pub const REMEMBERED: Duration = Duration::from_mins(5);
 
 /// A question that is not answered within this is given up. systemd-resolved itself gives up sooner.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -77,13 +77,13 @@ impl<T> Clone for Resolver<T> {
 }
 
 impl<T: Send + 'static> Resolver<T> {
-    /// Starts the thread. It hands each answer to `take`, with what the question came with, and ends
+    /// Starts the thread, which remembers answers for so long. It hands each answer to `take`, with what the question came with, and ends
     /// when nobody is left to ask.
-    pub fn start(take: impl FnMut(&str, T, Answer) + Send + 'static) -> Self {
+    pub fn start(remembered: Duration, take: impl FnMut(&str, T, Answer) + Send + 'static) -> Self {
         let (questions, asked) = bounded(QUESTIONS_MAX);
         thread::Builder::new()
             .name("names".to_owned())
-            .spawn(move || zbus::block_on(answer_all(&asked, take)))
+            .spawn(move || zbus::block_on(answer_all(&asked, remembered, take)))
             .expect("the system can start a thread");
         Self { questions }
     }
@@ -104,18 +104,22 @@ impl<T: Send + 'static> Resolver<T> {
     }
 }
 
-async fn answer_all<T>(asked: &Receiver<(String, T)>, mut take: impl FnMut(&str, T, Answer)) {
+async fn answer_all<T>(
+    asked: &Receiver<(String, T)>,
+    remembered: Duration,
+    mut take: impl FnMut(&str, T, Answer),
+) {
     let mut bus = None;
     let mut known: HashMap<String, (Instant, Answer)> = HashMap::new();
     while let Ok((name, with)) = asked.recv() {
-        let fresh = |(at, _): &&(Instant, Answer)| at.elapsed() < REMEMBERED;
+        let fresh = |(at, _): &&(Instant, Answer)| at.elapsed() < remembered;
         if let Some((_, answer)) = known.get(&name).filter(fresh) {
             take(&name, with, answer.clone());
             continue;
         }
         let answer = resolve(&mut bus, &name).await;
         if known.len() >= ANSWERS_MAX {
-            known.retain(|_, (at, _)| at.elapsed() < REMEMBERED);
+            known.retain(|_, (at, _)| at.elapsed() < remembered);
         }
         if known.len() < ANSWERS_MAX && !matches!(answer, Err(NameError::Unreachable(_))) {
             known.insert(name.clone(), (Instant::now(), answer.clone()));

@@ -13,6 +13,7 @@ use super::filter::Own;
 use super::layers::Layer;
 use super::networks::{self, Places};
 use super::sources::{self, Backend, SourceDraft};
+use super::spared;
 use super::tree::{At, Entry, Node};
 use super::value::{self, Read, Text};
 use super::wording;
@@ -23,7 +24,7 @@ use crate::keeper::{
 use crate::record::{Matches, Sources};
 
 /// The settings of a jail; all but `description` may stand under `[default]` too.
-pub const KEYS: [&str; 39] = [
+pub const KEYS: [&str; 42] = [
     "enabled",
     "filter",
     "mode",
@@ -43,6 +44,9 @@ pub const KEYS: [&str; 39] = [
     "bantime",
     "ignoreip",
     "ignoreself",
+    "ignoresessions",
+    "ignore",
+    "trusted_proxies",
     "port",
     "protocol",
     "action",
@@ -81,6 +85,7 @@ const OF_RECORDS: [&str; 12] = [
     "usedns",
 ];
 
+const PROXIES: &str = "trusted_proxies";
 const ACTIONS: [(&str, Action); 2] = [("drop", Action::Drop), ("reject", Action::Reject)];
 /// Of these, fail2ban's "warn" says what it resolves, which is in our log anyway; and "raw" bans
 /// names, which nobody can.
@@ -182,7 +187,9 @@ impl Draft {
         draft.unreadable = draft.broken.is_some();
         // A jail whose file is broken may have been enabled in it.
         draft.enabled = own.broken.is_some();
-        for entry in entries.into_values() {
+        // A proxy that all jails trust is trusted by a jail that names others, too.
+        let everywhere = default.entries.get(PROXIES).filter(|_| own.entries.contains_key(PROXIES));
+        for entry in entries.into_values().chain(everywhere) {
             if let Err(wrong) = draft.setting(sink, &entry.key, &entry.key_at, &entry.value) {
                 draft.broken.get_or_insert(wrong);
                 if entry.key == "enabled" {
@@ -269,8 +276,11 @@ impl Draft {
             key if key.starts_with("bantime.") => {
                 self.growth.set(sink, (key, key_at), node, &KEYS)?;
             }
-            "ignoreip" => self.policy.ignore = value::networks(sink, node)?,
+            "ignoreip" => self.policy.ignore = spared::exempt(sink, node)?,
             "ignoreself" => self.policy.ignoreself = value::truth(sink, node)?,
+            "ignoresessions" => self.policy.ignoresessions = value::truth(sink, node)?,
+            "ignore" => self.policy.rules = spared::ignore_rules(sink, node)?,
+            "trusted_proxies" => self.policy.proxies.extend(spared::exempt(sink, node)?),
             "port" => self.ports = value::closed_ports(sink, node)?,
             "protocol" => self.protocols = value::protocols(sink, node)?,
             "action" => self.action = value::choice(sink, node, &ACTIONS)?,

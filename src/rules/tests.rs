@@ -12,7 +12,7 @@ use super::*;
 use crate::filter::{Failure, Filter, Line, Memory, Offender, Verdict};
 use crate::keeper::Timestamp;
 use crate::keeper::{
-    Action, CountBy, Escalate, Ports, Prefix, Protocol, Protocols, Scope, Sentence,
+    Action, CountBy, Escalate, Network, Ports, Prefix, Protocol, Protocols, Scope, Sentence,
 };
 use crate::record::{Matches, Origin, Sources};
 
@@ -94,8 +94,8 @@ fn settings_mean_what_they_say() {
     assert_eq!((jail.action, jail.scope), (Action::Reject, Scope::Forward));
     assert_eq!(jail.policy.prefix, Prefix { ipv4: 24, ipv6: 64 });
     assert_eq!(matches_of(&jail), Matches::parse("A=1 + B=2").unwrap());
-    let networks = ["192.0.2.0/24", "::1"].map(|network| network.parse().unwrap());
-    assert_eq!(jail.policy.ignore, networks.into_iter().collect());
+    let networks = ["192.0.2.0/24", "::1"].map(|network| network.parse::<Network>().unwrap());
+    assert_eq!(jail.policy.ignore.networks, networks.into_iter().collect());
 }
 
 #[test]
@@ -311,8 +311,13 @@ const MISTAKES: &[(&str, &str)] = &[
     ("en dash", "[jail.test]\nport = \"6000–6100\"\n"),
     (
         "addresses",
-        "[jail.test]\nignoreip = [\"192.0.2.1 192.0.2.0/33\", \"\\u0041 host.example\"]\n",
+        "[jail.test]\nignoreip = [\"192.0.2.1 192.0.2.0/33\", \"\\u0041 host_.example- file:x\"]\n",
     ),
+    (
+        "rules of ignore",
+        "[jail.test]\nignore = [{ user = \"\" }, {}, { adress = \"::1\" }, { address = \"x\" }, \"me\"]\n",
+    ),
+    ("ignorecommand", "[jail.test]\nignorecommand = \"/bin/true\"\n"),
     ("protocol", "[jail.test]\nprotocol = \"tpc\"\n"),
     ("action", "[jail.test]\naction = \"iptables\"\n"),
     ("prefix", "[jail.test]\nprefix = { ipv4 = 33, ipv5 = 1 }\n"),

@@ -8,7 +8,7 @@ use super::diagnostic::{Sink, Wrong};
 use super::tree::{At, Kind, Node, within};
 use super::{ports, span, wording};
 use crate::filter::LINES_MAX;
-use crate::keeper::{IgnoreList, MAXMATCHES_MAX, Network, Ports, Protocol, Protocols, Sentence};
+use crate::keeper::{MAXMATCHES_MAX, Ports, Protocol, Protocols, Sentence};
 use crate::record::Matches;
 
 /// So many entries a list may have; the longest that make sense are lists of networks.
@@ -204,16 +204,6 @@ pub(super) fn maxmatches(sink: &mut Sink<'_>, node: &Node) -> Read<u32> {
 pub(super) fn line_count(sink: &mut Sink<'_>, node: &Node) -> Read<usize> {
     let most = i64::try_from(LINES_MAX).unwrap_or(i64::MAX);
     Ok(usize::try_from(number(sink, node, 1, most)?).unwrap_or(1))
-}
-
-pub(super) fn networks(sink: &mut Sink<'_>, node: &Node) -> Read<IgnoreList> {
-    let words = words(sink, node)?;
-    let networks = all(words.iter().map(|word| {
-        word.text
-            .parse::<Network>()
-            .map_err(|wrong| sink.report(&word.at, wording::bad_address(&word.text, wrong.why)))
-    }))?;
-    Ok(networks.into_iter().collect())
 }
 
 pub(super) fn closed_ports(sink: &mut Sink<'_>, node: &Node) -> Read<Ports> {

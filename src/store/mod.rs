@@ -6,6 +6,7 @@
 //! at some earlier commit, positions and windows together, so the records behind that position are
 //! read again and lead to the same.
 
+mod allowed;
 mod attempts;
 mod coding;
 mod error;
@@ -14,6 +15,7 @@ mod saved;
 mod schema;
 mod write;
 
+pub use allowed::SavedAllowance;
 pub use error::StoreError;
 pub use saved::{JailSaved, Nonsense, Saved, SavedPosition};
 pub use write::{Purge, Whole};

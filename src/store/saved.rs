@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
 
+use super::allowed::{self, SavedAllowance};
 use super::attempts::{self, AccountRow, EvidenceRow};
 use super::coding::{decode_network, decode_times, decode_until, encode_network};
 use super::{HISTORY_MOST, HISTORY_TOLD};
@@ -23,6 +24,8 @@ pub struct Saved {
     pub evidence: Vec<EvidenceRow>,
     /// How often offenders were banned in a jail, in earnest (true) or not.
     pub priors: Vec<(String, (Network, bool, Prior))>,
+    /// Who was allowed by hand; some may be over by now.
+    pub allowed: Vec<SavedAllowance>,
     /// How far each source was read.
     pub positions: Vec<(String, SavedPosition)>,
     /// Rows that no jailkeeper has written so. They are left out above, and stay in the file until
@@ -77,7 +80,8 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
     let evidence = attempts::evidence(connection, None, &mut nonsense)?;
     let priors = priors(connection, None, &mut nonsense)?;
     let positions = positions(connection)?;
-    Ok(Saved { bans, windows, accounts, evidence, priors, positions, nonsense })
+    let allowed = allowed::all(connection, &mut nonsense)?;
+    Ok(Saved { bans, windows, accounts, evidence, priors, allowed, positions, nonsense })
 }
 
 /// Reads one jail.

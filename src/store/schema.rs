@@ -65,7 +65,15 @@ const STEPS: &[&str] = &[
          enforced INTEGER NOT NULL,
          PRIMARY KEY (network, since, jail)
      ) STRICT, WITHOUT ROWID;
-     CREATE INDEX history_by_age ON history (since);",
+     CREATE INDEX history_by_age ON history (since);
+     CREATE TABLE allowed (
+         jail TEXT NOT NULL,
+         network BLOB NOT NULL,
+         since INTEGER NOT NULL,
+         until INTEGER,
+         comment TEXT NOT NULL,
+         PRIMARY KEY (jail, network)
+     ) STRICT, WITHOUT ROWID;",
 ];
 
 /// The newest layout.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Transaction, TransactionBehavior, params};
 
+use super::allowed;
 use super::attempts::{self, put_account, put_evidence, remove_evidence};
 use super::coding::{encode_network, encode_times, encode_until};
 use super::saved::{self, SavedPosition};
@@ -24,7 +25,7 @@ pub struct Whole<'a> {
     /// These jails have what `writes` say, and nothing else. Jails that are not named keep what
     /// they have.
     pub jails: &'a [JailId],
-    /// Their bans and windows.
+    /// Their bans and windows, and everybody who is allowed by hand.
     pub writes: &'a [Write],
     /// The sources.
     pub positions: &'a [(&'a str, Option<SavedPosition>)],
@@ -90,6 +91,7 @@ impl Store {
                 transaction.execute("DELETE FROM evidence WHERE jail = ?1", [name])?;
                 transaction.execute("DELETE FROM priors WHERE jail = ?1", [name])?;
             }
+            transaction.execute("DELETE FROM allowed", [])?;
             transaction.execute("DELETE FROM positions", [])?;
             put(transaction, names, whole.writes)?;
             put_positions(transaction, whole.positions)?;
@@ -224,6 +226,13 @@ fn put(transaction: &Transaction<'_>, names: &Roster, writes: &[Write]) -> rusql
                 )?
                 .execute(params![names.name(*jail), encode_network(*network), enforced])
                 .map(drop)?,
+            Write::Allowed(jail, network, allowance) => {
+                let jail = jail.map(|jail| &**names.name(jail));
+                allowed::put(transaction, jail, *network, allowance)?;
+            }
+            Write::NotAllowed(jail, network) => {
+                allowed::remove(transaction, jail.map(|jail| &**names.name(jail)), *network)?;
+            }
         }
     }
     Ok(())

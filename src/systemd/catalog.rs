@@ -9,6 +9,21 @@ pub const FOUND: &str = "0876457d88c54bb68956ce0be77907c2";
 /// An attempt does not count, because its offender is spared.
 pub const IGNORED: &str = "20d009135f3642cc9453b169ef0578d0";
 
+/// A ban was due and was not made.
+pub const NOT_BANNED: &str = "49b23ad56db74f36bafe8eb7f29a4818";
+
+/// Somebody was allowed by hand.
+pub const ALLOWED: &str = "24eae04b6dc349edbb335145efe0bc1a";
+
+/// Somebody is allowed by hand no longer.
+pub const DISALLOWED: &str = "c07f1ed181da49d2b37e7ce186c5dce3";
+
+/// A list of those who are never banned is not as it should be.
+pub const LIST_TROUBLE: &str = "b7c7ead0e7f24f72af5983c49799b644";
+
+/// Who is logged in cannot be known.
+pub const SESSIONS_UNKNOWN: &str = "58e9279dc3f5490f8fd553131d90fb1d";
+
 /// The firewall keeps an offender out.
 pub const BANNED: &str = "056606aed1094aaa8ffe164077555d59";
 
@@ -52,7 +67,7 @@ pub const RELOADED: &str = "bb379d749db64977b50f4b1e3e4928bc";
 pub const RELOAD_FAILED: &str = "09a238d9a5764e8b8bb0e6ff86faf70c";
 
 /// Every identity.
-pub const ALL: [&str; 16] = [
+pub const ALL: [&str; 21] = [
     FOUND,
     IGNORED,
     BANNED,
@@ -69,4 +84,9 @@ pub const ALL: [&str; 16] = [
     READY,
     RELOADED,
     RELOAD_FAILED,
+    NOT_BANNED,
+    ALLOWED,
+    DISALLOWED,
+    LIST_TROUBLE,
+    SESSIONS_UNKNOWN,
 ];

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -147,14 +147,9 @@ impl Host {
     /// Tries one wrong password.
     pub(crate) fn try_password(&self, user: &str, target: IpAddr) -> Login {
         let output = Command::new("timeout")
-            .args(["--kill-after=5", "40", "nsenter", "-t"])
-            .arg(self.holder.process.id().to_string())
-            .args(["--net", "sshpass", "-p", "wrong", "ssh", "-F", "none"])
-            .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
-            .args(["-o", "PreferredAuthentications=password", "-o", "NumberOfPasswordPrompts=1"])
-            .args(["-o", "ConnectTimeout=3", "-o", "ServerAliveInterval=2"])
-            .args(["-o", "ServerAliveCountMax=3", "-o", "LogLevel=ERROR"])
-            .args(["-l", user, &target.to_string(), "true"])
+            .args(["--kill-after=5", "40"])
+            .args(self.ssh("wrong", user, target, 22))
+            .arg("true")
             .stdin(Stdio::null())
             .output()
             .expect("sshpass and ssh are installed");
@@ -163,11 +158,77 @@ impl Host {
         if said.contains("Permission denied") { Login::Denied } else { Login::Cut(said) }
     }
 
+    /// Logs in and stays.
+    pub(crate) fn log_in(&self, user: &str, password: &str, target: IpAddr) -> Session {
+        self.log_in_at(user, password, target, 22)
+    }
+
+    /// The same on another port.
+    pub(crate) fn log_in_at(
+        &self,
+        user: &str,
+        password: &str,
+        target: IpAddr,
+        port: u16,
+    ) -> Session {
+        let mut ssh = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL"])
+            .args(self.ssh(password, user, target, port))
+            .args(["echo here; cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("setpriv, sshpass and ssh are installed");
+        let mut greeting = String::new();
+        let stdout = ssh.stdout.take().expect("a pipe");
+        BufReader::new(stdout).read_line(&mut greeting).expect("ssh says something or ends");
+        Session { ssh, is_open: greeting == "here\n" }
+    }
+
+    /// An ssh in this host's namespace, with a password.
+    fn ssh(&self, password: &str, user: &str, target: IpAddr, port: u16) -> Vec<String> {
+        let pid = self.holder.process.id().to_string();
+        let (target, port) = (target.to_string(), port.to_string());
+        [
+            &["nsenter", "-t", &pid, "--net", "sshpass", "-p", password, "ssh", "-F", "none"][..],
+            &["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"],
+            &["-o", "PreferredAuthentications=password", "-o", "NumberOfPasswordPrompts=1"],
+            &["-o", "ConnectTimeout=3", "-o", "ServerAliveInterval=2"],
+            &["-o", "ServerAliveCountMax=3", "-o", "LogLevel=ERROR"],
+            &["-p", &port, "-l", user, &target],
+        ]
+        .concat()
+        .into_iter()
+        .map(str::to_owned)
+        .collect()
+    }
+
     /// Whether a TCP connection to sshd comes about within a second.
     pub(crate) fn reaches(&self, target: IpAddr) -> bool {
         self.netns().within(|| {
             let target = SocketAddr::new(target, 22);
             TcpStream::connect_timeout(&target, Duration::from_secs(1)).is_ok()
         })
+    }
+}
+
+/// An ssh that stays logged in until this is dropped.
+pub(crate) struct Session {
+    ssh: Child,
+    is_open: bool,
+}
+
+impl Session {
+    /// Whether the login was let through.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // The command on the other side ends with its input, and ssh with it.
+        drop(self.ssh.stdin.take());
+        let _ = self.ssh.wait();
     }
 }

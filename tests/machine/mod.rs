@@ -13,6 +13,7 @@ mod scene;
 mod bans;
 mod configuration;
 mod endurance;
+mod friends;
 mod history;
 mod package;
 mod polkit;

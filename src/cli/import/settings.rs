@@ -7,7 +7,7 @@ use super::growth;
 use super::notes::Notes;
 use super::toml;
 use crate::dialect::{self, Value, is_yes};
-use crate::keeper::{MAXMATCHES_MAX, Network, Sentence};
+use crate::keeper::{MAXMATCHES_MAX, Sentence};
 use crate::rules;
 
 /// Our settings with their values in TOML.
@@ -88,7 +88,7 @@ pub(super) fn common(options: &Options, usedns: Option<&Value>, notes: &mut Note
         }
     }
     if let Some(text) = text("ignoreip") {
-        settings.insert("ignoreip", networks(text, notes));
+        settings.insert("ignoreip", ignored(text, notes));
     }
     if let Some(text) = text("ignoreself") {
         settings.insert("ignoreself", is_yes(text).to_string());
@@ -132,22 +132,20 @@ fn names(text: &str, notes: &mut Notes) -> &'static str {
     }
 }
 
-/// The networks of `ignoreip`.
-fn networks(text: &str, notes: &mut Notes) -> String {
+/// The entries of `ignoreip`.
+fn ignored(text: &str, notes: &mut Notes) -> String {
     let words = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
     let mut found: Vec<String> = Vec::new();
     for word in words {
-        match word.parse::<Network>() {
-            Ok(network) => {
-                let network = network.to_string();
-                if !found.contains(&network) {
-                    found.push(network);
+        match rules::ignoreip_entry(word) {
+            Ok(entry) => {
+                if !found.contains(&entry) {
+                    found.push(entry);
                 }
             }
-            Err(_) => notes.leave(format!(
-                "ignoreip: {} is no address or network; write its addresses instead",
-                word.escape_debug()
-            )),
+            Err(why) => {
+                notes.leave(format!("ignoreip: {} {why}; write it anew", word.escape_debug()));
+            }
         }
     }
     toml::list(found.iter().map(String::as_str))

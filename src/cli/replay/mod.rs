@@ -8,6 +8,7 @@ mod lineup;
 mod report;
 mod trial;
 
+use std::io::{self, Write as _};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use super::complete;
 use super::error::CliError;
 use super::exit;
 use super::logs::{LogArgs, parse_time};
+use super::spared::Lists;
 use super::tell::Teller;
 use feed::Span;
 use lineup::Lineup;
@@ -124,12 +126,26 @@ pub(super) fn run(args: &ReplayArgs, json: bool) -> Result<u8, CliError> {
     let since = args.since.or_else(a_day).map_or(Timestamp::from_micros(i64::MIN), |s| s.time(now));
     let feeds = lineup.feeds(&args.reading, since)?;
     let mut report = Report::new(json);
-    let mut trial = Trial::of(&lineup);
+    let lists = Lists::of(lineup.watches.iter().map(|watch| &watch.policy));
+    warn(&lists)?;
+    let mut trial = Trial::of(&lineup, lists);
     let counts = feed::read_all(&feeds, Span { since, now }, |heard| {
         trial.hear(heard, |ban| report.ban(&lineup, ban))
     })?;
     report.finish(&lineup, &trial, counts)?;
     Ok(exit::DONE)
+}
+
+/// Says whom the service would spare and this does not.
+fn warn(lists: &Lists) -> io::Result<()> {
+    let mut stderr = anstream::stderr().lock();
+    for mistake in &lists.mistakes {
+        writeln!(stderr, "jailkeeper: {mistake}")?;
+    }
+    for name in &lists.names {
+        writeln!(stderr, "jailkeeper: the name {name} is not resolved here, and spares nobody")?;
+    }
+    Ok(())
 }
 
 fn parse_span(text: &str) -> Result<Duration, String> {

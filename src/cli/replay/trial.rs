@@ -7,6 +7,7 @@ use crate::keeper::{
     Timestamp, Until,
 };
 
+use super::super::spared::Lists;
 use super::feed::Heard;
 use super::lineup::Lineup;
 
@@ -34,11 +35,14 @@ pub(super) struct Trial {
 impl Trial {
     /// With the jails of the lineup, to which nothing has happened yet. Which addresses were this
     /// host's own nobody knows, so that `ignoreself` spares those of loopback alone.
-    pub(super) fn of(lineup: &Lineup) -> Self {
+    pub(super) fn of(lineup: &Lineup, lists: Lists) -> Self {
         let mut keeper = Keeper::default();
         for watch in &lineup.watches {
             // The question is whom it would ban, whether it enforces or not.
             keeper.admit(watch.id, Policy { enforce: true, ..watch.policy.clone() });
+        }
+        for (id, list) in lists.read {
+            keeper.set_list(id, list);
         }
         Self { keeper, now: None, heard: 0, spared: 0 }
     }

@@ -45,6 +45,8 @@ fn saved(disk: &mut BTreeMap<String, Write>, writes: Vec<Write>) {
             Write::NoPrior { network, enforced, .. } => {
                 (format!("prior {network} {enforced}"), false)
             }
+            Write::Allowed(_, net, _) => (format!("allowed {net}"), true),
+            Write::NotAllowed(_, net) => (format!("allowed {net}"), false),
         };
         if is_there {
             disk.insert(key, write)
@@ -136,7 +138,7 @@ fn nobodys_name_is_no_account() {
 #[test]
 fn the_ignored_count_on_no_account() {
     let mut rules = by_user(2, 600, 60);
-    rules.ignore = [net("198.51.100.0/24")].into_iter().collect();
+    rules.ignore.networks = [net("198.51.100.0/24")].into_iter().collect();
     let (mut keeper, mut kernel) = (keeper(rules), Kernel::default());
     let mut events: Vec<Event> =
         (1..=9).map(|n| attempt_as("bob", &format!("198.51.100.{n}"), 0, n)).collect();

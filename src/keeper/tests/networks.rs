@@ -92,9 +92,18 @@ fn who_is_spared_keeps_the_network_from_being_banned_and_that_is_told_once() {
     let own = |text: &str| [text.parse::<IpAddr>().expect("an address")].into_iter().collect();
     for (why, ignore) in [
         (Spared::HoldsOwnAddress(net("198.51.100.99")), vec![]),
-        (Spared::HoldsIgnoreIp(net("198.51.100.5")), vec![net("198.51.100.5")]),
+        (
+            Spared::Holds(Entry {
+                network: net("198.51.100.5"),
+                name: None,
+                file: None,
+                by: SparedBy::IgnoreIp,
+            }),
+            vec![net("198.51.100.5")],
+        ),
     ] {
-        let rules = Policy { ignore: ignore.into_iter().collect(), ..escalating() };
+        let mut rules = escalating();
+        rules.ignore.networks = ignore.into_iter().collect();
         let (mut keeper, mut kernel) = (keeper(rules.clone()), Kernel::default());
         keeper.set_own_addresses(own("198.51.100.99"));
         let mut told = Vec::new();

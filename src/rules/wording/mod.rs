@@ -134,6 +134,10 @@ pub(in crate::rules) fn not_a_table(what: &str, found: &str) -> Problem {
     error(format!("{what} is a table, and this is {found}"), "not a table")
 }
 
+const IGNORE: &str = "no program is run; name users and addresses instead, such as \
+    ignore = [{ user = \"backup\", address = \"10.0.0.0/8\" }], or a list as \
+    ignoreip = \"file:/path\"";
+
 /// What fail2ban's settings that we do not have are called here.
 const HABITS: [(&str, &str); 9] = [
     (
@@ -146,8 +150,8 @@ const HABITS: [(&str, &str); 9] = [
     ),
     ("chain", "bans are made in jailkeeper's own nftables table; see scope"),
     ("blocktype", "write action = \"drop\" or action = \"reject\""),
-    ("ignorecommand", "no program is run; list the addresses and networks in ignoreip"),
-    ("ignorecache", "no program is run; list the addresses and networks in ignoreip"),
+    ("ignorecommand", IGNORE),
+    ("ignorecache", IGNORE),
     (
         "destemail",
         "jailkeeper sends no mail; its events are in the journal, each with a MESSAGE_ID",
@@ -224,7 +228,28 @@ pub(in crate::rules) fn bad_port(word: &str, why: &str, close: Option<&str>) -> 
 
 pub(in crate::rules) fn bad_address(word: &str, why: &str) -> Problem {
     error(format!("\"{}\" is no address or network: {why}", word.escape_debug()), "here")
-        .hint("host names are not resolved; write for example \"192.0.2.1\" or \"2001:db8::/32\"")
+        .hint("write for example \"192.0.2.1\" or \"2001:db8::/32\"")
+}
+
+pub(in crate::rules) fn bad_entry(word: &str, why: &str) -> Problem {
+    error(format!("\"{}\" {why}", word.escape_debug()), "here").hint(
+        "write for example \"192.0.2.1\", \"2001:db8::/32\", \"home.example.net\" or \"file:/path\"",
+    )
+}
+
+pub(in crate::rules) fn relative_list(path: &str) -> Problem {
+    error(format!("\"{}\" is no absolute path", path.escape_debug()), "here")
+        .hint("name the list from the root on, such as \"file:/etc/jailkeeper/friends\"")
+}
+
+pub(in crate::rules) fn wrong_rule(found: &str) -> Problem {
+    error(format!("a rule of ignore is a table, and this is {found}"), "not a rule")
+        .hint("write for example ignore = [{ user = \"backup\", address = \"10.0.0.0/8\" }]")
+}
+
+pub(in crate::rules) fn empty_rule() -> Problem {
+    error("this rule fits every attempt", "names nobody")
+        .hint("give it a user, an address, or both")
 }
 
 pub(in crate::rules) fn bad_match(why: &str) -> Problem {
