@@ -18,6 +18,7 @@ mod journal;
 mod machine;
 mod nft;
 mod pattern;
+mod reload;
 mod replay;
 mod seeds;
 mod source;

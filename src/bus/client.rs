@@ -75,7 +75,7 @@ pub struct Overview {
 #[serde(rename_all(deserialize = "PascalCase"))]
 #[zbus(signature = "dict")]
 pub struct JailStatus {
-    /// `running`, or `broken: ` and the reason.
+    /// `running`; or `running with its old rules: ` or `broken: ` and the mistake.
     #[serde(deserialize_with = "as_variant::deserialize")]
     pub state: String,
     /// One line for people.

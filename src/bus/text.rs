@@ -67,6 +67,7 @@ pub(super) const fn scope(scope: Scope) -> &'static str {
 pub(super) fn state(state: &JailState) -> String {
     match state {
         JailState::Running => "running".to_owned(),
+        JailState::HeldBack(why) => clean(&format!("running with its old rules: {why}")),
         JailState::Broken(why) => clean(&format!("broken: {why}")),
     }
 }

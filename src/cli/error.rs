@@ -21,7 +21,7 @@ pub(super) enum CliError {
     NoSuchJail { name: String, jails: Vec<String> },
     /// The jail is switched on and cannot run.
     BrokenJail { name: String, why: String },
-    /// The configuration has errors; the diagnostics.
+    /// The configuration has errors; what became of it, and the diagnostics.
     Config(String),
     /// The arguments do not fit together or name something that is not there.
     Usage(String),
@@ -64,10 +64,7 @@ impl CliError {
                 "the jail {name} has mistakes: {}\nsee all of them with: jailkeeper check",
                 words::clean(why)
             ),
-            Self::Config(diagnostics) => format!(
-                "the configuration has errors, and the old rules stay in force\n{}",
-                words::clean_lines(diagnostics)
-            ),
+            Self::Config(told) => words::clean_lines(told),
             Self::Mistakes(diagnostics) => format!("the filter has mistakes\n{diagnostics}"),
             Self::Usage(reason) | Self::Failed(reason) => words::clean_lines(reason),
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return None,

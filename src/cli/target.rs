@@ -1,5 +1,6 @@
 //! The filter that an offline tool is given: a name, a file, or a regex.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use crate::dialect::{JailOptions, Reference};
 use crate::filter::{Filter, Recipe};
 use crate::pattern::Language;
 use crate::record::Matches;
-use crate::rules::{self, Chosen, NotChosen, SourceText, Texts};
+use crate::rules::{self, Chosen, Diagnostic, NotChosen, SourceText, Texts};
 
 use super::error::CliError;
 
@@ -109,18 +110,26 @@ fn fail2ban(path: &Path, reference: &Reference, as_journal: bool) -> Result<Targ
     let backend = if as_journal { "systemd" } else { "auto" };
     let jail = JailOptions { backend: backend.to_owned(), options: Vec::new() };
     let mode = reference.option("mode").unwrap_or("normal").to_owned();
+    // Whatever the folder is called, its files are where they are.
+    let settle = |found: &mut [Diagnostic]| {
+        for one in found {
+            one.path = folder.join(one.path.file_name().unwrap_or_default());
+        }
+    };
     match rules::translate(&tree, folder, &reference, &jail, true) {
-        Ok(found) => Ok(Target {
-            title: format!("{}, mode {mode}", path.display()),
-            filter: Arc::new(found.filter),
-            matches: found.matches,
-        }),
-        Err(mut diagnostics) => {
-            // Whatever the folder is called, its files are where they are.
-            for found in &mut diagnostics {
-                found.path = folder.join(found.path.file_name().unwrap_or_default());
-            }
-            Err(CliError::Mistakes(rules::render(&diagnostics, true)))
+        Ok(mut found) => {
+            settle(&mut found.warnings);
+            // Nothing is left to do for a terminal that has gone away.
+            drop(write!(anstream::stderr().lock(), "{}", rules::render(&found.warnings, true)));
+            Ok(Target {
+                title: format!("{}, mode {mode}", path.display()),
+                filter: Arc::new(found.filter),
+                matches: found.matches,
+            })
+        }
+        Err(mut found) => {
+            settle(&mut found);
+            Err(CliError::Mistakes(rules::render(&found, true)))
         }
     }
 }

@@ -15,6 +15,7 @@ mod pulse;
 mod readers;
 mod reading;
 mod records;
+mod reloading;
 mod service;
 mod sources;
 mod start;

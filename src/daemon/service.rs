@@ -122,6 +122,7 @@ impl Service {
         }
         for answer in turn.reloads {
             let outcome = self.reload();
+            self.show();
             if let Some(answer) = answer {
                 answer.send(outcome);
             }
@@ -318,7 +319,7 @@ impl Service {
     /// Lifts the bans if this is a stop; leaves them to the next process if it is a restart.
     fn stop(mut self) {
         status::told(self.notifier.stopping("stopping"));
-        if !self.halt_readers() {
+        if !self.halt_readers(&self.readers.all()) {
             error!("a reader does not stop; it is left behind");
         }
         if let Err(reason) = self.records.save_all(&mut self.keeper, &self.roster) {

@@ -19,6 +19,8 @@ pub struct Translated {
     pub filter: Filter,
     /// Which journal entries it is for, if it says so.
     pub matches: Option<Matches>,
+    /// What in its files may not mean what it should.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Whether a jail's `filter` names a file of fail2ban's: `NAME.conf`, `/DIR/NAME.local[mode=…]`.
@@ -87,16 +89,27 @@ pub(super) fn find(texts: &Texts, asked: &Asked<'_>) -> Result<Translated, NotFo
     let reference = Reference { name, options };
     let backend = if asked.reads_files { "auto" } else { "systemd" };
     let jail = JailOptions { backend: backend.to_owned(), options: jail_options(asked.own) };
-    translate(&tree, &folder, &reference, &jail, asked.own.names).map_err(|mut found| {
-        for diagnostic in &mut found {
-            let name = diagnostic.path.file_name().map(ToOwned::to_owned);
-            let file = files.iter().rfind(|file| file.path.file_name() == name.as_deref());
-            if let Some(file) = file {
-                diagnostic.path.clone_from(&file.path);
-            }
+    match translate(&tree, &folder, &reference, &jail, asked.own.names) {
+        Ok(mut found) => {
+            settle(&mut found.warnings, files);
+            Ok(found)
         }
-        NotFound::Mistakes(found)
-    })
+        Err(mut found) => {
+            settle(&mut found, files);
+            Err(NotFound::Mistakes(found))
+        }
+    }
+}
+
+/// Gives diagnostics the paths of the files themselves.
+fn settle(diagnostics: &mut [Diagnostic], files: &[SourceText]) {
+    for diagnostic in diagnostics {
+        let name = diagnostic.path.file_name().map(ToOwned::to_owned);
+        let file = files.iter().rfind(|file| file.path.file_name() == name.as_deref());
+        if let Some(file) = file {
+            diagnostic.path.clone_from(&file.path);
+        }
+    }
 }
 
 /// What the jail sets of the filter, as fail2ban hands it on.
@@ -160,7 +173,7 @@ pub fn translate(
     let recipe = recipe(reference, &settings, max_lines, names);
     match Filter::compile(recipe) {
         Ok(filter) if diagnostics.iter().all(|found| found.severity != Severity::Error) => {
-            Ok(Translated { filter, matches })
+            Ok(Translated { filter, matches, warnings: diagnostics })
         }
         Ok(_) => Err(diagnostics),
         Err(errors) => {

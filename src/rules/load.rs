@@ -1,6 +1,6 @@
 //! Texts to jails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,6 +34,15 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// The filters' samples; only [`load_all`] fills it.
     pub sampled: Vec<Sampled>,
+    doubt: Option<Doubt>,
+}
+
+/// A part of the configuration could not be read, and nobody knows which jails it is about.
+#[derive(Debug)]
+struct Doubt {
+    why: Wrong,
+    /// The jails about which it does not matter.
+    certain: BTreeSet<String>,
 }
 
 impl Loaded {
@@ -41,6 +50,15 @@ impl Loaded {
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Why the jail `name` may be missing here by mistake: what could not be read may have switched
+    /// it on. A file that could be read and that comes later may say that it is off.
+    #[must_use]
+    pub fn in_doubt(&self, name: &str) -> Option<&str> {
+        let Doubt { why: Wrong(why), certain } = self.doubt.as_ref()?;
+        let is_known = certain.contains(name) || self.jails.iter().any(|jail| jail.name == name);
+        (!is_known).then_some(why)
     }
 }
 
@@ -172,8 +190,12 @@ impl<'t> Loader<'t> {
         Draft::read(&mut self.sink, "default", &nobody, &self.layers.default);
         let (mut jails, mut broken) = (Vec::new(), Vec::new());
         let tables = std::mem::take(&mut self.layers.jails);
+        let mut off = BTreeSet::new();
         for (name, layer) in &tables {
             let mut draft = Draft::read(&mut self.sink, name, layer, &self.layers.default);
+            if !draft.enabled && self.layers.is_certain(layer) {
+                off.insert(name.clone());
+            }
             if !draft.enabled && !self.everything {
                 continue;
             }
@@ -189,7 +211,8 @@ impl<'t> Loader<'t> {
         }
         let sampled = if self.everything { self.sampled() } else { Vec::new() };
         let diagnostics = self.sink.into_diagnostics();
-        Loaded { origin: origin.unwrap_or_default(), jails, broken, diagnostics, sampled }
+        let doubt = self.layers.doubt.map(|(_, why)| Doubt { why, certain: off });
+        Loaded { origin: origin.unwrap_or_default(), jails, broken, diagnostics, sampled, doubt }
     }
 
     fn jail(&mut self, draft: Draft, origin: &Origin) -> Read<Jail> {
@@ -290,7 +313,10 @@ impl<'t> Loader<'t> {
             own: &draft.own,
         };
         match fail2ban::find(self.texts, &asked) {
-            Ok(found) => Ok(Chosen { filter: Arc::new(found.filter), matches: found.matches }),
+            Ok(found) => {
+                self.sink.take_over(found.warnings);
+                Ok(Chosen { filter: Arc::new(found.filter), matches: found.matches })
+            }
             Err(fault) => Err(self.sink.adopt(at, fault)),
         }
     }
