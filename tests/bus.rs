@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use futures_lite::{StreamExt as _, future};
 use jailkeeper::bus::{
     Announcement, BanRow, Bus, BusAnswer, BusError, Call, Failure, Health, JAIL, JailSettings,
-    JailSnapshot, JailState, Link, MANAGER, MAX_ADDRESSES, MAX_ANNOUNCEMENTS, NAME, PATH, Snapshot,
-    Tally,
+    JailSnapshot, JailState, Link, MANAGER, MAX_ADDRESSES, MAX_ANNOUNCEMENTS, NAME, PATH,
+    SettingRow, Snapshot, Tally,
 };
 use jailkeeper::keeper::{
     Action, Lifted, Network, Ports, Prefix, Protocol, Protocols, Scope, Sentence, Spared,
@@ -218,6 +218,15 @@ fn busctl_calls_every_method() {
         &bus,
         answering(move |call| {
             let answer = match &call {
+                Call::Settings { .. } => BusAnswer::Settings(vec![SettingRow {
+                    key: "maxretry".to_owned(),
+                    value: "5".to_owned(),
+                    path: "/etc/a.toml".to_owned(),
+                    line: 7,
+                }]),
+                Call::Set { value, .. } => {
+                    BusAnswer::Set { before: "5".to_owned(), now: value.clone() }
+                }
                 Call::Ban { .. } | Call::Reload => BusAnswer::Done(1),
                 Call::Unban { .. } => BusAnswer::Done(7),
                 Call::ListBans { .. } => BusAnswer::Bans(vec![
@@ -291,6 +300,8 @@ fn each_failure_has_its_name_and_a_reason() {
         (Failure::TooWide(own), "TooWide", "192.0.2.0/24 is wider than what jail \"sshd\" bans"),
         (Failure::Refused("EPERM\0".to_owned()), "Refused", "the firewall refused: EPERM\u{fffd}"),
         (Failure::ReloadFailed("a.toml:1: no".to_owned()), "ReloadFailed", "a.toml:1: no"),
+        (Failure::JailBroken("no filter".to_owned()), "JailBroken", "does not run: no filter"),
+        (Failure::InvalidSetting("it is zero".to_owned()), "InvalidSetting", "it is zero"),
     ];
     let address = bus.address();
     run(async move {

@@ -21,6 +21,7 @@ mod pattern;
 mod reload;
 mod replay;
 mod seeds;
+mod settings;
 mod source;
 mod sources;
 mod store;

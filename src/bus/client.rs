@@ -37,6 +37,14 @@ pub trait Manager {
     #[zbus(no_autostart)]
     fn reload(&self) -> Result<(), Error>;
 
+    /// All settings of a jail, or of all jails under the name `default`.
+    #[zbus(no_autostart)]
+    fn settings(&self, jail: &str) -> Result<Vec<Setting>, Error>;
+
+    /// Changes a setting; what it was, and what it is.
+    #[zbus(no_autostart)]
+    fn set(&self, jail: &str, option: &str, value: &str) -> Result<(String, String), Error>;
+
     /// The jails' names and objects.
     #[zbus(no_autostart)]
     fn list_jails(&self) -> Result<Vec<(String, OwnedObjectPath)>, Error>;
@@ -55,6 +63,19 @@ pub struct Ban {
     pub until: i64,
     /// For this many attempts; 0 for a ban by hand.
     pub attempts: u32,
+}
+
+/// One setting of a jail.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, Type)]
+pub struct Setting {
+    /// Its key; `filter.KEY` is what the jail's filter says itself.
+    pub key: String,
+    /// Its value in TOML; empty when it has none.
+    pub value: String,
+    /// The file that says so; empty when it is built in.
+    pub path: String,
+    /// The line in that file, from 1; 0 without a file.
+    pub line: u32,
 }
 
 /// How the service is.

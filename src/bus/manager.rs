@@ -10,7 +10,7 @@ use zbus::wire::OwnedObjectPath;
 use crate::keeper::{Network, Sentence};
 
 use super::answer::answer;
-use super::call::{BanRow, BusAnswer, Call, Calls, MAX_ADDRESSES, Request};
+use super::call::{BanRow, BusAnswer, Call, Calls, Failure, MAX_ADDRESSES, Request, SettingRow};
 use super::error::Error;
 use super::path::jail_path;
 use super::snapshot::Snapshot;
@@ -21,6 +21,15 @@ const LONGEST_BAN_SECONDS: i64 = 100 * 366 * 24 * 60 * 60;
 
 /// One row of `ListBans`: jail, offender, since, until, attempts.
 type Row = (String, String, i64, i64, u32);
+
+/// One row of `Settings`: key, value in TOML, file, line.
+type SettingOut = (String, String, String, u32);
+
+/// No setting's name is longer.
+const OPTION_BYTES_MAX: usize = 256;
+
+/// A value that is set at run time is read several times, by which the loop must not be held up.
+const VALUE_BYTES_MAX: usize = 256 * 1024;
 
 /// Takes calls, and shows how the service is.
 pub(super) struct Manager {
@@ -70,7 +79,7 @@ impl Manager {
         let networks = networks(&addresses)?;
         match self.ask(&jail, Call::Unban { jail: named(&jail), networks }).await? {
             BusAnswer::Done(lifted) => Ok(lifted),
-            BusAnswer::Bans(_) | BusAnswer::Failed(_) => Err(Error::another_answer()),
+            _ => Err(Error::another_answer()),
         }
     }
 
@@ -80,14 +89,46 @@ impl Manager {
     async fn list_bans(&self, jail: String) -> Result<Vec<Row>, Error> {
         match self.ask(&jail, Call::ListBans { jail: named(&jail) }).await? {
             BusAnswer::Bans(bans) => Ok(bans.into_iter().map(row).collect()),
-            BusAnswer::Done(_) | BusAnswer::Failed(_) => Err(Error::another_answer()),
+            _ => Err(Error::another_answer()),
         }
     }
 
-    /// Reads the configuration again. If it has mistakes, all of them are in the error's text and
-    /// the old rules stay in force.
+    /// Reads the configuration again, and forgets what was set at run time. If it has mistakes, all of
+    /// them are in the error's text, jails with mistakes keep their old rules, and all others have
+    /// their new ones.
     async fn reload(&self) -> Result<(), Error> {
         self.ask("", Call::Reload).await.map(drop)
+    }
+
+    /// All settings of a jail, or of all jails if its name is "default": key, value in TOML, file and
+    /// line. What is built in has no file. Keys that begin with "filter." are what the jail's filter
+    /// says itself.
+    #[zbus(out_args("settings"))]
+    async fn settings(&self, jail: String) -> Result<Vec<SettingOut>, Error> {
+        match self.ask(&jail, Call::Settings { jail: jail.clone() }).await? {
+            BusAnswer::Settings(settings) => Ok(settings.into_iter().map(setting).collect()),
+            _ => Err(Error::another_answer()),
+        }
+    }
+
+    /// Changes a setting of a jail, or of all jails if its name is "default", until the next reload or
+    /// restart. The value is in TOML, or as people write it on a command line. With a mistake nothing
+    /// is changed. Returns what it was and what it is, in TOML.
+    #[zbus(out_args("before", "now"))]
+    async fn set(
+        &self,
+        jail: String,
+        option: String,
+        value: String,
+    ) -> Result<(String, String), Error> {
+        if option.len() > OPTION_BYTES_MAX || value.len() > VALUE_BYTES_MAX {
+            let why = format!("a value has at most {VALUE_BYTES_MAX} bytes; write it in a file");
+            return Err(Error::failed(&jail, Failure::InvalidSetting(why)));
+        }
+        match self.ask(&jail, Call::Set { jail: jail.clone(), option, value }).await? {
+            BusAnswer::Set { before, now } => Ok((text::clean(&before), text::clean(&now))),
+            _ => Err(Error::another_answer()),
+        }
     }
 
     /// The jails that are switched on, and their objects.
@@ -165,6 +206,11 @@ fn networks(addresses: &[&str]) -> Result<Option<Vec<Network>>, Error> {
 /// None if the name is empty.
 fn named(jail: &str) -> Option<String> {
     (!jail.is_empty()).then(|| jail.to_owned())
+}
+
+fn setting(row: SettingRow) -> SettingOut {
+    let SettingRow { key, value, path, line } = row;
+    (key, text::clean(&value), text::clean(&path), line)
 }
 
 fn row(ban: BanRow) -> Row {

@@ -21,7 +21,7 @@ mod text;
 mod tests;
 
 pub use answer::AnswerSender;
-pub use call::{BanRow, BusAnswer, Call, Calls, Failure, Link, MAX_ADDRESSES, Request};
+pub use call::{BanRow, BusAnswer, Call, Calls, Failure, Link, MAX_ADDRESSES, Request, SettingRow};
 pub use error::{BusError, Error};
 pub use outbox::{Dropped, MAX_ANNOUNCEMENTS};
 pub use path::jail_path;

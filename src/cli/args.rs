@@ -62,10 +62,31 @@ Examples:
 
     /// Read the configuration again
     #[command(after_help = "\
-If the configuration has errors, they are shown and the old rules stay in force.
+If the configuration has errors, they are shown, jails with errors keep their old rules, and all others
+have their new ones. What was set with jailkeeper set is forgotten.
 
 Example: jailkeeper check && jailkeeper reload")]
     Reload,
+
+    /// Show what a jail goes by, and where each setting comes from
+    Show(ShowArgs),
+
+    /// Print one setting of a jail
+    #[command(after_help = "\
+Strings are printed without quotes, lists with an entry a line.
+
+Examples:
+  jailkeeper get sshd maxretry
+  jailkeeper get default bantime   what jails have that say nothing else")]
+    Get {
+        /// The jail, or default
+        jail: String,
+        /// The setting
+        option: String,
+    },
+
+    /// Change a setting of a running jail
+    Set(SetArgs),
 
     /// Test a filter on a log, line by line
     Test(TestArgs),
@@ -82,6 +103,60 @@ Examples:
 
     /// Take over fail2ban's configuration
     Import(ImportArgs),
+}
+
+/// What to show.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without a jail: which jails there are, and which files they come from. The running service is asked;
+when it does not run, or the jail does not, the files are read instead.
+
+Examples:
+  jailkeeper show sshd
+  jailkeeper show default                 what jails have that say nothing else
+  jailkeeper show web --config ./new-etc")]
+pub struct ShowArgs {
+    /// The jail to show, or default
+    pub jail: Option<String>,
+
+    /// Read the configuration in this directory, and do not ask the service
+    #[arg(long, value_name = "DIR")]
+    pub config: Option<PathBuf>,
+
+    /// Where the stock jails and filters are [default: /usr/lib/jailkeeper]
+    #[arg(long, value_name = "DIR")]
+    pub vendor: Option<PathBuf>,
+}
+
+/// What to set.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The value is what would stand in a file, in TOML or without quotes. It counts at once, and until the
+next reload or restart of the service; with --save it is also written to jails.d/90-set.toml.
+
+Examples:
+  jailkeeper set sshd maxretry 3
+  jailkeeper set sshd ignoreip 192.0.2.1 198.51.100.0/24
+  jailkeeper set default bantime 1h --save
+  jailkeeper set web failregex -- '-bad <ADDR>'   what begins with - stands behind --")]
+pub struct SetArgs {
+    /// The jail, or default for all that say nothing else
+    pub jail: String,
+
+    /// The setting, as jailkeeper.toml(5) lists them
+    pub option: String,
+
+    /// The new value; several words are one value with blanks
+    #[arg(required = true, allow_negative_numbers = true)]
+    pub value: Vec<String>,
+
+    /// Keep it
+    #[arg(long)]
+    pub save: bool,
+
+    /// Where the configuration is that --save adds to
+    #[arg(long, value_name = "DIR", default_value = "/etc/jailkeeper")]
+    pub config: PathBuf,
 }
 
 /// Which configuration to check.

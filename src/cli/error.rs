@@ -114,7 +114,10 @@ impl From<Error> for CliError {
             | Error::Busy(text)
             | Error::TooMany(text)
             | Error::Stopping(text) => Self::Failed(text),
-            Error::ReloadFailed(diagnostics) => Self::Config(diagnostics),
+            Error::ReloadFailed(told) | Error::InvalidSetting(told) => Self::Config(told),
+            Error::JailBroken(told) => {
+                Self::Config(format!("{told}\nsee all mistakes with: jailkeeper check"))
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod exit;
 mod ban;
 pub mod check;
 mod error;
+mod get;
 pub mod import;
 mod jails;
 mod list;
@@ -13,6 +14,9 @@ mod logs;
 mod page;
 mod reload;
 pub mod replay;
+mod set;
+mod settings;
+mod show;
 mod status;
 mod table;
 mod target;
@@ -96,6 +100,11 @@ async fn perform(args: &Args, verb: &Verb) -> Result<String, CliError> {
         Verb::Ban(order) => args.render(&ban::run(&connect().await?, order).await?),
         Verb::Unban(order) => args.render(&unban::run(&connect().await?, order).await?),
         Verb::Reload => args.render(&reload::run(&connect().await?).await?),
+        Verb::Get { jail, option } => {
+            args.render(&get::run(&connect().await?, jail, option).await?)
+        }
+        Verb::Set(order) => args.render(&set::run(&connect().await?, order).await?),
+        Verb::Show(order) => args.render(&show::run(order).await?),
         Verb::Check(_) | Verb::Test(_) | Verb::Replay(_) | Verb::Import(_) => {
             unreachable!("it needs no service")
         }

@@ -79,7 +79,7 @@ fn toml(path: &Path, reference: &Reference) -> Result<Target, CliError> {
 /// Picks one filter in one mode; only mistakes in its own files count.
 fn choose(texts: &Texts, name: &str, mode: &str) -> Result<Target, CliError> {
     match rules::load_filter(texts, name, mode) {
-        Ok(Chosen { filter, matches }) => {
+        Ok(Chosen { filter, matches, .. }) => {
             Ok(Target { title: format!("{name}, mode {mode}"), filter, matches })
         }
         Err(NotChosen::Unknown(hint)) => {

@@ -17,13 +17,15 @@ use crate::keeper::{
 };
 use crate::names::Resolver;
 use crate::record::{LogFiles, Origin, Sources, Want};
-use crate::rules::{BrokenJail, Jail, Loaded};
+use crate::rules::{BrokenJail, DEFAULT, Jail, Loaded, Setting};
 
 /// All jails of one reading of the configuration.
 #[derive(Default)]
 pub(super) struct Lineup {
     posts: BTreeMap<JailId, Post>,
     broken: BTreeMap<Arc<str>, Arc<JailSnapshot>>,
+    /// The settings of all jails.
+    default: Vec<Setting>,
 }
 
 /// One running jail.
@@ -41,7 +43,7 @@ impl Lineup {
     /// The jails that were loaded, and those of `before` that cannot be known well enough any more:
     /// they go by their old rules.
     pub(super) fn new(loaded: Loaded, roster: &mut Roster, before: Option<&Self>) -> Self {
-        let mut lineup = Self::default();
+        let mut lineup = Self { default: loaded.default.clone(), ..Self::default() };
         for broken in &loaded.broken {
             let id = roster.enrol(&broken.name);
             match before.and_then(|before| before.posts.get(&id)) {
@@ -112,6 +114,34 @@ impl Lineup {
 
     pub(super) fn len(&self) -> usize {
         self.posts.len()
+    }
+
+    /// All settings of a running jail, or of all jails.
+    pub(super) fn settings(&self, name: &str) -> Option<&[Setting]> {
+        if name == DEFAULT {
+            return Some(&self.default);
+        }
+        let post = self.posts.values().find(|post| post.jail.name == name)?;
+        Some(&post.jail.settings)
+    }
+
+    /// The value of a setting in TOML; empty when there is none.
+    pub(super) fn setting(&self, name: &str, key: &str) -> String {
+        let mut settings = self.settings(name).unwrap_or_default().iter();
+        settings.find(|setting| setting.key == key).map(|it| it.value.clone()).unwrap_or_default()
+    }
+
+    /// Whether a jail runs, and by its latest rules.
+    pub(super) fn is_up_to_date(&self, name: &str) -> bool {
+        self.posts.values().any(|post| post.jail.name == name && post.held_back.is_none())
+    }
+
+    /// Why a jail that is switched on does not run.
+    pub(super) fn why_broken(&self, name: &str) -> Option<&str> {
+        match &self.broken.get(name)?.health.state {
+            JailState::Broken(why) => Some(why),
+            JailState::Running | JailState::HeldBack(_) => None,
+        }
     }
 
     /// The names of the jails that are switched on and cannot run.

@@ -17,6 +17,7 @@ mod reading;
 mod records;
 mod reloading;
 mod service;
+mod setting;
 mod sources;
 mod start;
 mod status;

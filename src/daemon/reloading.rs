@@ -58,21 +58,18 @@ impl Service {
     /// Reads the configuration again. A jail with mistakes keeps its old rules.
     pub(super) fn reload(&mut self) -> BusAnswer {
         status::told(self.notifier.reloading());
-        let loaded = rules::load(&confdir::read(&self.directories));
+        let texts = confdir::read(&self.directories);
+        let loaded = rules::load(&texts);
         let mistakes = rules::render(&loaded.diagnostics, false).trim_end().to_owned();
         let has_errors = loaded.has_errors();
         let mut outcome = self.take_up(loaded);
         if let Err(Failure::ReloadFailed(reason)) = &outcome {
             error!(message_id = catalog::RELOAD_FAILED, "not reloaded: {reason}");
-        } else if has_errors {
-            let reason = format!("{}\n\n{mistakes}", self.lineup.held_back());
-            error!(message_id = catalog::RELOAD_FAILED, "reloaded in part: {reason}");
-            outcome = outcome.and(Err(Failure::ReloadFailed(reason)));
         } else {
-            if !mistakes.is_empty() {
-                warn!("the configuration may not mean what it should:\n{mistakes}");
-            }
-            info!(message_id = catalog::RELOADED, "reloaded: {}", self.sentence());
+            self.texts = texts;
+            self.forget_settings();
+            let in_part = self.tell_reloaded(has_errors, &mistakes);
+            outcome = outcome.and(in_part);
         }
         status::told(self.notifier.ready(&self.sentence()));
         match outcome {
@@ -81,8 +78,22 @@ impl Service {
         }
     }
 
+    /// Logs how the reload went; with errors it is a failure.
+    fn tell_reloaded(&self, has_errors: bool, mistakes: &str) -> Result<(), Failure> {
+        if has_errors {
+            let reason = format!("{}\n\n{mistakes}", self.lineup.held_back());
+            error!(message_id = catalog::RELOAD_FAILED, "reloaded in part: {reason}");
+            return Err(Failure::ReloadFailed(reason));
+        }
+        if !mistakes.is_empty() {
+            warn!("the configuration may not mean what it should:\n{mistakes}");
+        }
+        info!(message_id = catalog::RELOADED, "reloaded: {}", self.sentence());
+        Ok(())
+    }
+
     /// Puts what was loaded into force. Only readers that have other things to do now notice.
-    fn take_up(&mut self, loaded: Loaded) -> Result<(), Failure> {
+    pub(super) fn take_up(&mut self, loaded: Loaded) -> Result<(), Failure> {
         let now = clock::now();
         let lineup = Lineup::new(loaded, &mut self.roster, Some(&self.lineup));
         let sources = (&self.records, &mut self.register, &self.names);

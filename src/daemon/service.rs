@@ -21,6 +21,7 @@ use crate::keeper::{
 };
 use crate::names::Resolver;
 use crate::nft::Firewall;
+use crate::rules::{Overlay, Texts};
 use crate::systemd::{Ending, Notifier, Signals, catalog, ending};
 
 /// After the firewall could not be mended, or the journal not be opened, it is tried again this
@@ -30,6 +31,10 @@ pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// Everything that the loop owns.
 pub(super) struct Service {
     pub(super) directories: Directories,
+    /// The configuration as it was read last.
+    pub(super) texts: Texts,
+    /// What was set above it since.
+    pub(super) overlay: Overlay,
     pub(super) roster: Roster,
     pub(super) lineup: Lineup,
     pub(super) keeper: Keeper,
@@ -65,11 +70,20 @@ pub(super) struct Troubles {
     pub(super) bus: Option<String>,
 }
 
+/// A reason for other rules.
+#[derive(Debug)]
+enum Renewal {
+    /// The files are to be read again.
+    Reload,
+    /// A setting is to be changed.
+    Set { jail: String, option: String, value: String },
+}
+
 /// What a turn of the loop came to.
 #[derive(Debug, Default)]
 struct Turn {
     events: Vec<Event>,
-    reloads: Vec<Option<AnswerSender>>,
+    renewals: Vec<(Renewal, Option<AnswerSender>)>,
     disturbed: Option<String>,
     addresses_changed: bool,
     stop: bool,
@@ -108,7 +122,7 @@ impl Service {
         }
         self.take_batches(batches, &mut turn.events);
         let now = clock::now();
-        let answered = !(turn.reloads.is_empty() && self.calls.is_empty());
+        let answered = !(turn.renewals.is_empty() && self.calls.is_empty());
         let decisions = self.keeper.decide(now, turn.events);
         self.carry_out(now, decisions);
         if turn.addresses_changed {
@@ -120,8 +134,11 @@ impl Service {
         if self.read_at.is_some_and(|at| at <= clock::monotonic()) {
             self.read_on();
         }
-        for answer in turn.reloads {
-            let outcome = self.reload();
+        for (renewal, answer) in turn.renewals {
+            let outcome = match renewal {
+                Renewal::Reload => self.reload(),
+                Renewal::Set { jail, option, value } => self.set(&jail, &option, &value),
+            };
             self.show();
             if let Some(answer) = answer {
                 answer.send(outcome);
@@ -147,7 +164,7 @@ impl Service {
         match control {
             Control::Call(request) => self.take_call(request, turn),
             Control::Stop => turn.stop = true,
-            Control::Reload => turn.reloads.push(None),
+            Control::Reload => turn.renewals.push((Renewal::Reload, None)),
             Control::FirewallDisturbed(what) => turn.disturbed = Some(what),
             Control::AddressesChanged => turn.addresses_changed = true,
             Control::ReaderAlive(name, number) => {
@@ -197,7 +214,11 @@ impl Service {
                 Some(None) => answer.send(unknown),
                 jail => answer.send(BusAnswer::Bans(self.rows(jail.flatten()))),
             },
-            Call::Reload => turn.reloads.push(Some(answer)),
+            Call::Reload => turn.renewals.push((Renewal::Reload, Some(answer))),
+            Call::Set { jail, option, value } => {
+                turn.renewals.push((Renewal::Set { jail, option, value }, Some(answer)));
+            }
+            Call::Settings { jail } => answer.send(self.settings(&jail)),
         }
     }
 

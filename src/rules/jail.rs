@@ -1,15 +1,14 @@
 //! A jail: its settings, understood.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
-
+use super::chosen::Chosen;
 use super::definition::NORMAL;
 use super::diagnostic::{Sink, Wrong};
 use super::filter::Own;
 use super::layers::Layer;
+use super::settings::{Setting, complete};
 use super::sources::{self, SourceDraft};
 use super::tree::{At, Entry, Node};
 use super::value::{self, Read, Text};
@@ -77,21 +76,8 @@ pub struct Jail {
     pub action: Action,
     /// Which packets are looked at.
     pub scope: Scope,
-    /// The settings that were written for it, or for all jails, sorted by key.
+    /// All of its settings, and what its filter says.
     pub settings: Vec<Setting>,
-}
-
-/// A setting as it is in force, and where it comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Setting {
-    /// The key.
-    pub key: String,
-    /// The value as it is written, in TOML.
-    pub value: String,
-    /// The file.
-    pub path: PathBuf,
-    /// The line, from 1.
-    pub line: usize,
 }
 
 impl Jail {
@@ -151,12 +137,7 @@ impl Draft {
                     draft.enabled = true; // as far as anybody knows
                 }
             }
-            draft.settings.push(Setting {
-                key: entry.key.clone(),
-                value: written(sink, &entry.value.at),
-                path: sink.file(entry.key_at.file).path.clone(),
-                line: sink.line(&entry.key_at),
-            });
+            draft.settings.push(Setting::of_entry(sink, entry));
         }
         draft
     }
@@ -231,8 +212,21 @@ impl Draft {
         self.mode.as_ref().map_or(NORMAL, |mode| &mode.text)
     }
 
+    /// All settings, also those that nobody has written.
+    pub(super) fn settings(&self) -> Vec<Setting> {
+        complete(Some(&self.name), self.settings.clone())
+    }
+
+    /// The settings of all jails.
+    pub(super) fn default_settings(self) -> Vec<Setting> {
+        complete(None, self.settings)
+    }
+
     /// The jail, with the filter and the sources that were found for it.
-    pub(super) fn into_jail(self, filter: Arc<Filter>, sources: Sources) -> Jail {
+    pub(super) fn into_jail(self, filter: Chosen, sources: Sources) -> Jail {
+        let Chosen { filter, says, .. } = filter;
+        let mut settings = self.settings();
+        settings.extend(says);
         Jail {
             name: self.name,
             description: self.description,
@@ -244,11 +238,7 @@ impl Draft {
             protocols: self.protocols,
             action: self.action,
             scope: self.scope,
-            settings: self.settings,
+            settings,
         }
     }
-}
-
-fn written(sink: &Sink<'_>, at: &At) -> String {
-    sink.file(at.file).text.get(at.span.clone()).unwrap_or("").to_owned()
 }

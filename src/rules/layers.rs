@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::diagnostic::{Sink, Wrong};
+use super::overlay::DEFAULT;
 use super::text::Texts;
 use super::tree::{At, Document, Entry, Kind, Node, parse};
 use super::wording;
@@ -152,6 +153,11 @@ impl Layers {
 
     fn lay_jail(&mut self, sink: &mut Sink<'_>, jail: Entry, broken: Option<&Wrong>) {
         let Entry { key: name, key_at, value } = jail;
+        if name == DEFAULT {
+            let wrong = sink.report(&key_at, wording::jail_called_default());
+            self.default.broken.get_or_insert(wrong);
+            return;
+        }
         if !is_jail_name(&name) {
             sink.report(&key_at, wording::bad_jail_name(&name));
             return;

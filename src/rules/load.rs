@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use super::definition::{Definition, Sample};
-use super::diagnostic::{Diagnostic, Severity, Sink, Wrong};
-use super::fail2ban;
+use super::chosen::Chosen;
+use super::definition::Definition;
+use super::diagnostic::{Sink, Wrong};
+use super::fail2ban::{self, Translated};
 use super::filter::{self, Own};
 use super::jail::{Draft, Jail};
 use super::layers::{Layer, Layers};
+use super::loaded::{BrokenJail, Doubt, Loaded, Sampled};
+use super::overlay::DEFAULT;
+use super::settings::Setting;
 use super::sources::{Backend, SourceDraft};
 use super::text::Texts;
 use super::tree::{At, Kind};
@@ -20,65 +22,6 @@ use super::wording;
 use crate::filter::Filter;
 use crate::pattern::Language;
 use crate::record::{LogFiles, Matches, Origin, Sources, Want, is_namespace};
-
-/// What became of the configuration.
-#[derive(Debug)]
-pub struct Loaded {
-    /// Which journal is to be read.
-    pub origin: Origin,
-    /// The jails that are enabled and right, sorted by name.
-    pub jails: Vec<Jail>,
-    /// The jails that are enabled and wrong, sorted by name.
-    pub broken: Vec<BrokenJail>,
-    /// Every mistake, file by file from top to bottom.
-    pub diagnostics: Vec<Diagnostic>,
-    /// The filters' samples; only [`load_all`] fills it.
-    pub sampled: Vec<Sampled>,
-    doubt: Option<Doubt>,
-}
-
-/// A part of the configuration could not be read, and nobody knows which jails it is about.
-#[derive(Debug)]
-struct Doubt {
-    why: Wrong,
-    /// The jails about which it does not matter.
-    certain: BTreeSet<String>,
-}
-
-impl Loaded {
-    /// Whether any of the mistakes is an error, and not just a warning.
-    #[must_use]
-    pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
-    }
-
-    /// Why the jail `name` may be missing here by mistake: what could not be read may have switched
-    /// it on. A file that could be read and that comes later may say that it is off.
-    #[must_use]
-    pub fn in_doubt(&self, name: &str) -> Option<&str> {
-        let Doubt { why: Wrong(why), certain } = self.doubt.as_ref()?;
-        let is_known = certain.contains(name) || self.jails.iter().any(|jail| jail.name == name);
-        (!is_known).then_some(why)
-    }
-}
-
-/// A jail that cannot run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct BrokenJail {
-    /// Its name.
-    pub name: String,
-    /// The first thing that is wrong, as a sentence without a full stop.
-    pub why: String,
-}
-
-/// A filter in a mode, and the samples that are written for it.
-#[derive(Debug)]
-pub struct Sampled {
-    /// The filter.
-    pub filter: Arc<Filter>,
-    /// The samples for its mode, in the order of the file.
-    pub samples: Vec<Sample>,
-}
 
 /// Reads the configuration. Filters that no enabled jail uses are read but not compiled.
 #[must_use]
@@ -110,71 +53,18 @@ pub fn fail2ban_folders(texts: &Texts) -> Vec<PathBuf> {
     folders
 }
 
-/// A filter that was asked for by its name.
-#[derive(Debug)]
-pub struct Chosen {
-    /// The filter.
-    pub filter: Arc<Filter>,
-    /// Which journal entries it is for, if it says so.
-    pub matches: Option<Matches>,
-}
-
-/// Why a filter cannot be had.
-#[derive(Debug)]
-pub enum NotChosen {
-    /// There is none of that name; what to do, as a sentence without a full stop.
-    Unknown(String),
-    /// It has no such mode; what to do.
-    UnknownMode(String),
-    /// Its files have mistakes.
-    Mistakes(Vec<Diagnostic>),
-}
-
-/// Compiles the filter `name` in `mode`.
-///
-/// # Errors
-///
-/// When there is none, or its files have mistakes; those of other files do not matter.
-pub fn load_filter(texts: &Texts, name: &str, mode: &str) -> Result<Chosen, NotChosen> {
-    let mut loader = Loader::new(texts, false);
-    let known = loader.definitions.keys().map(String::as_str);
-    let Some(definition) = loader.definitions.get(name) else {
-        let problem = wording::unknown_filter(name, known);
-        return Err(NotChosen::Unknown(problem.hint.unwrap_or_default()));
-    };
-    let modes = definition.mode_names();
-    if !modes.contains(&mode) {
-        let problem = wording::unknown_mode(mode, name, &modes);
-        return Err(NotChosen::UnknownMode(problem.hint.unwrap_or_default()));
-    }
-    let (matches, broken) = (definition.matches.clone(), definition.broken.is_some());
-    let at = loader.layers.filters.get(name).and_then(|layer| layer.at.clone());
-    let filter = loader.compile(name, mode, &at.unwrap_or(At { file: 0, span: 0..0 }));
-    match filter.and_then(|filter| loader.with_names(name, mode).unwrap_or(Ok(filter))) {
-        Ok(filter) if !broken => Ok(Chosen { filter, matches }),
-        _ => {
-            let file_of = |found: &Diagnostic| {
-                found.path.file_stem().is_some_and(|stem| stem == name)
-                    && texts.filters.iter().any(|file| file.path == found.path)
-            };
-            let mut own = loader.sink.into_diagnostics();
-            own.retain(file_of);
-            Err(NotChosen::Mistakes(own))
-        }
-    }
-}
-
-struct Loader<'t> {
-    texts: &'t Texts,
-    sink: Sink<'t>,
-    layers: Layers,
-    definitions: BTreeMap<String, Definition>,
+/// Reads texts to jails.
+pub(super) struct Loader<'t> {
+    pub(super) texts: &'t Texts,
+    pub(super) sink: Sink<'t>,
+    pub(super) layers: Layers,
+    pub(super) definitions: BTreeMap<String, Definition>,
     compiled: BTreeMap<(String, String), Read<Arc<Filter>>>,
     everything: bool,
 }
 
 impl<'t> Loader<'t> {
-    fn new(texts: &'t Texts, everything: bool) -> Self {
+    pub(super) fn new(texts: &'t Texts, everything: bool) -> Self {
         let mut sink = Sink::new(texts);
         let layers = Layers::read(&mut sink, texts);
         let definitions = layers.filters.iter();
@@ -187,7 +77,7 @@ impl<'t> Loader<'t> {
     fn run(mut self) -> Loaded {
         let origin = self.origin();
         let nobody = Layer::default();
-        Draft::read(&mut self.sink, "default", &nobody, &self.layers.default);
+        let default = Draft::read(&mut self.sink, DEFAULT, &nobody, &self.layers.default);
         let (mut jails, mut broken) = (Vec::new(), Vec::new());
         let tables = std::mem::take(&mut self.layers.jails);
         let mut off = BTreeSet::new();
@@ -212,10 +102,19 @@ impl<'t> Loader<'t> {
         let sampled = if self.everything { self.sampled() } else { Vec::new() };
         let diagnostics = self.sink.into_diagnostics();
         let doubt = self.layers.doubt.map(|(_, why)| Doubt { why, certain: off });
-        Loaded { origin: origin.unwrap_or_default(), jails, broken, diagnostics, sampled, doubt }
+        let default = default.default_settings();
+        Loaded {
+            origin: origin.unwrap_or_default(),
+            jails,
+            broken,
+            diagnostics,
+            sampled,
+            default,
+            doubt,
+        }
     }
 
-    fn jail(&mut self, draft: Draft, origin: &Origin) -> Read<Jail> {
+    pub(super) fn jail(&mut self, draft: Draft, origin: &Origin) -> Read<Jail> {
         if let (Some(wrong), true) = (&draft.broken, draft.unreadable) {
             return Err(wrong.clone());
         }
@@ -226,17 +125,17 @@ impl<'t> Loader<'t> {
         }
         let said = filter.as_ref().ok().and_then(|found| found.matches.clone());
         let sources = self.sources_of(&draft, said, origin);
-        let (filter, mut sources) = (filter?.filter, sources?);
-        if sources.files.is_some() && filter.needs_journal() {
+        let (chosen, mut sources) = (filter?, sources?);
+        if sources.files.is_some() && chosen.filter.needs_journal() {
             let at = place(draft.sources.paths_at.as_ref(), &draft);
-            return Err(self.sink.report(&at, wording::needs_journal(filter.name())));
+            return Err(self.sink.report(&at, wording::needs_journal(chosen.filter.name())));
         }
         if let Some((_, want)) = &mut sources.journal {
-            want.fields = filter.fields().map(str::to_owned).collect();
+            want.fields = chosen.filter.fields().map(str::to_owned).collect();
         }
         match &draft.broken {
             Some(wrong) => Err(wrong.clone()),
-            None => Ok(draft.into_jail(filter, sources)),
+            None => Ok(draft.into_jail(chosen, sources)),
         }
     }
 
@@ -278,7 +177,7 @@ impl<'t> Loader<'t> {
         let Some(definition) = self.definitions.get(draft.filter_name()) else {
             if has_own && draft.filter.is_none() {
                 let filter = self.own_filter(draft)?;
-                return Ok(Chosen { filter, matches: None });
+                return Ok(Chosen { filter, matches: None, says: Vec::new() });
             }
             let known = self.definitions.keys().map(String::as_str);
             let problem = wording::unknown_filter(draft.filter_name(), known);
@@ -297,11 +196,13 @@ impl<'t> Loader<'t> {
         if !draft.own.is_empty() {
             let filter =
                 filter::compile(&mut self.sink, definition, draft.mode_name(), &draft.own)?;
-            return Ok(Chosen { filter: Arc::new(filter), matches });
+            let says = self.what_says(draft.filter_name(), draft.mode_name());
+            return Ok(Chosen { filter: Arc::new(filter), matches, says });
         }
         let name = definition.name.clone();
         let filter = self.compile(&name, draft.mode_name(), &at)?;
-        Ok(Chosen { filter, matches })
+        let says = self.what_says(&name, draft.mode_name());
+        Ok(Chosen { filter, matches, says })
     }
 
     /// One of fail2ban's own filters, read as it is.
@@ -313,12 +214,31 @@ impl<'t> Loader<'t> {
             own: &draft.own,
         };
         match fail2ban::find(self.texts, &asked) {
-            Ok(found) => {
-                self.sink.take_over(found.warnings);
-                Ok(Chosen { filter: Arc::new(found.filter), matches: found.matches })
+            Ok(mut found) => {
+                self.sink.take_over(std::mem::take(&mut found.warnings));
+                let Translated { filter, matches, says, .. } = found;
+                Ok(Chosen { filter: Arc::new(filter), matches, says })
             }
             Err(fault) => Err(self.sink.adopt(at, fault)),
         }
+    }
+
+    /// What a filter of ours says in a mode: its patterns one by one, the rest as it is written.
+    pub(super) fn what_says(&self, name: &str, mode: &str) -> Vec<Setting> {
+        let (Some(layer), Some(definition)) =
+            (self.layers.filters.get(name), self.definitions.get(name))
+        else {
+            return Vec::new();
+        };
+        let apart = ["description", "failregex", "ignoreregex", "mode", "sample"];
+        let entries = layer.entries.values().filter(|entry| !apart.contains(&entry.key.as_str()));
+        let mut says: Vec<Setting> =
+            entries.map(|entry| Setting::of_entry(&self.sink, entry)).collect();
+        for setting in &mut says {
+            setting.key.insert_str(0, "filter.");
+        }
+        says.extend(definition.patterns(&self.sink, mode));
+        says
     }
 
     /// The filter of a jail that has no filter but patterns of its own.
@@ -332,7 +252,7 @@ impl<'t> Loader<'t> {
     }
 
     /// The filter in a mode, compiled at most once.
-    fn compile(&mut self, name: &str, mode: &str, at: &At) -> Read<Arc<Filter>> {
+    pub(super) fn compile(&mut self, name: &str, mode: &str, at: &At) -> Read<Arc<Filter>> {
         let key = (name.to_owned(), mode.to_owned());
         if let Some(known) = self.compiled.get(&key) {
             return known.clone();
@@ -351,7 +271,7 @@ impl<'t> Loader<'t> {
 
     /// A filter in fail2ban's language, for whoever asks for it by itself: no jail says whether hosts'
     /// names count, and fail2ban's own tool takes them.
-    fn with_names(&mut self, name: &str, mode: &str) -> Option<Read<Arc<Filter>>> {
+    pub(super) fn with_names(&mut self, name: &str, mode: &str) -> Option<Read<Arc<Filter>>> {
         let definition = self.definitions.get(name)?;
         let own = Own { names: true, ..Own::default() };
         let compiled = || filter::compile(&mut self.sink, definition, mode, &own).map(Arc::new);
@@ -372,7 +292,7 @@ impl<'t> Loader<'t> {
     }
 
     /// Which journal; a mistake here breaks every jail, since none would read what it should.
-    fn origin(&mut self) -> Read<Origin> {
+    pub(super) fn origin(&mut self) -> Read<Origin> {
         let mut found: Option<Origin> = None;
         let mut wrong = self.layers.journal.broken.clone();
         for entry in self.layers.journal.entries.values() {

@@ -6,6 +6,7 @@
 //! help of `value`, `span` and `ports`; `pattern` and [`Filter`] turn patterns into one automaton;
 //! [`load`] puts it all together. What is wrong becomes a [`Diagnostic`], worded in `wording`.
 
+mod chosen;
 mod definition;
 mod diagnostic;
 mod fail2ban;
@@ -13,8 +14,11 @@ mod filter;
 mod jail;
 mod layers;
 mod load;
+mod loaded;
+mod overlay;
 mod ports;
 mod render;
+mod settings;
 mod sources;
 mod span;
 mod structured;
@@ -22,18 +26,21 @@ mod text;
 mod tree;
 mod value;
 mod wording;
+pub mod written;
 
 #[cfg(test)]
 mod tests;
 
+pub use chosen::{Chosen, Inspected, NotChosen, inspect, load_filter};
 pub use definition::Sample;
 pub use diagnostic::{Diagnostic, Severity, Spot};
 pub use fail2ban::{Translated, in_files, translate};
-pub use jail::{Jail, Setting};
-pub use load::{
-    BrokenJail, Chosen, Loaded, NotChosen, Sampled, fail2ban_folders, load, load_all, load_filter,
-};
+pub use jail::Jail;
+pub use load::{fail2ban_folders, load, load_all};
+pub use loaded::{BrokenJail, Loaded, Sampled};
+pub use overlay::{DEFAULT, Overlay, RUN_TIME, jail_names, setting};
 pub use render::render;
+pub use settings::Setting;
 pub use span::parse_sentence;
 pub use text::{SourceText, Texts, Unreadable};
 pub use wording::advice;

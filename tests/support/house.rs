@@ -98,7 +98,7 @@ impl House {
     /// Starts the service and waits until it is ready.
     pub(crate) fn start(&mut self) {
         fs::create_dir_all(self.path("state")).expect("a directory");
-        let before = self.log().matches("\nready").count();
+        let before = format!("\n{}", self.log()).matches("\nready").count();
         self.launch();
         await_that("the service is ready", || {
             format!("\n{}", self.log()).matches("\nready").count() > before

@@ -5,10 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use glob::MatchOptions;
-
 use crate::cli::error::CliError;
-use crate::cli::logs::{LogArgs, Source};
+use crate::cli::logs::{LogArgs, Source, found};
 use crate::cli::target;
 use crate::cli::words;
 use crate::confdir::{self, Directories};
@@ -216,18 +214,6 @@ impl Wanted {
         };
         Ok(Feed { args, source, watches })
     }
-}
-
-/// The files of this name or glob(7) that there are, under their own names.
-fn found(path: &str) -> Vec<PathBuf> {
-    let options = MatchOptions {
-        case_sensitive: true,
-        require_literal_separator: true,
-        require_literal_leading_dot: true,
-    };
-    let paths = glob::glob_with(path, options).into_iter().flatten().flatten();
-    let files = paths.filter(|path| path.is_file());
-    files.map(|path| path.canonicalize().unwrap_or(path)).collect()
 }
 
 impl Watch {
