@@ -141,6 +141,8 @@ fn busctl_sees_the_manager_as_it_is_documented() {
     .ListBans method s a(ssxxu) -
     .ListJails method - a(so) -
     .Reload method - - -
+    .Set method sss ss -
+    .Settings method s a(sssu) -
     .Unban method sas u -
     .Jails property as 1 "sshd" emits-change
     .State property s "Guarding 1 jail." emits-change
