@@ -12,7 +12,7 @@ use futures_lite::{StreamExt as _, future};
 use jailkeeper::bus::{
     AllowedRow, Announcement, BanRow, Bus, BusAnswer, BusError, Call, Diagnosis, Failure, Health,
     JAIL, JailSettings, JailSnapshot, JailState, JailView, Link, MANAGER, MAX_ADDRESSES,
-    MAX_ANNOUNCEMENTS, NAME, PATH, Snapshot, Tally,
+    MAX_ANNOUNCEMENTS, NAME, PATH, SettingRow, Snapshot, Tally,
 };
 use jailkeeper::keeper::{
     Action, Allowance, CountBy, Entry, Lifted, Network, Ports, Prefix, Protocol, Protocols, Scope,
@@ -157,6 +157,8 @@ fn busctl_sees_the_manager_as_it_is_documented() {
     .ListWouldBeBans method s a(ssxxuu) -
     .Matches method ss as -
     .Reload method - - -
+    .Set method sss ss -
+    .Settings method s a(sssu) -
     .Unban method sas u -
     .Why method s a(sa(sxxu)axasutsa(sxxu)tt) -
     .Jails property as 1 "sshd" emits-change
@@ -253,6 +255,13 @@ fn allowed(jail: Option<&str>) -> AllowedRow {
 /// Some answer of the kind that the call wants.
 fn made_up(call: &Call) -> BusAnswer {
     match call {
+        Call::Settings { .. } => BusAnswer::Settings(vec![SettingRow {
+            key: "maxretry".to_owned(),
+            value: "5".to_owned(),
+            path: "/etc/a.toml".to_owned(),
+            line: 7,
+        }]),
+        Call::Set { value, .. } => BusAnswer::Set { before: "5".to_owned(), now: value.clone() },
         Call::Ban { .. } | Call::Reload => BusAnswer::Done(1),
         Call::Unban { .. } | Call::Attempt { .. } => BusAnswer::Done(7),
         Call::Allow { .. } => BusAnswer::Done(0),
@@ -431,6 +440,8 @@ fn each_failure_has_its_name_and_a_reason() {
         (Failure::TooManyAllowed, "TooManyAllowed", "put them into a file"),
         (Failure::Refused("EPERM\0".to_owned()), "Refused", "the firewall refused: EPERM\u{fffd}"),
         (Failure::ReloadFailed("a.toml:1: no".to_owned()), "ReloadFailed", "a.toml:1: no"),
+        (Failure::JailBroken("no filter".to_owned()), "JailBroken", "does not run: no filter"),
+        (Failure::InvalidSetting("it is zero".to_owned()), "InvalidSetting", "it is zero"),
     ];
     let address = bus.address();
     run(async move {

@@ -545,9 +545,11 @@ fn each_refusal_has_its_exit_code_and_says_what_to_do() {
         (Failure::TooWide(network("192.0.2.0/24"), 28), 1, "name narrower networks"),
         (Failure::NoSuchJail, 5, "the jails are: nginx-http-auth, sshd"),
         (
-            Failure::ReloadFailed("sshd.toml:3:1: no such key\n  hint: maxretry".to_owned()),
+            Failure::ReloadFailed(
+                "old rules: a\n\nsshd.toml:3:1: no such key\n  hint: maxretry".to_owned(),
+            ),
             78,
-            "the old rules stay in force\nsshd.toml:3:1: no such key\n  hint: maxretry",
+            "old rules: a\n\nsshd.toml:3:1: no such key\n  hint: maxretry",
         ),
     ];
     for (failure, code, text) in cases {

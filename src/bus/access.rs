@@ -39,6 +39,8 @@ pub(super) const METHODS: &[(&str, Right)] = &[
     ("ListWouldBeBans", Right::Read),
     ("Matches", Right::Read),
     ("Reload", Right::Change("org.jailkeeper1.reload")),
+    ("Set", Right::Change("org.jailkeeper1.configure")),
+    ("Settings", Right::Read),
     ("Unban", Right::Change("org.jailkeeper1.unban")),
     ("Why", Right::Read),
 ];

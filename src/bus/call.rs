@@ -87,6 +87,20 @@ pub enum Call {
     },
     /// Tell how the service and the firewall are.
     Diagnose,
+    /// Tell all settings of a jail, or of all jails.
+    Settings {
+        /// The jail's name, or `default`.
+        jail: String,
+    },
+    /// Change a setting until the next reload.
+    Set {
+        /// The jail's name, or `default` for all jails.
+        jail: String,
+        /// Which.
+        option: String,
+        /// To what, in TOML or as people write it on a command line.
+        value: String,
+    },
 }
 
 /// A call, and where its answer goes.
@@ -113,6 +127,15 @@ pub enum BusAnswer {
     Matches(Vec<Arc<str>>),
     /// Who is allowed by hand, to [`Call::ListAllowed`].
     Allowed(Vec<AllowedRow>),
+    /// The settings, to [`Call::Settings`].
+    Settings(Vec<SettingRow>),
+    /// A setting is another one now, to [`Call::Set`]. Both values are in TOML.
+    Set {
+        /// What it was; empty when it was none, or the jail did not run.
+        before: String,
+        /// What it is.
+        now: String,
+    },
     /// It is not done.
     Failed(Failure),
 }
@@ -146,8 +169,25 @@ pub enum Failure {
     TooManyAllowed,
     /// The firewall refused; what it said.
     Refused(String),
-    /// The configuration has mistakes and the old one stays in force; all diagnostics as one text.
+    /// The configuration has mistakes; what became of it, and all diagnostics, as one text.
     ReloadFailed(String),
+    /// The jail is switched on and does not run, for this reason.
+    JailBroken(String),
+    /// The setting was not changed; what is wrong with it, as one text.
+    InvalidSetting(String),
+}
+
+/// One setting of a jail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingRow {
+    /// Its key; `filter.KEY` is what the jail's filter says itself.
+    pub key: String,
+    /// Its value in TOML; empty when it has none.
+    pub value: String,
+    /// The file that says so; empty when it is built in.
+    pub path: String,
+    /// The line in that file, from 1; 0 without a file.
+    pub line: u32,
 }
 
 /// One ban in force.

@@ -48,6 +48,10 @@ pub trait Manager {
     #[zbus(no_autostart)]
     fn diagnose(&self) -> Result<Diagnosis, Error>;
 
+    /// All settings of a jail, or of all jails under the name `default`.
+    #[zbus(no_autostart)]
+    fn settings(&self, jail: &str) -> Result<Vec<Setting>, Error>;
+
     /// The jails' names and objects.
     #[zbus(no_autostart)]
     fn list_jails(&self) -> Result<Vec<(String, OwnedObjectPath)>, Error>;
@@ -85,6 +89,19 @@ pub struct Allowed {
     pub comment: String,
 }
 
+/// One setting of a jail.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, Type)]
+pub struct Setting {
+    /// Its key; `filter.KEY` is what the jail's filter says itself.
+    pub key: String,
+    /// Its value in TOML; empty when it has none.
+    pub value: String,
+    /// The file that says so; empty when it is built in.
+    pub path: String,
+    /// The line in that file, from 1; 0 without a file.
+    pub line: u32,
+}
+
 /// How the service is.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, Type)]
 #[serde(rename_all(deserialize = "PascalCase"))]
@@ -103,7 +120,7 @@ pub struct Overview {
 #[serde(rename_all(deserialize = "PascalCase"))]
 #[zbus(signature = "dict")]
 pub struct JailStatus {
-    /// `running`, or `broken: ` and the reason.
+    /// `running`; or `running with its old rules: ` or `broken: ` and the mistake.
     #[serde(deserialize_with = "as_variant::deserialize")]
     pub state: String,
     /// One line for people.
@@ -294,6 +311,16 @@ impl Client {
         times: u32,
     ) -> Result<u32, Error> {
         self.change("Attempt", &(jail, addresses, user, times)).await
+    }
+
+    /// Changes a setting; what it was, and what it is.
+    pub async fn set(
+        &self,
+        jail: &str,
+        option: &str,
+        value: &str,
+    ) -> Result<(String, String), Error> {
+        self.change("Set", &(jail, option, value)).await
     }
 
     /// Reads the configuration again.

@@ -34,8 +34,12 @@ pub enum Error {
     TooManyAllowed(String),
     /// The firewall refused.
     Refused(String),
-    /// The configuration has mistakes; the old one stays in force.
+    /// The configuration has mistakes; jails with mistakes keep their old rules.
     ReloadFailed(String),
+    /// The jail is switched on and does not run.
+    JailBroken(String),
+    /// A setting has a mistake, and was not changed.
+    InvalidSetting(String),
     /// Too many calls wait already.
     Busy(String),
     /// The call names too many addresses, or is too long.
@@ -72,6 +76,10 @@ impl Error {
                 Self::Refused(clean(&format!("the firewall refused: {reason}")))
             }
             Failure::ReloadFailed(diagnostics) => Self::ReloadFailed(clean(&diagnostics)),
+            Failure::JailBroken(why) => Self::JailBroken(clean(&format!(
+                "jail {jail} is switched on and does not run: {why}"
+            ))),
+            Failure::InvalidSetting(why) => Self::InvalidSetting(clean(&why)),
         }
     }
 

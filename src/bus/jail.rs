@@ -176,7 +176,8 @@ impl Jail {
         self.shown().tally.bans_in_all
     }
 
-    /// "running", or "broken: " and the reason.
+    /// "running", or "running with its old rules: " and the mistake in the new ones, or "broken: " and
+    /// the reason.
     #[zbus(property)]
     fn state(&self) -> String {
         text::state(&self.shown().health.state)

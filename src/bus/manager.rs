@@ -13,7 +13,7 @@ use crate::keeper::{Network, Sentence};
 
 use super::allowed;
 use super::answer::answer;
-use super::call::{BanRow, BusAnswer, Call, Calls, MAX_ADDRESSES, Request};
+use super::call::{BanRow, BusAnswer, Call, Calls, Failure, MAX_ADDRESSES, Request, SettingRow};
 use super::error::Error;
 use super::inquiry::{Diagnosis, JailView};
 use super::path::jail_path;
@@ -25,6 +25,15 @@ pub(super) const LONGEST_SECONDS: i64 = 100 * 366 * 24 * 60 * 60;
 
 /// One row of `ListBans`: jail, offender, since, until, attempts, nth.
 type Row = (String, String, i64, i64, u32, u32);
+
+/// One row of `Settings`: key, value in TOML, file, line.
+type SettingOut = (String, String, String, u32);
+
+/// No setting's name is longer.
+const OPTION_BYTES_MAX: usize = 256;
+
+/// A value that is set at run time is read several times, by which the loop must not be held up.
+const VALUE_BYTES_MAX: usize = 256 * 1024;
 
 /// Takes calls, and shows how the service is.
 pub(super) struct Manager {
@@ -165,8 +174,9 @@ impl Manager {
         }
     }
 
-    /// Reads the configuration again. If it has mistakes, all of them are in the error's text and
-    /// the old rules stay in force.
+    /// Reads the configuration again, and forgets what was set at run time. If it has mistakes, all of
+    /// them are in the error's text, jails with mistakes keep their old rules, and all others have
+    /// their new ones.
     async fn reload(&self) -> Result<(), Error> {
         self.ask("", Call::Reload).await.map(drop)
     }
@@ -181,11 +191,42 @@ impl Manager {
         }
     }
 
+    /// All settings of a jail, or of all jails if its name is "default": key, value in TOML, file and
+    /// line. What is built in has no file. Keys that begin with "filter." are what the jail's filter
+    /// says itself.
+    #[zbus(out_args("settings"))]
+    async fn settings(&self, jail: String) -> Result<Vec<SettingOut>, Error> {
+        match self.ask(&jail, Call::Settings { jail: jail.clone() }).await? {
+            BusAnswer::Settings(settings) => Ok(settings.into_iter().map(setting).collect()),
+            _ => Err(Error::another_answer()),
+        }
+    }
+
     /// How the kernel's firewall is, ours and what others have in it.
     #[zbus(out_args("diagnosis"))]
     async fn diagnose(&self) -> Result<Diagnosis, Error> {
         match self.ask("", Call::Diagnose).await? {
             BusAnswer::Diagnosis(diagnosis) => Ok(diagnosis),
+            _ => Err(Error::another_answer()),
+        }
+    }
+
+    /// Changes a setting of a jail, or of all jails if its name is "default", until the next reload or
+    /// restart. The value is in TOML, or as people write it on a command line. With a mistake nothing
+    /// is changed. Returns what it was and what it is, in TOML.
+    #[zbus(out_args("before", "now"))]
+    async fn set(
+        &self,
+        jail: String,
+        option: String,
+        value: String,
+    ) -> Result<(String, String), Error> {
+        if option.len() > OPTION_BYTES_MAX || value.len() > VALUE_BYTES_MAX {
+            let why = format!("a value has at most {VALUE_BYTES_MAX} bytes; write it in a file");
+            return Err(Error::failed(&jail, Failure::InvalidSetting(why)));
+        }
+        match self.ask(&jail, Call::Set { jail: jail.clone(), option, value }).await? {
+            BusAnswer::Set { before, now } => Ok((text::clean(&before), text::clean(&now))),
             _ => Err(Error::another_answer()),
         }
     }
@@ -300,6 +341,11 @@ fn network(text: &str) -> Result<Network, Error> {
 /// None if the name is empty.
 fn named(jail: &str) -> Option<String> {
     (!jail.is_empty()).then(|| jail.to_owned())
+}
+
+fn setting(row: SettingRow) -> SettingOut {
+    let SettingRow { key, value, path, line } = row;
+    (key, text::clean(&value), text::clean(&path), line)
 }
 
 fn row(ban: BanRow) -> Row {

@@ -29,7 +29,9 @@ mod tests;
 
 pub use access::MAX_ARGUMENTS;
 pub use answer::AnswerSender;
-pub use call::{AllowedRow, BanRow, BusAnswer, Call, Calls, Failure, Link, MAX_ADDRESSES, Request};
+pub use call::{
+    AllowedRow, BanRow, BusAnswer, Call, Calls, Failure, Link, MAX_ADDRESSES, Request, SettingRow,
+};
 pub use error::{BusError, Error};
 pub use inquiry::{Diagnosis, JailView, PastBan};
 pub use outbox::{Dropped, MAX_ANNOUNCEMENTS, MAX_ASIDES};

@@ -115,6 +115,8 @@ pub enum JailState {
     /// It does.
     #[default]
     Running,
+    /// It does, by the rules from before a reload, since the new ones have this mistake.
+    HeldBack(String),
     /// It does not, for this reason.
     Broken(String),
 }

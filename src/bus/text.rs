@@ -74,6 +74,7 @@ pub(super) const fn count_by(count_by: CountBy) -> &'static str {
 pub(super) fn state(state: &JailState) -> String {
     match state {
         JailState::Running => "running".to_owned(),
+        JailState::HeldBack(why) => clean(&format!("running with its old rules: {why}")),
         JailState::Broken(why) => clean(&format!("broken: {why}")),
     }
 }

@@ -223,6 +223,38 @@ Examples:
 Example: jailkeeper check && jailkeeper reload")]
     Reload,
 
+    /// Show what a jail goes by, and where each setting comes from
+    ///
+    /// Shows all settings of a jail, each with the file and the line that it comes from, what its
+    /// filter says, and what it reads; without a jail, which jails there are and from which files.
+    /// The running service is asked; when it does not run, or the jail does not, the files are read
+    /// instead.
+    Show(ShowArgs),
+
+    /// Print one setting of a jail
+    ///
+    /// Prints the value that is in force and nothing else: strings without quotes, lists with an
+    /// entry a line.
+    #[command(after_help = "\
+Examples:
+  jailkeeper get sshd maxretry
+  jailkeeper get default bantime   what jails have that say nothing else")]
+    Get {
+        /// The jail, or default
+        #[arg(add = complete::jail())]
+        jail: String,
+        /// The setting
+        option: String,
+    },
+
+    /// Change a setting of a running jail
+    ///
+    /// Changes a setting of a jail, or of all jails that say nothing else. It counts at once, and
+    /// until the next reload or restart of the service; with --save it is also written to
+    /// jails.d/90-set.toml. The value is what would stand in a file, in TOML or without quotes. With
+    /// a mistake nothing is changed.
+    Set(SetArgs),
+
     /// Test a jail or a filter on a log, line by line
     ///
     /// Shows what a jail or a filter says to each line of a log: how often each pattern matches, in
@@ -299,9 +331,59 @@ impl Verb {
                 | Self::Attempt(_)
                 | Self::ImportBans(_)
                 | Self::Reload
-        ) || matches!(self, Self::Allow(order) if !order.addresses.is_empty()
-        )
+                | Self::Set(_)
+        ) || matches!(self, Self::Allow(order) if !order.addresses.is_empty())
     }
+}
+
+/// What to show.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  jailkeeper show sshd
+  jailkeeper show default                 what jails have that say nothing else
+  jailkeeper show web --config ./new-etc")]
+pub struct ShowArgs {
+    /// The jail to show, or default
+    #[arg(add = complete::jail())]
+    pub jail: Option<String>,
+
+    /// Read the configuration in this directory, and do not ask the service
+    #[arg(long, value_name = "DIR")]
+    pub config: Option<PathBuf>,
+
+    /// Where the stock jails and filters are [default: /usr/lib/jailkeeper]
+    #[arg(long, value_name = "DIR")]
+    pub vendor: Option<PathBuf>,
+}
+
+/// What to set.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  jailkeeper set sshd maxretry 3
+  jailkeeper set sshd ignoreip 192.0.2.1 198.51.100.0/24
+  jailkeeper set default bantime 1h --save
+  jailkeeper set web failregex -- '-bad <ADDR>'   what begins with - stands behind --")]
+pub struct SetArgs {
+    /// The jail, or default for all that say nothing else
+    #[arg(add = complete::jail())]
+    pub jail: String,
+
+    /// The setting, as jailkeeper.toml(5) lists them
+    pub option: String,
+
+    /// The new value; several words are one value with blanks
+    #[arg(required = true, allow_negative_numbers = true)]
+    pub value: Vec<String>,
+
+    /// Keep it
+    #[arg(long)]
+    pub save: bool,
+
+    /// Where the configuration is that --save adds to
+    #[arg(long, value_name = "DIR", default_value = "/etc/jailkeeper")]
+    pub config: PathBuf,
 }
 
 /// Which configuration to check.

@@ -26,7 +26,7 @@ pub(super) enum CliError {
     NoSuchJail { name: String, jails: Option<Vec<String>> },
     /// The jail is switched on and cannot run.
     BrokenJail { name: String, why: String },
-    /// The configuration has errors; the diagnostics.
+    /// The configuration has errors; what became of it, and the diagnostics.
     Config(String),
     /// The arguments do not fit together or name something that is not there.
     Usage(String),
@@ -103,10 +103,7 @@ impl CliError {
                 "the jail {name} has mistakes: {}\nsee all of them with: jailkeeper check",
                 words::clean(why)
             ),
-            Self::Config(diagnostics) => format!(
-                "the configuration has errors, and the old rules stay in force\n{}",
-                words::clean_lines(diagnostics)
-            ),
+            Self::Config(told) => words::clean_lines(told),
             Self::Mistakes(what, diagnostics) => format!("the {what} has mistakes\n{diagnostics}"),
             Self::Usage(reason) | Self::Failed(reason) | Self::Unreadable(reason) => {
                 words::clean_lines(reason)
@@ -171,7 +168,10 @@ impl From<Error> for CliError {
             | Error::Busy(text)
             | Error::TooMany(text)
             | Error::Stopping(text) => Self::Failed(text),
-            Error::ReloadFailed(diagnostics) => Self::Config(diagnostics),
+            Error::ReloadFailed(told) | Error::InvalidSetting(told) => Self::Config(told),
+            Error::JailBroken(told) => {
+                Self::Config(format!("{told}\nsee all mistakes with: jailkeeper check"))
+            }
         }
     }
 }

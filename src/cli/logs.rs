@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use glob::MatchOptions;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::tz::TimeZone;
 
@@ -275,4 +276,16 @@ fn parse_zone(text: &str) -> Result<Zone, String> {
 
 fn parse_encoding(text: &str) -> Result<Encoding, String> {
     text.parse().map_err(|error: crate::files::FilesError| error.to_string())
+}
+
+/// The files of this name or glob(7) that there are, under their own names.
+pub(super) fn found(path: &str) -> Vec<PathBuf> {
+    let options = MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+    };
+    let paths = glob::glob_with(path, options).into_iter().flatten().flatten();
+    let files = paths.filter(|path| path.is_file());
+    files.map(|path| path.canonicalize().unwrap_or(path)).collect()
 }

@@ -14,6 +14,7 @@ mod doctor;
 mod error;
 pub mod export;
 mod fail2ban_words;
+mod get;
 pub mod import;
 mod import_bans;
 mod jails;
@@ -24,6 +25,9 @@ mod page;
 mod ping;
 mod reload;
 pub mod replay;
+mod set;
+mod settings;
+mod show;
 mod spared;
 pub mod stats;
 mod status;
@@ -93,6 +97,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Doctor => {
             examine(&args).and_then(|(output, code)| Ok(write_out(&output).map(|()| code)?))
         }
+        Verb::Show(order) => zbus::block_on(show::run(order))
+            .map_err(CliError::of_reading)
+            .and_then(|report| args.render(&report))
+            .and_then(|output| Ok(write_out(&output).map(|()| exit::DONE)?)),
         Verb::Version => zbus::block_on(version::run())
             .and_then(|report| args.render(&report))
             .and_then(|output| Ok(write_out(&output).map(|()| exit::DONE)?)),
@@ -188,12 +196,15 @@ async fn perform(args: &Args, verb: &Verb) -> Result<(String, u8), CliError> {
             let imported = import_bans::run(client, order, &Page::stdout()).await?;
             return Ok((args.render(&imported)?, imported.exit_code()));
         }
+        Verb::Get { jail, option } => args.render(&get::run(client, jail, option).await?),
+        Verb::Set(order) => args.render(&set::run(client, order).await?),
         Verb::Reload => args.render(&reload::run(client).await?),
         Verb::Why { address } => args.render(&why::run(client, *address).await?),
         Verb::Check(_)
         | Verb::Doctor
         | Verb::Import(_)
         | Verb::Replay(_)
+        | Verb::Show(_)
         | Verb::Stats(_)
         | Verb::Test(_)
         | Verb::Version

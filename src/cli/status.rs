@@ -61,10 +61,15 @@ pub(super) async fn service(client: &Client) -> Result<ServiceReport, CliError> 
 pub(super) async fn jail(client: &Client, name: &str) -> Result<JailReport, CliError> {
     let path = jails::path(client, name).await?;
     let status = client.jail(&path).await?;
-    let bans = if status.enforce {
-        client.manager().list_bans(name).await?
+    let listed = if status.enforce {
+        client.manager().list_bans(name).await
     } else {
-        client.manager().list_would_be_bans(name).await?
+        client.manager().list_would_be_bans(name).await
+    };
+    let bans = match listed {
+        // It is switched on and broken.
+        Err(Error::NoSuchJail(_)) => Vec::new(),
+        bans => bans?,
     };
     Ok(JailReport { named: NamedJail { jail: name.to_owned(), status }, bans })
 }

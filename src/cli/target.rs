@@ -8,7 +8,7 @@ use crate::dialect::{JailOptions, Reference};
 use crate::filter::{Filter, Recipe};
 use crate::pattern::Language;
 use crate::record::{Matches, Sources};
-use crate::rules::{self, Chosen, ChosenJail, NotChosen, SourceText, Texts};
+use crate::rules::{self, Chosen, ChosenJail, Diagnostic, NotChosen, SourceText, Texts};
 
 use super::error::CliError;
 
@@ -22,6 +22,8 @@ pub(super) struct Target {
     pub(super) matches: Option<Matches>,
     /// What it reads, if it is a jail.
     pub(super) sources: Option<Sources>,
+    /// What may not be meant so.
+    pub(super) warnings: Vec<Diagnostic>,
 }
 
 /// The jail that `text` names, as a whole; or else the filter.
@@ -49,7 +51,13 @@ pub(super) fn jail_or_filter(
         },
     );
     let title = format!("Jail: {text}{off}, with filter {}{beside}", jail.filter.name());
-    Ok(Target { title, filter: jail.filter, matches: None, sources: Some(jail.sources) })
+    Ok(Target {
+        title,
+        filter: jail.filter,
+        matches: None,
+        sources: Some(jail.sources),
+        warnings: Vec::new(),
+    })
 }
 
 /// Finds what `text` names: `NAME` or `NAME[mode=…]` of our own filters, a file that ends in `.toml`,
@@ -108,9 +116,9 @@ fn toml(path: &Path, reference: &Reference) -> Result<Target, CliError> {
 /// Picks one filter in one mode; only mistakes in its own files count.
 fn choose(texts: &Texts, name: &str, mode: &str) -> Result<Target, CliError> {
     match rules::load_filter(texts, name, mode) {
-        Ok(Chosen { filter, matches }) => {
+        Ok(Chosen { filter, matches, .. }) => {
             let title = format!("Filter: {name}, mode {mode}");
-            Ok(Target { title, filter, matches, sources: None })
+            Ok(Target { title, filter, matches, sources: None, warnings: Vec::new() })
         }
         Err(NotChosen::Unknown(hint)) => {
             Err(CliError::Usage(format!("there is no filter \"{name}\"\n{hint}")))
@@ -142,20 +150,27 @@ fn fail2ban(path: &Path, reference: &Reference, as_journal: bool) -> Result<Targ
     let backend = if as_journal { "systemd" } else { "auto" };
     let jail = JailOptions { backend: backend.to_owned(), options: Vec::new() };
     let mode = reference.option("mode").unwrap_or("normal").to_owned();
+    // Whatever the folder is called, its files are where they are.
+    let settle = |found: &mut [Diagnostic]| {
+        for one in found {
+            one.path = folder.join(one.path.file_name().unwrap_or_default());
+        }
+    };
     match rules::translate(&tree, folder, &reference, &jail, true) {
-        Ok(found) => Ok(Target {
-            title: format!("Filter: {}, mode {mode}", path.display()),
-            filter: Arc::new(found.filter),
-            matches: found.matches,
-            sources: None,
-        }),
-        Err(mut diagnostics) => {
-            // Whatever the folder is called, its files are where they are.
-            for found in &mut diagnostics {
-                found.path = folder.join(found.path.file_name().unwrap_or_default());
-            }
+        Ok(mut found) => {
+            settle(&mut found.warnings);
+            Ok(Target {
+                title: format!("Filter: {}, mode {mode}", path.display()),
+                filter: Arc::new(found.filter),
+                matches: found.matches,
+                sources: None,
+                warnings: found.warnings,
+            })
+        }
+        Err(mut found) => {
+            settle(&mut found);
             let what = format!("filter {}", path.display());
-            Err(CliError::Mistakes(what, rules::render(&diagnostics, true)))
+            Err(CliError::Mistakes(what, rules::render(&found, true)))
         }
     }
 }
@@ -176,7 +191,13 @@ fn regex(text: &str) -> Result<Target, CliError> {
     let tried =
         compile(Language::Native).or_else(|errors| compile(Language::Fail2ban).map_err(|_| errors));
     match tried {
-        Ok(filter) => Ok(Target { title, filter: Arc::new(filter), matches: None, sources: None }),
+        Ok(filter) => Ok(Target {
+            title,
+            filter: Arc::new(filter),
+            matches: None,
+            sources: None,
+            warnings: Vec::new(),
+        }),
         Err(errors) => {
             let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
             Err(CliError::Usage(format!(

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::error::CliError;
 use super::{exit, words};
+use crate::rules::{self, Diagnostic};
 
 /// A line, as `--json` shows it.
 #[derive(Serialize)]
@@ -49,6 +50,18 @@ impl Teller {
             Line::Warning { message: &text }.write();
         } else {
             drop(writeln!(anstream::stderr().lock(), "jailkeeper: {text}"));
+        }
+    }
+
+    /// Shows what may not be meant as it is written.
+    pub(super) fn warnings(self, found: &[Diagnostic]) {
+        if self.json {
+            for one in found {
+                let message = rules::render(std::slice::from_ref(one), false);
+                Line::Warning { message: message.trim_end() }.write();
+            }
+        } else {
+            drop(write!(anstream::stderr().lock(), "{}", rules::render(found, true)));
         }
     }
 

@@ -169,6 +169,7 @@ impl Trial {
             (None, Some(name)) => target::jail_or_filter(name, &directories, as_journal)?,
             (None, None) => return Err(CliError::Usage("name a jail or a filter".into())),
         };
+        teller.warnings(&target.warnings);
         let sources = match &target.sources {
             Some(sources) => of_jail(&target, sources, logs, args, teller)?,
             None => vec![(args.reading.clone(), of_filter(&target, logs, args)?)],

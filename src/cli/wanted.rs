@@ -3,12 +3,10 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use glob::MatchOptions;
-
 use crate::record::{LogPath, Matches, Origin, Sources, Want};
 
 use super::error::CliError;
-use super::logs::{LogArgs, Source};
+use super::logs::{LogArgs, Source, found};
 use super::tell::Teller;
 use crate::keeper::Timestamp;
 
@@ -74,16 +72,4 @@ impl Wanted {
             }
         }
     }
-}
-
-/// The files of this name or glob(7) that there are, under their own names.
-fn found(path: &str) -> Vec<PathBuf> {
-    let options = MatchOptions {
-        case_sensitive: true,
-        require_literal_separator: true,
-        require_literal_leading_dot: true,
-    };
-    let paths = glob::glob_with(path, options).into_iter().flatten().flatten();
-    let files = paths.filter(|path| path.is_file());
-    files.map(|path| path.canonicalize().unwrap_or(path)).collect()
 }

@@ -1,9 +1,9 @@
 //! In a reader's thread: every record to the filters of the jails that want it, and what comes out
 //! to the loop.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +33,23 @@ pub(super) struct Watch {
     pub(super) keeps_lines: bool,
     /// Who resolves hosts' names, if the jail wants them resolved.
     pub(super) names: Option<Resolver<Tried>>,
+}
+
+impl Watch {
+    /// Whether what a filter remembers for the other is of use for this one.
+    fn remembers_as(&self, other: &Self) -> bool {
+        self.jail == other.jail && self.filter == other.filter && self.zone == other.zone
+    }
+
+    /// Whether a reader does the same with journal entries for both. There is but one resolver.
+    pub(super) fn judges_entries_as(&self, other: &Self) -> bool {
+        self.remembers_as(other) && self.names.is_some() == other.names.is_some()
+    }
+
+    /// Whether a reader does the same with lines of log files for both.
+    pub(super) fn judges_lines_as(&self, other: &Self) -> bool {
+        self.judges_entries_as(other) && self.findtime == other.findtime
+    }
 }
 
 /// An attempt by a host of which only the name is known.
@@ -87,6 +104,22 @@ pub(super) struct Judge {
     numbers: Numbers,
 }
 
+/// What a reader leaves to the one that takes its place.
+#[derive(Default)]
+pub(super) struct Legacy {
+    posts: Vec<Post>,
+    /// The log files that it had read to their end.
+    pub(super) caught_up: BTreeSet<PathBuf>,
+}
+
+impl Legacy {
+    /// What the filter of `watch` knows of the source.
+    fn take(&mut self, watch: &Watch) -> Option<Examiner> {
+        let index = self.posts.iter().position(|post| post.watch.remembers_as(watch))?;
+        Some(self.posts.swap_remove(index).examiner)
+    }
+}
+
 struct Post {
     watch: Watch,
     examiner: Examiner,
@@ -94,17 +127,19 @@ struct Post {
 }
 
 impl Judge {
-    /// A judge for `watches`, in the order of the reader's wants. `files` are the numbers of the log
-    /// files that the reader knows from before.
+    /// A judge for `watches`, in the order of the reader's wants, who goes on where the reader before
+    /// has stopped. `files` are the numbers of the log files that the reader knows from before.
     pub(super) fn new(
         name: Arc<str>,
-        watches: Vec<Watch>,
+        (watches, legacy): (Vec<Watch>, &mut Legacy),
         outbox: &Outbox,
         files: Vec<SourceId>,
         numbers: Numbers,
     ) -> Self {
         let post = |watch: Watch| Post {
-            examiner: Examiner::new(Arc::clone(&watch.filter), watch.zone.clone()),
+            examiner: legacy
+                .take(&watch)
+                .unwrap_or_else(|| Examiner::new(Arc::clone(&watch.filter), watch.zone.clone())),
             watch,
             last_record: None,
         };
@@ -119,6 +154,11 @@ impl Judge {
             files: files.into_iter().enumerate().collect(),
             numbers,
         }
+    }
+
+    /// What is of use to who takes the reader's place, when `caught_up` were read to their end.
+    pub(super) fn into_legacy(self, caught_up: BTreeSet<PathBuf>) -> Legacy {
+        Legacy { posts: self.posts, caught_up }
     }
 
     /// Takes a verdict on a record that was written as `text` at `time` and stands at `place`.

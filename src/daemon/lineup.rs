@@ -18,19 +18,24 @@ use crate::keeper::{
 };
 use crate::names::Resolver;
 use crate::record::{LogFiles, Origin, Sources, Want};
-use crate::rules::{BrokenJail, Jail, Loaded};
+use crate::rules::{BrokenJail, DEFAULT, Jail, Loaded, Setting};
 
 /// All jails of one reading of the configuration.
 #[derive(Default)]
 pub(super) struct Lineup {
     posts: BTreeMap<JailId, Post>,
     broken: BTreeMap<Arc<str>, Arc<JailSnapshot>>,
+    /// The settings of all jails.
+    default: Vec<Setting>,
 }
 
 /// One running jail.
+#[derive(Clone)]
 struct Post {
     jail: Jail,
     settings: Arc<JailSettings>,
+    /// Why it goes by its old rules, if it does.
+    held_back: Option<String>,
     last_record: Option<Timestamp>,
     last_error: String,
     last_refusal: String,
@@ -39,24 +44,54 @@ struct Post {
 }
 
 impl Lineup {
-    /// The jails that were loaded. Of those that ran before, the health is kept.
-    pub(super) fn new(loaded: Loaded, roster: &mut Roster, before: Option<Self>) -> Self {
-        let mut old = before.map(|lineup| lineup.posts).unwrap_or_default();
-        let posts = loaded.jails.into_iter().map(|jail| {
-            let id = roster.enrol(&jail.name);
-            let old = old.remove(&id);
-            let post = Post {
-                settings: Arc::new(settings(&jail)),
-                jail,
-                last_record: old.as_ref().and_then(|old| old.last_record),
-                last_refusal: old.as_ref().map(|old| old.last_refusal.clone()).unwrap_or_default(),
-                last_error: old.map(|old| old.last_error).unwrap_or_default(),
-                // Whether the log still names it is seen anew.
-                proxy: None,
-            };
-            (id, post)
-        });
-        Self { posts: posts.collect(), broken: loaded.broken.iter().map(broken_jail).collect() }
+    /// The jails that were loaded, and those of `before` that cannot be known well enough any more:
+    /// they go by their old rules.
+    pub(super) fn new(loaded: Loaded, roster: &mut Roster, before: Option<&Self>) -> Self {
+        let mut lineup = Self { default: loaded.default.clone(), ..Self::default() };
+        for broken in &loaded.broken {
+            let id = roster.enrol(&broken.name);
+            match before.and_then(|before| before.posts.get(&id)) {
+                Some(old) => drop(lineup.posts.insert(id, old.held_back(&broken.why))),
+                None => lineup.broken.extend([broken_jail(broken)]),
+            }
+        }
+        for (id, old) in before.iter().flat_map(|before| &before.posts) {
+            if let Some(why) = loaded.in_doubt(&old.jail.name)
+                && !lineup.posts.contains_key(id)
+            {
+                lineup.posts.insert(*id, old.held_back(why));
+            }
+        }
+        for jail in loaded.jails {
+            lineup.posts.insert(roster.enrol(&jail.name), Post::new(jail));
+        }
+        lineup
+    }
+
+    /// Takes over what is known of the health of jails that ran before.
+    pub(super) fn inherit(&mut self, before: &Self) {
+        for (id, post) in &mut self.posts {
+            if let Some(old) = before.posts.get(id) {
+                post.last_record = old.last_record;
+                post.last_refusal.clone_from(&old.last_refusal);
+                post.last_error.clone_from(&old.last_error);
+            }
+        }
+    }
+
+    /// What mistakes have kept from being taken up, as a sentence without a full stop.
+    pub(super) fn held_back(&self) -> String {
+        let kept: Vec<&str> = self.running_by_old_rules().collect();
+        let broken: Vec<&str> = self.broken().collect();
+        let mut parts = vec!["the configuration has mistakes".to_owned()];
+        if !kept.is_empty() {
+            parts.push(format!("running with old rules: {}", kept.join(", ")));
+        }
+        if !broken.is_empty() {
+            parts.push(format!("not running: {}", broken.join(", ")));
+        }
+        parts.push("everything else is reloaded".to_owned());
+        parts.join("; ")
     }
 
     /// Gives every jail to the keeper, and lets those go that are no longer here.
@@ -91,9 +126,43 @@ impl Lineup {
         self.posts.len()
     }
 
+    /// All settings of a running jail, or of all jails.
+    pub(super) fn settings(&self, name: &str) -> Option<&[Setting]> {
+        if name == DEFAULT {
+            return Some(&self.default);
+        }
+        let post = self.posts.values().find(|post| post.jail.name == name)?;
+        Some(&post.jail.settings)
+    }
+
+    /// The value of a setting in TOML; empty when there is none.
+    pub(super) fn setting(&self, name: &str, key: &str) -> String {
+        let mut settings = self.settings(name).unwrap_or_default().iter();
+        settings.find(|setting| setting.key == key).map(|it| it.value.clone()).unwrap_or_default()
+    }
+
+    /// Whether a jail runs, and by its latest rules.
+    pub(super) fn is_up_to_date(&self, name: &str) -> bool {
+        self.posts.values().any(|post| post.jail.name == name && post.held_back.is_none())
+    }
+
+    /// Why a jail that is switched on does not run.
+    pub(super) fn why_broken(&self, name: &str) -> Option<&str> {
+        match &self.broken.get(name)?.health.state {
+            JailState::Broken(why) => Some(why),
+            JailState::Running | JailState::HeldBack(_) => None,
+        }
+    }
+
     /// The names of the jails that are switched on and cannot run.
     pub(super) fn broken(&self) -> impl Iterator<Item = &str> {
         self.broken.keys().map(AsRef::as_ref)
+    }
+
+    /// The names of the jails that go by their old rules.
+    pub(super) fn running_by_old_rules(&self) -> impl Iterator<Item = &str> {
+        let posts = self.posts.values().filter(|post| post.held_back.is_some());
+        posts.map(|post| post.jail.name.as_str())
     }
 
     /// What the firewall is to look like.
@@ -196,6 +265,23 @@ impl Lineup {
 }
 
 impl Post {
+    fn new(jail: Jail) -> Self {
+        Self {
+            settings: Arc::new(settings(&jail)),
+            jail,
+            held_back: None,
+            last_record: None,
+            last_refusal: String::new(),
+            proxy: None,
+            last_error: String::new(),
+        }
+    }
+
+    /// The same, for as long as the new rules have a mistake.
+    fn held_back(&self, why: &str) -> Self {
+        Self { held_back: Some(why.to_owned()), ..self.clone() }
+    }
+
     fn watch(&self, id: JailId, names: &Resolver<Tried>) -> Watch {
         let zone = self.jail.sources.files.as_ref().and_then(|files| files.zone.as_ref());
         let local = TimeZone::system();
@@ -244,7 +330,7 @@ impl Post {
                 would_be: tally.would_be_now,
             },
             health: Health {
-                state: JailState::Running,
+                state: self.held_back.clone().map_or(JailState::Running, JailState::HeldBack),
                 sources: self.sources(),
                 last_record: self.last_record,
                 last_attempt: tally.last_attempt,

@@ -1,27 +1,14 @@
 //! What the loop does when the world around it has changed: the firewall, the addresses, the
-//! sources, the configuration.
+//! sources.
 
-use std::time::Duration;
+use tracing::{error, warn};
 
-use tracing::{error, info, warn};
-
-use super::inbox::Control;
-use super::lineup::Lineup;
-use super::readers::Readers;
 use super::service::{RETRY, Service};
-use super::sources::is_file;
 use super::{clock, status};
-use crate::bus::{BusAnswer, Failure};
-use crate::keeper::{Decisions, JailId, Timestamp};
+use crate::host;
+use crate::keeper::{Decisions, Timestamp};
 use crate::nft::NftError;
 use crate::systemd::catalog;
-use crate::{confdir, host, rules};
-
-/// A reader that was told to stop and has not by then hangs.
-const HALT_AT_MOST: Duration = Duration::from_secs(2);
-
-/// How long the loop waits at a time for it.
-const A_MOMENT: Duration = Duration::from_millis(10);
 
 impl Service {
     /// Makes the table what it should be, after somebody else has changed it or the last try has
@@ -38,7 +25,7 @@ impl Service {
 
     /// Makes the table what it should be; how many elements were not. If that fails it is tried
     /// again later.
-    fn put_table_right(&mut self) -> Option<usize> {
+    pub(super) fn put_table_right(&mut self) -> Option<usize> {
         let now = clock::now();
         match self.audit(now) {
             Ok(decisions) => {
@@ -119,116 +106,5 @@ impl Service {
         let told: Vec<String> = failed.iter().map(|(name, why)| format!("{name}: {why}")).collect();
         self.troubles.sources = Some(told.join("; "));
         self.read_at = Some(clock::monotonic() + RETRY);
-    }
-
-    /// Stops the readers and takes in all that they have read; whether they have ended in time.
-    /// Controls that come meanwhile stay for the next turn.
-    pub(super) fn halt_readers(&mut self) -> bool {
-        self.readers.stop();
-        let patience = clock::monotonic() + HALT_AT_MOST;
-        let mut events = Vec::new();
-        let mut kept = Vec::new();
-        let halted = loop {
-            // Whatever they have sent is in the queues once their threads are over.
-            let over = self.readers.are_over();
-            let (controls, batches) = self.inbox.wait(Some(A_MOMENT));
-            kept.extend(controls.into_iter().filter(|c| !matches!(c, Control::ReaderEnded(..))));
-            self.take_batches(batches, &mut events);
-            if over || clock::monotonic() > patience {
-                break over;
-            }
-        };
-        self.inbox.put_back(kept);
-        let now = clock::now();
-        let decisions = self.keeper.decide(now, events);
-        self.carry_out(now, decisions);
-        if halted {
-            self.readers = Readers::default();
-        }
-        halted
-    }
-
-    /// Reads the configuration again. With any error in it everything stays as it is.
-    pub(super) fn reload(&mut self) -> BusAnswer {
-        status::told(self.notifier.reloading());
-        let answer = match self.take_up_configuration() {
-            Ok(()) => {
-                info!(message_id = catalog::RELOADED, "reloaded: {}", self.sentence());
-                BusAnswer::Done(u32::try_from(self.lineup.len()).unwrap_or(u32::MAX))
-            }
-            Err(failure) => {
-                if let Failure::ReloadFailed(reason) = &failure {
-                    error!(
-                        message_id = catalog::RELOAD_FAILED,
-                        "the configuration was not taken up, the old one stays in force:\n{reason}"
-                    );
-                }
-                BusAnswer::Failed(failure)
-            }
-        };
-        status::told(self.notifier.ready(&self.sentence()));
-        answer
-    }
-
-    fn take_up_configuration(&mut self) -> Result<(), Failure> {
-        let texts = confdir::read(&self.directories);
-        let loaded = rules::load(&texts);
-        if loaded.has_errors() {
-            let told = rules::render(&loaded.diagnostics, false);
-            return Err(Failure::ReloadFailed(told.trim_end().to_owned()));
-        }
-        if !self.halt_readers() {
-            let reason = "a reader does not stop; nothing was changed";
-            return Err(Failure::ReloadFailed(reason.to_owned()));
-        }
-        let now = clock::now();
-        self.loaded = now;
-        let before = std::mem::take(&mut self.lineup);
-        let ran: Vec<_> = before.ids().collect();
-        self.lineup = Lineup::new(loaded, &mut self.roster, Some(before));
-        let gone = self.lineup.enlist(&mut self.keeper);
-        self.friends.take_up(&self.lineup.policies(), &mut self.keeper);
-        self.restore_newcomers(now, &ran);
-        self.put_table_right();
-        self.tell(&gone.notices);
-        self.answer(gone.replies);
-        self.forget_journals();
-        self.read_on();
-        match self.troubles.firewall.as_ref().or(self.troubles.sources.as_ref()) {
-            None => Ok(()),
-            Some(reason) => Err(Failure::Refused(format!(
-                "{reason}; the new configuration is in force, and this is tried again"
-            ))),
-        }
-    }
-
-    /// The position in a journal that nobody reads any more would, when somebody does again, lead
-    /// back to long ago.
-    pub(super) fn forget_journals(&mut self) {
-        let read = self.lineup.journal_names();
-        let unread = self.records.positions().map(|(name, _)| name.to_owned());
-        let unread = unread.filter(|name| !is_file(name) && !read.contains(name));
-        for name in unread.collect::<Vec<_>>() {
-            self.records.forget(&name);
-            if let Some(source) = self.register.forget(&name) {
-                self.keeper.forget_place(source);
-            }
-        }
-    }
-
-    /// A jail that was not there before may have bans in the state file from another time.
-    fn restore_newcomers(&mut self, now: Timestamp, ran: &[JailId]) {
-        for id in self.lineup.ids().filter(|id| !ran.contains(id)) {
-            let name = self.roster.name(id);
-            match self.records.store().jail(name) {
-                Ok(saved) => {
-                    self.keeper.restore_priors(id, saved.priors);
-                    self.keeper.restore(now, id, saved.bans, saved.windows);
-                    self.keeper.restore_accounts(now, id, saved.accounts);
-                    self.keeper.restore_evidence(id, saved.evidence);
-                }
-                Err(error) => warn!("[{name}] its saved bans cannot be read: {error}"),
-            }
-        }
     }
 }

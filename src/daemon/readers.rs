@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::inbox::Outbox;
-use super::judge::Tried;
+use super::judge::{Legacy, Tried};
 use super::lineup::Lineup;
 use super::reading::{Errand, FILES, Reading};
 use super::records::Records;
@@ -17,6 +17,8 @@ use crate::names::Resolver;
 #[derive(Default)]
 pub(super) struct Readers {
     running: Vec<Reading>,
+    /// What those that were told to stop have left to their successors.
+    legacies: BTreeMap<String, Legacy>,
     /// Those that have not answered the last question.
     silent: BTreeSet<Arc<str>>,
     asked: u64,
@@ -41,12 +43,39 @@ impl Readers {
             if self.running.iter().any(|reading| **reading.name() == *name) {
                 continue;
             }
-            match Reading::start(name.as_str().into(), errand, outbox, &register.numbers) {
+            let legacy = self.legacies.remove(&name).unwrap_or_default();
+            let called = name.as_str().into();
+            match Reading::start(called, (errand, legacy), outbox, &register.numbers) {
                 Ok(reading) => self.running.push(reading),
                 Err(why) => failed.push((name, why)),
             }
         }
-        if failed.is_empty() { Ok(()) } else { Err(failed) }
+        if !failed.is_empty() {
+            return Err(failed);
+        }
+        self.legacies.clear();
+        Ok(())
+    }
+
+    /// The readers that do not do what `lineup` needs; the others need not notice that it is new.
+    pub(super) fn outdated(
+        &self,
+        lineup: &Lineup,
+        sources: (&Records, &mut Register, &Resolver<Tried>),
+        now: Timestamp,
+    ) -> BTreeSet<Arc<str>> {
+        let needed: BTreeMap<String, Errand> = errands(lineup, sources, now).into_iter().collect();
+        let meets =
+            |reading: &Reading, errand: &Errand| errand.orders().are_met_by(reading.orders());
+        let outdated = self.running.iter().filter(|reading| {
+            !needed.get(&**reading.name()).is_some_and(|errand| meets(reading, errand))
+        });
+        outdated.map(|reading| Arc::clone(reading.name())).collect()
+    }
+
+    /// All readers.
+    pub(super) fn all(&self) -> BTreeSet<Arc<str>> {
+        self.running.iter().map(|reading| Arc::clone(reading.name())).collect()
     }
 
     /// Whether nobody reads.
@@ -71,14 +100,26 @@ impl Readers {
         self.running.retain(|reading| **reading.name() != *name);
     }
 
-    /// Tells all readers to stop.
-    pub(super) fn stop(&self) {
-        self.running.iter().for_each(Reading::stop);
+    /// Tells these readers to stop.
+    pub(super) fn stop(&self, names: &BTreeSet<Arc<str>>) {
+        self.running.iter().filter(|it| names.contains(it.name())).for_each(Reading::stop);
     }
 
-    /// Whether the threads of all have ended.
-    pub(super) fn are_over(&self) -> bool {
-        self.running.iter().all(Reading::is_over)
+    /// Whether the threads of all of these have ended.
+    pub(super) fn are_over(&self, names: &BTreeSet<Arc<str>>) -> bool {
+        self.running.iter().filter(|it| names.contains(it.name())).all(Reading::is_over)
+    }
+
+    /// Takes these out, whose threads have ended; what they know is for those who take their place.
+    pub(super) fn retire(&mut self, names: &BTreeSet<Arc<str>>) {
+        let (over, running) =
+            self.running.drain(..).partition(|reading| names.contains(reading.name()));
+        self.running = running;
+        let over: Vec<Reading> = over;
+        for reading in over {
+            self.silent.remove(reading.name());
+            self.legacies.insert(reading.name().to_string(), reading.into_legacy());
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::keeper::{
 };
 use crate::names::Resolver;
 use crate::nft::Firewall;
+use crate::rules::{Overlay, Texts};
 use crate::systemd::{Ending, Notifier, Signals, catalog, ending};
 
 /// After the firewall could not be mended, or the journal not be opened, it is tried again this
@@ -34,6 +35,10 @@ const TELL_DROPPED_EVERY: Duration = Duration::from_mins(1);
 /// Everything that the loop owns.
 pub(super) struct Service {
     pub(super) directories: Directories,
+    /// The configuration as it was read last.
+    pub(super) texts: Texts,
+    /// What was set above it since.
+    pub(super) overlay: Overlay,
     pub(super) roster: Roster,
     pub(super) lineup: Lineup,
     pub(super) keeper: Keeper,
@@ -74,11 +79,20 @@ pub(super) struct Troubles {
     pub(super) bus: Option<String>,
 }
 
+/// A reason for other rules.
+#[derive(Debug)]
+enum Renewal {
+    /// The files are to be read again.
+    Reload,
+    /// A setting is to be changed.
+    Set { jail: String, option: String, value: String },
+}
+
 /// What a turn of the loop came to.
 #[derive(Debug, Default)]
 struct Turn {
     events: Vec<Event>,
-    reloads: Vec<Option<AnswerSender>>,
+    renewals: Vec<(Renewal, Option<AnswerSender>)>,
     disturbed: Option<String>,
     addresses_changed: bool,
     stop: bool,
@@ -118,7 +132,7 @@ impl Service {
         self.take_batches(batches, &mut turn.events);
         self.friends.refresh();
         let now = clock::now();
-        let answered = !(turn.reloads.is_empty() && self.calls.is_empty());
+        let answered = !(turn.renewals.is_empty() && self.calls.is_empty());
         let decisions = self.keeper.decide(now, turn.events);
         self.carry_out(now, decisions);
         if turn.addresses_changed {
@@ -130,8 +144,12 @@ impl Service {
         if self.read_at.is_some_and(|at| at <= clock::monotonic()) {
             self.read_on();
         }
-        for answer in turn.reloads {
-            let outcome = self.reload();
+        for (renewal, answer) in turn.renewals {
+            let outcome = match renewal {
+                Renewal::Reload => self.reload(),
+                Renewal::Set { jail, option, value } => self.set(&jail, &option, &value),
+            };
+            self.show();
             if let Some(answer) = answer {
                 answer.send(outcome);
             }
@@ -157,7 +175,7 @@ impl Service {
         match control {
             Control::Call(request) => self.take_call(request, turn),
             Control::Stop => turn.stop = true,
-            Control::Reload => turn.reloads.push(None),
+            Control::Reload => turn.renewals.push((Renewal::Reload, None)),
             Control::FirewallDisturbed(what) => turn.disturbed = Some(what),
             Control::Friend(news) => self.friends.take(news, &mut self.keeper),
             Control::AddressesChanged => turn.addresses_changed = true,
@@ -235,9 +253,13 @@ impl Service {
             Call::Allow { .. } | Call::Disallow { .. } | Call::ListAllowed => {
                 self.take_allowing(call, answer, &mut turn.events);
             }
-            Call::Reload => turn.reloads.push(Some(answer)),
             Call::Why { network } => answer.send(self.why(network)),
             Call::Diagnose => answer.send(self.diagnose()),
+            Call::Reload => turn.renewals.push((Renewal::Reload, Some(answer))),
+            Call::Set { jail, option, value } => {
+                turn.renewals.push((Renewal::Set { jail, option, value }, Some(answer)));
+            }
+            Call::Settings { jail } => answer.send(self.settings(&jail)),
         }
     }
 
@@ -358,7 +380,7 @@ impl Service {
     /// Lifts the bans if this is a stop; leaves them to the next process if it is a restart.
     fn stop(mut self) {
         status::told(self.notifier.stopping("stopping"));
-        if !self.halt_readers() {
+        if !self.halt_readers(&self.readers.all()) {
             error!("a reader does not stop; it is left behind");
         }
         if let Err(reason) = self.records.save_all(&mut self.keeper, &self.roster) {

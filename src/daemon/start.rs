@@ -24,7 +24,7 @@ use crate::host::{self, HostError};
 use crate::keeper::{Keeper, Notice, Outcome, Roster, Timestamp};
 use crate::names::Resolver;
 use crate::nft::{Firewall, Monitor, NftError};
-use crate::rules;
+use crate::rules::{self, Overlay, Texts};
 use crate::store::{Opened, Saved, SavedPosition, Store, StoreError};
 use crate::systemd::{Notifier, Signal, Signals, catalog};
 
@@ -58,7 +58,8 @@ impl Service {
         let signals = watch_signals(&outbox)?;
         let directories = Directories::with(options.vendor, options.config);
         let mut roster = Roster::default();
-        let lineup = read_configuration(&directories, &mut roster)?;
+        let texts = confdir::read(&directories);
+        let lineup = read_configuration(&texts, &mut roster)?;
 
         let now = clock::now();
         let (store, saved) = open_state(&options.state, now)?;
@@ -89,6 +90,8 @@ impl Service {
             pulse: Pulse::new(notifier.watchdog_interval()),
             records,
             directories,
+            texts,
+            overlay: Overlay::default(),
             roster,
             lineup,
             keeper,
@@ -160,12 +163,8 @@ fn start_readers(
     Ok(readers)
 }
 
-fn read_configuration(
-    directories: &Directories,
-    roster: &mut Roster,
-) -> Result<Lineup, StartError> {
-    let texts = confdir::read(directories);
-    let loaded = rules::load(&texts);
+fn read_configuration(texts: &Texts, roster: &mut Roster) -> Result<Lineup, StartError> {
+    let loaded = rules::load(texts);
     if !loaded.diagnostics.is_empty() {
         let told = rules::render(&loaded.diagnostics, false);
         if loaded.has_errors() && loaded.jails.is_empty() {

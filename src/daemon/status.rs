@@ -64,6 +64,11 @@ impl Service {
             let names = broken.join(", ");
             parts.push(format!("switched on but broken: {names} (jailkeeper check tells why)"));
         }
+        let kept: Vec<&str> = self.lineup.running_by_old_rules().collect();
+        if !kept.is_empty() {
+            let names = kept.join(", ");
+            parts.push(format!("running with old rules: {names} (jailkeeper check tells why)"));
+        }
         parts.push(match self.lineup.len() {
             0 => "no jail is switched on".to_owned(),
             1 => format!("1 jail runs, {banned} banned"),

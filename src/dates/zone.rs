@@ -6,7 +6,7 @@ use super::class::digit;
 use super::error::ZoneError;
 
 /// The zone of dates that name none.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {
     /// Minutes east of Greenwich, when the zone was given as an offset.
     fixed: Option<i32>,

@@ -16,7 +16,7 @@ use super::log::Inode;
 
 /// At most so many names are followed at a time. Each takes two descriptors: what has the name, and
 /// what had it before.
-pub const FILES_MAX: usize = 5_000;
+pub const FILES_MAX: usize = 10_000;
 
 /// At most so many names are looked at in one look at all paths.
 const LOOKS_MAX: usize = 200_000;

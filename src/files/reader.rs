@@ -74,6 +74,8 @@ pub struct Reader {
     encodings: Vec<Encoding>,
     tails: Vec<bool>,
     positions: Vec<Position>,
+    /// The names that another reader had read to their end.
+    caught_up: BTreeSet<PathBuf>,
     trails: BTreeMap<usize, Trail>,
     by_path: HashMap<PathBuf, usize>,
     by_watch: HashMap<i32, usize>,
@@ -125,6 +127,7 @@ impl Reader {
             tails: wants.iter().map(|want| want.from == From::Tail).collect(),
             next_number: positions.len(),
             positions,
+            caught_up: BTreeSet::new(),
             trails: BTreeMap::new(),
             by_path: HashMap::new(),
             by_watch: HashMap::new(),
@@ -140,12 +143,20 @@ impl Reader {
         })
     }
 
-    /// Reads until [`Control::stop`] or the sink ends it.
+    /// Takes the place of a reader that had read these names to their end ([`Reader::run`]): what is
+    /// behind their positions has come just now.
+    #[must_use]
+    pub fn following(self, caught_up: BTreeSet<PathBuf>) -> Self {
+        Self { caught_up, ..self }
+    }
+
+    /// Reads until [`Control::stop`] or the sink ends it, and returns the names that it has read to
+    /// their end.
     ///
     /// # Errors
     ///
     /// When it cannot wait any longer. The sink knows what was reached before.
-    pub fn run(mut self, sink: &mut impl Sink) -> Result<(), FilesError> {
+    pub fn run(mut self, sink: &mut impl Sink) -> Result<BTreeSet<PathBuf>, FilesError> {
         self.look(true, sink);
         let mut answered = 0;
         while !self.control.is_stopped() {
@@ -165,7 +176,8 @@ impl Reader {
             }
             self.rest()?;
         }
-        Ok(())
+        let read = self.trails.values().filter(|trail| trail.is_fresh);
+        Ok(read.map(|trail| trail.path().to_owned()).collect())
     }
 
     /// Takes what the kernel has to tell.
@@ -288,6 +300,7 @@ impl Reader {
             }
             let mut trail = Trail::new(number, path.clone(), &self.encodings, wanted);
             troubles.extend(trail.resume(&position));
+            trail.is_fresh = self.caught_up.contains(path);
             self.by_path.insert(path.clone(), number);
             self.trails.insert(number, trail);
             self.queue(number);

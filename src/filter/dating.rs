@@ -40,9 +40,9 @@ impl Filter {
     /// What dates the lines of one log file for this filter; dates without a zone are in `zone`.
     #[must_use]
     pub fn dating(&self, zone: Zone) -> Dating {
-        let native = self.parts.language == Language::Native;
+        let native = self.parts.recipe.language == Language::Native;
         let usual = if native { &OURS[..] } else { &[] };
-        let detector = match &self.parts.dates[..] {
+        let detector = match &self.parts.recipe.dates[..] {
             [] if usual.is_empty() => Ok(Detector::standard(zone.clone())),
             [] => Detector::new(usual, zone.clone()),
             own => Detector::new(own, zone.clone()),

@@ -13,14 +13,14 @@ impl Filter {
         if self.reads_json() {
             return Some(Line::plain(dated.text));
         }
-        if self.parts.language == Language::Fail2ban {
+        if self.parts.recipe.language == Language::Fail2ban {
             return Some(line);
         }
-        if self.parts.programs.is_empty() {
+        if self.parts.recipe.programs.is_empty() {
             let after = line.after.trim_start_matches(' ');
             return Some(if line.before.is_empty() { Line::plain(after) } else { line });
         }
-        message(line.after, &self.parts.programs).map(Line::plain)
+        message(line.after, &self.parts.recipe.programs).map(Line::plain)
     }
 }
 

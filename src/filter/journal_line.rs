@@ -20,7 +20,7 @@ const FIELDS: [&str; 6] = [
 impl Filter {
     /// The journal fields without which [`Filter::in_journal`] cannot do.
     pub(super) fn line_fields(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let none = self.parts.language == Language::Native;
+        let none = self.parts.recipe.language == Language::Native;
         FIELDS.into_iter().filter(move |_| !none)
     }
 
@@ -28,7 +28,7 @@ impl Filter {
     /// `HOST PROGRAM[PID]: MESSAGE`, and for the kernel's `HOST kernel: [SECONDS] MESSAGE`.
     #[must_use]
     pub fn in_journal<'m>(&self, message: &'m str, fields: &Fields) -> Cow<'m, str> {
-        if self.parts.language == Language::Native {
+        if self.parts.recipe.language == Language::Native {
             return message.into();
         }
         let field = |name: &str| fields.get(name).filter(|value| !value.is_empty());

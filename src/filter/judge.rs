@@ -3,12 +3,12 @@
 use super::blame::Ids;
 use super::groups::{Groups, Names};
 use super::lines::Lines;
-use super::recipe::{Pattern, Patterns};
+use super::recipe::{Pattern, Patterns, Recipe};
 use super::session::{Sessions, Steering};
 use super::structured::{Structured, Told};
 use super::verdict::{Failure, Verdict};
 use crate::keeper::Timestamp;
-use crate::pattern::{Captures, GaveUp, Language, Text};
+use crate::pattern::{Captures, GaveUp, Text};
 use crate::record::{Fields, MESSAGE_BYTES_MAX};
 
 /// A filter in one of its modes, compiled.
@@ -21,11 +21,8 @@ pub struct Filter {
 /// What a filter is made of.
 #[derive(Debug)]
 pub(super) struct Parts {
-    pub(super) name: String,
-    pub(super) mode: String,
-    pub(super) language: Language,
-    pub(super) programs: Vec<String>,
-    pub(super) dates: Vec<String>,
+    /// What it was compiled from.
+    pub(super) recipe: Recipe,
     pub(super) prefix: Option<Pattern>,
     pub(super) failures: Patterns,
     pub(super) ignores: Patterns,
@@ -88,6 +85,13 @@ impl<'l> Line<'l> {
     }
 }
 
+/// Filters are the same when they are compiled from the same.
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts.recipe == other.parts.recipe
+    }
+}
+
 impl Filter {
     pub(super) fn new(parts: Parts) -> Self {
         let ids = Ids::of(&parts.names);
@@ -97,13 +101,13 @@ impl Filter {
     /// The filter's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.parts.name
+        &self.parts.recipe.name
     }
 
     /// The mode in which it is.
     #[must_use]
     pub fn mode(&self) -> &str {
-        &self.parts.mode
+        &self.parts.recipe.mode
     }
 
     /// The failregexes as they are written, in their order.

@@ -24,7 +24,7 @@ const SET_BYTES_MAX: usize = 64 << 20;
 const IDS: [&str; 5] = ["fid", "ip4", "ip6", "dns", "mlfid"];
 
 /// Everything that a filter is compiled from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recipe {
     /// Its name.
     pub name: String,
@@ -204,17 +204,13 @@ impl Filter {
         }
         let many_ignores = recipe.ignores.len() + 2 >= recipe.failures.len();
         Ok(Self::new(super::judge::Parts {
-            name: recipe.name,
-            mode: recipe.mode,
-            language: recipe.language,
-            programs: recipe.programs,
-            dates: recipe.dates,
             prefix,
             failures,
             ignores,
             ignores_first: recipe.language == Language::Fail2ban && !many_ignores,
             text,
             max_lines: recipe.max_lines.clamp(1, LINES_MAX),
+            recipe,
             names,
             steering,
             structured,

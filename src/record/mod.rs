@@ -18,7 +18,7 @@ use crate::keeper::{Place, Timestamp};
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// What a jail asks of the journal.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Want {
     /// Which entries.
     pub matches: Matches,

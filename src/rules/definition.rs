@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::diagnostic::{Sink, Wrong};
 use super::layers::Layer;
+use super::settings::Setting;
 use super::structured::{self, Structured};
 use super::tree::{Entry, Kind, Node};
 use super::value::{self, Read, Text, all};
@@ -91,6 +92,16 @@ impl Definition {
     /// The modes' names.
     pub(super) fn mode_names(&self) -> Vec<&str> {
         std::iter::once(NORMAL).chain(self.modes.keys().map(String::as_str)).collect()
+    }
+
+    /// The patterns in `mode`, each with its place.
+    pub(super) fn patterns(&self, sink: &Sink<'_>, mode: &str) -> Vec<Setting> {
+        let nothing = Mode::default();
+        let added = self.modes.get(mode).unwrap_or(&nothing);
+        let row = |key| move |text: &Text| Setting::of_text(sink, key, text);
+        let failures = self.failures.iter().chain(&added.failures).map(row("filter.failregex"));
+        let ignores = self.ignores.iter().chain(&added.ignores).map(row("filter.ignoreregex"));
+        failures.chain(ignores).collect()
     }
 
     /// Reads the filter `name` from all of its files.

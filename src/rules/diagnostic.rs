@@ -103,6 +103,12 @@ impl<'t> Sink<'t> {
         };
         let first = found.iter().find(|one| one.severity == Severity::Error).or(found.first());
         let wrong = Wrong(first.map(|one| one.title.clone()).unwrap_or_default());
+        self.take_over(found);
+        wrong
+    }
+
+    /// Takes over what was found in files of another kind.
+    pub(super) fn take_over(&mut self, found: Vec<Diagnostic>) {
         for diagnostic in found {
             if self.list.contains(&diagnostic) {
                 continue;
@@ -113,7 +119,6 @@ impl<'t> Sink<'t> {
                 self.left_out += 1;
             }
         }
-        wrong
     }
 
     /// Reports `problem` for a whole file.

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::filter::Own;
+use super::settings::Setting;
 use super::text::{SourceText, Texts};
 use super::value::Text;
-use super::{diagnostic, wording};
+use super::{diagnostic, wording, written};
 use crate::dialect::{self, FilterSettings, JailOptions, Mistake, Reference, Tree, Value};
 use crate::filter::{Extract, Filter, LINES_MAX, Part, Recipe, RecipeError};
 use crate::pattern::Language;
@@ -19,6 +20,10 @@ pub struct Translated {
     pub filter: Filter,
     /// Which journal entries it is for, if it says so.
     pub matches: Option<Matches>,
+    /// What it says, as settings `filter.KEY`.
+    pub says: Vec<Setting>,
+    /// What in its files may not mean what it should.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Whether a jail's `filter` names a file of fail2ban's: `NAME.conf`, `/DIR/NAME.local[mode=…]`.
@@ -87,16 +92,47 @@ pub(super) fn find(texts: &Texts, asked: &Asked<'_>) -> Result<Translated, NotFo
     let reference = Reference { name, options };
     let backend = if asked.reads_files { "auto" } else { "systemd" };
     let jail = JailOptions { backend: backend.to_owned(), options: jail_options(asked.own) };
-    translate(&tree, &folder, &reference, &jail, asked.own.names).map_err(|mut found| {
-        for diagnostic in &mut found {
-            let name = diagnostic.path.file_name().map(ToOwned::to_owned);
-            let file = files.iter().rfind(|file| file.path.file_name() == name.as_deref());
-            if let Some(file) = file {
-                diagnostic.path.clone_from(&file.path);
-            }
+    match translate(&tree, &folder, &reference, &jail, asked.own.names) {
+        Ok(mut found) => {
+            settle(found.warnings.iter_mut().map(|one| &mut one.path), files);
+            settle(found.says.iter_mut().map(|one| &mut one.path), files);
+            Ok(found)
         }
-        NotFound::Mistakes(found)
-    })
+        Err(mut found) => {
+            settle(found.iter_mut().map(|one| &mut one.path), files);
+            Err(NotFound::Mistakes(found))
+        }
+    }
+}
+
+/// Makes paths those of the files themselves.
+fn settle<'p>(paths: impl Iterator<Item = &'p mut PathBuf>, files: &[SourceText]) {
+    for path in paths {
+        let name = path.file_name().map(ToOwned::to_owned);
+        let file = files.iter().rfind(|file| file.path.file_name() == name.as_deref());
+        if let Some(file) = file {
+            path.clone_from(&file.path);
+        }
+    }
+}
+
+/// What the filter says, with the places where it does.
+fn what_says(root: &Path, settings: &FilterSettings) -> Vec<Setting> {
+    let row = |key: &'static str| {
+        move |value: &Value| Setting {
+            key: key.to_owned(),
+            value: written::string(&value.text),
+            path: value.origin.as_ref().map(|it| root.join(&it.path)).unwrap_or_default(),
+            line: value.origin.as_ref().map_or(0, |it| it.line),
+        }
+    };
+    let matches = settings.journalmatch.iter().map(|line| &line.value);
+    let rows = matches.map(row("filter.journalmatch"));
+    let rows = rows.chain(settings.prefregex.iter().map(row("filter.prefregex")));
+    let rows = rows.chain(settings.datepattern.iter().map(row("filter.datepattern")));
+    let rows = rows.chain(settings.maxlines.iter().map(row("filter.maxlines")));
+    let rows = rows.chain(settings.failregex.iter().map(row("filter.failregex")));
+    rows.chain(settings.ignoreregex.iter().map(row("filter.ignoreregex"))).collect()
 }
 
 /// What the jail sets of the filter, as fail2ban hands it on.
@@ -160,7 +196,8 @@ pub fn translate(
     let recipe = recipe(reference, &settings, max_lines, names);
     match Filter::compile(recipe) {
         Ok(filter) if diagnostics.iter().all(|found| found.severity != Severity::Error) => {
-            Ok(Translated { filter, matches })
+            let says = what_says(root, &settings);
+            Ok(Translated { filter, matches, says, warnings: diagnostics })
         }
         Ok(_) => Err(diagnostics),
         Err(errors) => {

@@ -1,17 +1,16 @@
 //! A jail: its settings, understood.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::bantime::GrowthDraft;
+use super::chosen::Chosen;
 use super::definition::NORMAL;
 use super::diagnostic::{Sink, Wrong};
 use super::filter::Own;
 use super::layers::Layer;
 use super::networks::{self, Places};
+use super::settings::{Setting, complete};
 use super::sources::{self, Backend, SourceDraft};
 use super::spared;
 use super::tree::{At, Entry, Node};
@@ -41,7 +40,19 @@ pub const KEYS: [&str; 42] = [
     "usedns",
     "maxretry",
     "findtime",
+    "count_by",
+    "maxmatches",
     "bantime",
+    "bantime.increment",
+    "bantime.factor",
+    "bantime.formula",
+    "bantime.multipliers",
+    "bantime.maxtime",
+    "bantime.rndtime",
+    "bantime.overalljails",
+    "bantime.decay",
+    "bantime.lower_maxretry",
+    "enforce",
     "ignoreip",
     "ignoreself",
     "ignoresessions",
@@ -54,19 +65,7 @@ pub const KEYS: [&str; 42] = [
     "prefix",
     "max_prefix",
     "escalate",
-    "count_by",
-    "maxmatches",
     "description",
-    "enforce",
-    "bantime.increment",
-    "bantime.factor",
-    "bantime.formula",
-    "bantime.multipliers",
-    "bantime.maxtime",
-    "bantime.rndtime",
-    "bantime.overalljails",
-    "bantime.decay",
-    "bantime.lower_maxretry",
 ];
 
 /// Those of them that say something about records, which a jail that hears of bans does not read.
@@ -117,21 +116,8 @@ pub struct Jail {
     pub action: Action,
     /// Which packets are looked at.
     pub scope: Scope,
-    /// The settings that were written for it, or for all jails, sorted by key.
+    /// All of its settings, and what its filter says.
     pub settings: Vec<Setting>,
-}
-
-/// A setting as it is in force, and where it comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Setting {
-    /// The key.
-    pub key: String,
-    /// The value as it is written, in TOML.
-    pub value: String,
-    /// The file.
-    pub path: PathBuf,
-    /// The line, from 1.
-    pub line: usize,
 }
 
 impl Jail {
@@ -196,12 +182,7 @@ impl Draft {
                     draft.enabled = true; // as far as anybody knows
                 }
             }
-            draft.settings.push(Setting {
-                key: entry.key.clone(),
-                value: written(sink, &entry.value.at),
-                path: sink.file(entry.key_at.file).path.clone(),
-                line: sink.line(&entry.key_at),
-            });
+            draft.settings.push(Setting::of_entry(sink, entry));
         }
         if let Err(wrong) = networks::agree(sink, &draft.policy, &draft.networks) {
             draft.broken.get_or_insert(wrong);
@@ -320,8 +301,21 @@ impl Draft {
         self.mode.as_ref().map_or(NORMAL, |mode| &mode.text)
     }
 
+    /// All settings, also those that nobody has written.
+    pub(super) fn settings(&self) -> Vec<Setting> {
+        complete(Some(&self.name), self.settings.clone())
+    }
+
+    /// The settings of all jails.
+    pub(super) fn default_settings(self) -> Vec<Setting> {
+        complete(None, self.settings)
+    }
+
     /// The jail, with the filter and the sources that were found for it.
-    pub(super) fn into_jail(self, filter: Arc<Filter>, sources: Sources) -> Jail {
+    pub(super) fn into_jail(self, filter: Chosen, sources: Sources) -> Jail {
+        let Chosen { filter, says, .. } = filter;
+        let mut settings = self.settings();
+        settings.extend(says);
         Jail {
             name: self.name,
             description: self.description,
@@ -333,11 +327,7 @@ impl Draft {
             protocols: self.protocols,
             action: self.action,
             scope: self.scope,
-            settings: self.settings,
+            settings,
         }
     }
-}
-
-fn written(sink: &Sink<'_>, at: &At) -> String {
-    sink.file(at.file).text.get(at.span.clone()).unwrap_or("").to_owned()
 }

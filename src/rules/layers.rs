@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::bantime;
 use super::diagnostic::{Sink, Wrong};
+use super::overlay::DEFAULT;
 use super::text::Texts;
 use super::tree::{At, Document, Entry, Kind, Node, parse};
 use super::wording;
@@ -38,6 +39,9 @@ pub(super) struct Layers {
     pub(super) default: Layer,
     pub(super) jails: BTreeMap<String, Layer>,
     pub(super) filters: BTreeMap<String, Layer>,
+    /// The last part that could not be read and may be about any jail: the number of its file, and
+    /// what is wrong with it.
+    pub(super) doubt: Option<(usize, Wrong)>,
 }
 
 impl Layers {
@@ -64,9 +68,22 @@ impl Layers {
         layers
     }
 
+    fn cast_doubt(&mut self, file: usize, wrong: &Wrong) {
+        if self.doubt.as_ref().is_none_or(|(before, _)| *before < file) {
+            self.doubt = Some((file, wrong.clone()));
+        }
+    }
+
+    /// Whether a jail is switched on or off by a file behind everything that could not be read.
+    pub(super) fn is_certain(&self, jail: &Layer) -> bool {
+        let said = jail.entries.get("enabled").map(|entry| entry.key_at.file);
+        self.doubt.as_ref().is_none_or(|(doubtful, _)| said.is_some_and(|file| file > *doubtful))
+    }
+
     fn add_unreadable(&mut self, sink: &mut Sink<'_>, texts: &Texts) {
         for unreadable in &texts.unreadable_jails {
             let wrong = sink.report_file(&unreadable.path, wording::unreadable(&unreadable.why));
+            self.cast_doubt(usize::MAX, &wrong);
             self.default.broken.get_or_insert(wrong);
         }
         for unreadable in &texts.unreadable_filters {
@@ -82,6 +99,9 @@ impl Layers {
     /// or when nothing in it tells for which jail it is.
     fn lay_jails(&mut self, sink: &mut Sink<'_>, file: usize, document: Document) {
         let broken = (!document.sound).then(|| syntax_error(sink, file));
+        if let Some(wrong) = &broken {
+            self.cast_doubt(file, wrong);
+        }
         let mut named = false;
         for entry in document.entries {
             match (entry.key.as_str(), entry.value) {
@@ -136,12 +156,18 @@ impl Layers {
 
     fn lay_jail(&mut self, sink: &mut Sink<'_>, jail: Entry, broken: Option<&Wrong>) {
         let Entry { key: name, key_at, value } = jail;
+        if name == DEFAULT {
+            let wrong = sink.report(&key_at, wording::jail_called_default());
+            self.default.broken.get_or_insert(wrong);
+            return;
+        }
         if !is_jail_name(&name) {
             sink.report(&key_at, wording::bad_jail_name(&name));
             return;
         }
         if self.jails.len() >= JAILS_MAX && !self.jails.contains_key(&name) {
-            sink.report(&key_at, wording::too_many_jails(JAILS_MAX));
+            let wrong = sink.report(&key_at, wording::too_many_jails(JAILS_MAX));
+            self.cast_doubt(usize::MAX, &wrong);
             return;
         }
         let layer = self.jails.entry(name).or_default();

@@ -1,18 +1,19 @@
 //! Texts to jails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use super::choose::Chosen;
-use super::definition::{Definition, NORMAL, Sample};
-use super::diagnostic::{Diagnostic, Severity, Sink, Wrong};
-use super::fail2ban;
+use super::chosen::Chosen;
+use super::definition::{Definition, NORMAL};
+use super::diagnostic::{Sink, Wrong};
+use super::fail2ban::{self, Translated};
 use super::filter::{self, Own};
 use super::jail::{Draft, Jail};
 use super::layers::{Layer, Layers};
+use super::loaded::{BrokenJail, Doubt, Loaded, Sampled};
+use super::overlay::DEFAULT;
+use super::settings::Setting;
 use super::sources::{Backend, SourceDraft};
 use super::text::Texts;
 use super::tree::{At, Kind};
@@ -21,47 +22,6 @@ use super::wording;
 use crate::filter::Filter;
 use crate::pattern::Language;
 use crate::record::{LogFiles, Matches, Origin, Sources, Want, is_namespace};
-
-/// What became of the configuration.
-#[derive(Debug)]
-pub struct Loaded {
-    /// Which journal is to be read.
-    pub origin: Origin,
-    /// The jails that are enabled and right, sorted by name.
-    pub jails: Vec<Jail>,
-    /// The jails that are enabled and wrong, sorted by name.
-    pub broken: Vec<BrokenJail>,
-    /// Every mistake, file by file from top to bottom.
-    pub diagnostics: Vec<Diagnostic>,
-    /// The filters' samples; only [`load_all`] fills it.
-    pub sampled: Vec<Sampled>,
-}
-
-impl Loaded {
-    /// Whether any of the mistakes is an error, and not just a warning.
-    #[must_use]
-    pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
-    }
-}
-
-/// A jail that cannot run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct BrokenJail {
-    /// Its name.
-    pub name: String,
-    /// The first thing that is wrong, as a sentence without a full stop.
-    pub why: String,
-}
-
-/// A filter in a mode, and the samples that are written for it.
-#[derive(Debug)]
-pub struct Sampled {
-    /// The filter.
-    pub filter: Arc<Filter>,
-    /// The samples for its mode, in the order of the file.
-    pub samples: Vec<Sample>,
-}
 
 /// Reads the configuration. Filters that no enabled jail uses are read but not compiled.
 #[must_use]
@@ -93,9 +53,9 @@ pub fn fail2ban_folders(texts: &Texts) -> Vec<PathBuf> {
     folders
 }
 
-/// Reads the configuration, step by step.
+/// Reads texts to jails.
 pub(super) struct Loader<'t> {
-    texts: &'t Texts,
+    pub(super) texts: &'t Texts,
     pub(super) sink: Sink<'t>,
     pub(super) layers: Layers,
     pub(super) definitions: BTreeMap<String, Definition>,
@@ -117,11 +77,15 @@ impl<'t> Loader<'t> {
     fn run(mut self) -> Loaded {
         let origin = self.origin();
         let nobody = Layer::default();
-        Draft::read(&mut self.sink, "default", &nobody, &self.layers.default);
+        let default = Draft::read(&mut self.sink, DEFAULT, &nobody, &self.layers.default);
         let (mut jails, mut broken) = (Vec::new(), Vec::new());
         let tables = std::mem::take(&mut self.layers.jails);
+        let mut off = BTreeSet::new();
         for (name, layer) in &tables {
             let mut draft = Draft::read(&mut self.sink, name, layer, &self.layers.default);
+            if !draft.enabled && self.layers.is_certain(layer) {
+                off.insert(name.clone());
+            }
             if !draft.enabled && !self.everything {
                 continue;
             }
@@ -137,7 +101,17 @@ impl<'t> Loader<'t> {
         }
         let sampled = if self.everything { self.sampled() } else { Vec::new() };
         let diagnostics = self.sink.into_diagnostics();
-        Loaded { origin: origin.unwrap_or_default(), jails, broken, diagnostics, sampled }
+        let doubt = self.layers.doubt.map(|(_, why)| Doubt { why, certain: off });
+        let default = default.default_settings();
+        Loaded {
+            origin: origin.unwrap_or_default(),
+            jails,
+            broken,
+            diagnostics,
+            sampled,
+            default,
+            doubt,
+        }
     }
 
     pub(super) fn jail(&mut self, draft: Draft, origin: &Origin) -> Read<Jail> {
@@ -154,17 +128,17 @@ impl<'t> Loader<'t> {
         }
         let said = filter.as_ref().ok().and_then(|found| found.matches.clone());
         let sources = self.sources_of(&draft, said, origin);
-        let (filter, mut sources) = (filter?.filter, sources?);
-        if sources.files.is_some() && filter.needs_journal() {
+        let (chosen, mut sources) = (filter?, sources?);
+        if sources.files.is_some() && chosen.filter.needs_journal() {
             let at = place(draft.sources.paths_at.as_ref(), &draft);
-            return Err(self.sink.report(&at, wording::needs_journal(filter.name())));
+            return Err(self.sink.report(&at, wording::needs_journal(chosen.filter.name())));
         }
         if let Some((_, want)) = &mut sources.journal {
-            want.fields = filter.fields().map(str::to_owned).collect();
+            want.fields = chosen.filter.fields().map(str::to_owned).collect();
         }
         match &draft.broken {
             Some(wrong) => Err(wrong.clone()),
-            None => Ok(draft.into_jail(filter, sources)),
+            None => Ok(draft.into_jail(chosen, sources)),
         }
     }
 
@@ -174,7 +148,11 @@ impl<'t> Loader<'t> {
         let filter = filter::compile(&mut self.sink, &nothing, NORMAL, &Own::default())?;
         match &draft.broken {
             Some(wrong) => Err(wrong.clone()),
-            None => Ok(draft.into_jail(Arc::new(filter), Sources::default())),
+            None => {
+                let filter = Arc::new(filter);
+                let chosen = Chosen { filter, matches: None, says: Vec::new() };
+                Ok(draft.into_jail(chosen, Sources::default()))
+            }
         }
     }
 
@@ -216,7 +194,7 @@ impl<'t> Loader<'t> {
         let Some(definition) = self.definitions.get(draft.filter_name()) else {
             if has_own && draft.filter.is_none() {
                 let filter = self.own_filter(draft)?;
-                return Ok(Chosen { filter, matches: None });
+                return Ok(Chosen { filter, matches: None, says: Vec::new() });
             }
             let known = self.definitions.keys().map(String::as_str);
             let problem = wording::unknown_filter(draft.filter_name(), known);
@@ -235,11 +213,13 @@ impl<'t> Loader<'t> {
         if !draft.own.is_empty() {
             let filter =
                 filter::compile(&mut self.sink, definition, draft.mode_name(), &draft.own)?;
-            return Ok(Chosen { filter: Arc::new(filter), matches });
+            let says = self.what_says(draft.filter_name(), draft.mode_name());
+            return Ok(Chosen { filter: Arc::new(filter), matches, says });
         }
         let name = definition.name.clone();
         let filter = self.compile(&name, draft.mode_name(), &at)?;
-        Ok(Chosen { filter, matches })
+        let says = self.what_says(&name, draft.mode_name());
+        Ok(Chosen { filter, matches, says })
     }
 
     /// One of fail2ban's own filters, read as it is.
@@ -251,9 +231,31 @@ impl<'t> Loader<'t> {
             own: &draft.own,
         };
         match fail2ban::find(self.texts, &asked) {
-            Ok(found) => Ok(Chosen { filter: Arc::new(found.filter), matches: found.matches }),
+            Ok(mut found) => {
+                self.sink.take_over(std::mem::take(&mut found.warnings));
+                let Translated { filter, matches, says, .. } = found;
+                Ok(Chosen { filter: Arc::new(filter), matches, says })
+            }
             Err(fault) => Err(self.sink.adopt(at, fault)),
         }
+    }
+
+    /// What a filter of ours says in a mode: its patterns one by one, the rest as it is written.
+    pub(super) fn what_says(&self, name: &str, mode: &str) -> Vec<Setting> {
+        let (Some(layer), Some(definition)) =
+            (self.layers.filters.get(name), self.definitions.get(name))
+        else {
+            return Vec::new();
+        };
+        let apart = ["description", "failregex", "ignoreregex", "mode", "sample"];
+        let entries = layer.entries.values().filter(|entry| !apart.contains(&entry.key.as_str()));
+        let mut says: Vec<Setting> =
+            entries.map(|entry| Setting::of_entry(&self.sink, entry)).collect();
+        for setting in &mut says {
+            setting.key.insert_str(0, "filter.");
+        }
+        says.extend(definition.patterns(&self.sink, mode));
+        says
     }
 
     /// The filter of a jail that has no filter but patterns of its own.

@@ -7,7 +7,7 @@
 //! [`load`] puts it all together, and `choose` picks one jail or filter. What is wrong becomes a [`Diagnostic`], worded in `wording`.
 
 mod bantime;
-mod choose;
+mod chosen;
 mod definition;
 mod diagnostic;
 mod fail2ban;
@@ -16,9 +16,12 @@ mod jail;
 mod layers;
 mod list;
 mod load;
+mod loaded;
 mod networks;
+mod overlay;
 mod ports;
 mod render;
+mod settings;
 mod sources;
 mod span;
 mod spared;
@@ -27,18 +30,24 @@ mod text;
 mod tree;
 mod value;
 mod wording;
+pub mod written;
 
 #[cfg(test)]
 mod tests;
 
-pub use choose::{Chosen, ChosenJail, NotChosen, load_filter, load_jail, names};
+pub use chosen::{
+    Chosen, ChosenJail, Inspected, NotChosen, inspect, load_filter, load_jail, names,
+};
 pub use definition::{KEYS as FILTER_KEYS, Sample};
 pub use diagnostic::{Diagnostic, Severity, Spot};
 pub use fail2ban::{Translated, in_files, translate};
-pub use jail::{Jail, KEYS as JAIL_KEYS, Setting};
+pub use jail::{Jail, KEYS as JAIL_KEYS};
 pub use list::{LIST_ENTRIES_MAX, LIST_NAMES_MAX, List, ListMistake, TooLong, parse_list};
-pub use load::{BrokenJail, Loaded, Sampled, fail2ban_folders, load, load_all};
+pub use load::{fail2ban_folders, load, load_all};
+pub use loaded::{BrokenJail, Loaded, Sampled};
+pub use overlay::{DEFAULT, Overlay, RUN_TIME, jail_names, setting};
 pub use render::render;
+pub use settings::Setting;
 pub use span::parse_sentence;
 pub use spared::ignoreip_entry;
 pub use text::{SourceText, Texts, Unreadable};

@@ -155,15 +155,16 @@ fn later_files_override_key_by_key() {
     let places: Vec<_> = jail
         .settings
         .iter()
+        .filter(|s| s.line > 0 && !s.key.starts_with("filter."))
         .map(|s| format!("{} {}:{}", s.key, s.path.display(), s.line))
         .collect();
     assert_eq!(
         places,
         [
-            "bantime jails.d/2.toml:4",
             "enabled jails.d/2.toml:2",
-            "findtime jails.d/1.toml:3",
             "maxretry jails.d/0.toml:2",
+            "findtime jails.d/1.toml:3",
+            "bantime jails.d/2.toml:4",
             "port jails.d/2.toml:3",
         ]
     );
@@ -580,4 +581,107 @@ proptest! {
             judge(&sampled.filter, &message);
         }
     }
+}
+
+#[test]
+fn every_setting_has_a_built_in_value_that_is_what_happens_without_it() {
+    let known: Vec<&str> = settings::stock().map(|(key, _)| key).collect();
+    assert_eq!(known, jail::KEYS, "the list of what is built in has the keys of the settings");
+    let written: String = settings::stock()
+        .filter(|(key, value)| !value.is_empty() && *key != "enabled")
+        .fold(String::new(), |text, (key, value)| text + &format!("{key:?} = {value}\n"));
+    let (written, plain) = (jail(&written), jail(""));
+    assert_eq!(written.policy, plain.policy);
+    let outside = |jail: &Jail| {
+        let Jail { ports, protocols, action, scope, description, resolves, .. } = jail;
+        format!("{ports:?} {protocols:?} {action:?} {scope:?} {description} {resolves}")
+    };
+    assert_eq!(outside(&written), outside(&plain));
+    assert_eq!(written.filter, plain.filter);
+    let all: Vec<&str> = plain.settings.iter().map(|setting| setting.key.as_str()).collect();
+    assert_eq!(all[..jail::KEYS.len()], jail::KEYS);
+    assert_eq!(plain.settings[1].value, "\"test\"", "a jail's own name is its filter's");
+    let says = |key: &str| plain.settings.iter().find(|s| s.key == key).expect("a row");
+    let pattern = says("filter.failregex");
+    assert_eq!(pattern.value, "'^bad <F-USER>.*</F-USER> from <ADDR>$'");
+    assert_eq!((pattern.path.to_str(), pattern.line), (Some("filters.d/test.toml"), 2));
+    assert_eq!(says("filter.journalmatch").line, 1);
+}
+
+#[test]
+fn a_setting_is_taken_as_a_command_line_has_it() {
+    for (key, value, written) in [
+        ("maxretry", "5", "5"),
+        ("maxretry", "5 # five", "5"),
+        ("findtime", "1h", "\"1h\""),
+        ("bantime", "-1", "-1"),
+        ("bantime", "\"2w\"", "\"2w\""),
+        ("enabled", "true", "true"),
+        ("enabled", "no", "false"),
+        ("ignoreself", "0", "false"),
+        ("usedns", "yes", "\"yes\""),
+        ("ignoreip", "192.0.2.1 198.51.100.0/24", "\"192.0.2.1 198.51.100.0/24\""),
+        ("port", "22", "22"),
+        ("port", "22,2222", "\"22,2222\""),
+        ("description", "5", "\"5\""),
+        ("prefix", "{ ipv4 = 24 }", "{ ipv4 = 24 }"),
+        ("failregex", "^bad \\d+ from <ADDR>$", "'^bad \\d+ from <ADDR>$'"),
+        ("failregex", "[0] <ADDR>", "\"[0] <ADDR>\""),
+        ("logpath", "/var/log/a\n/var/log/b", "'''/var/log/a\n/var/log/b'''"),
+    ] {
+        assert_eq!(setting("test", key, value).as_deref(), Ok(written), "{key} {value}");
+    }
+    for (key, value, title) in [
+        ("maxretry", "0", "this number is to be from 1 to 1000"),
+        ("maxretry", "many", "this is to be a number"),
+        ("maxretri", "5", "there is no setting \"maxretri\""),
+        ("findtime", "-5", "this is no length of time"),
+        ("prefix", "{ ipv4 = 0 }", "this number is to be from 1 to 32"),
+        ("maxretry", "5\nenabled = false", "this is to be a number"),
+    ] {
+        let found = setting("test", key, value).expect_err("a mistake");
+        assert_eq!(found[0].path.to_str(), Some(RUN_TIME), "{key} {value}");
+        assert!(found[0].title.starts_with(title), "{key} {value}: {}", found[0].title);
+    }
+}
+
+#[test]
+fn an_overlay_reads_what_it_writes() {
+    let mut overlay = Overlay::default();
+    overlay.set(DEFAULT, "maxretry", "3");
+    overlay.set("sshd", "ignoreip", "[\n    \"192.0.2.1\",\n]");
+    overlay.set("sshd", "odd key", "'a'");
+    assert_eq!(Overlay::read(&overlay.to_text()), Ok(overlay.clone()));
+    assert!(Overlay::read("maxretry = 3").is_err());
+    assert!(Overlay::read("[jail]\nsshd = 3").is_err());
+    assert!(Overlay::read("[jail.sshd").is_err());
+}
+
+#[test]
+fn values_that_cannot_be_are_refused_with_what_to_do() {
+    for (text, told) in [
+        ("[jail.test]\nfindtime = -600", "negative"),
+        ("[jail.test]\nbantime = -600", "negative"),
+        ("[jail.test]\nbantime = \"-1h\"", "a number is to stand here"),
+        ("[jail.test]\nprefix = { ipv4 = 0 }", "from 1 to 32"),
+        ("[jail.test]\nprefix = { ipv6 = 0 }", "from 1 to 128"),
+        ("[jail.\"a/b\"]\nenabled = true", "a letter or digit, then letters, digits, - and _"),
+        ("[jail.default]\nmaxretry = 3", "[default]"),
+    ] {
+        let loaded = load(&texts(&[text], &[TEST_FILTER]));
+        let rendered = render(&loaded.diagnostics, false);
+        assert!(loaded.has_errors() && rendered.contains(told), "{text}:\n{rendered}");
+        assert!(rendered.contains("jails.d/0.toml:"), "{rendered}");
+    }
+}
+
+#[test]
+fn the_thousand_and_first_jail_is_one_too_many() {
+    let jails = |count: usize| {
+        let tables = (0..count).map(|n| format!("[jail.j{n}]\n"));
+        load(&texts(&[&tables.collect::<String>()], &[]))
+    };
+    assert_eq!(jails(1000).diagnostics, []);
+    let told = render(&jails(1001).diagnostics, false);
+    assert!(told.contains("there are more than 1000 jails"), "{told}");
 }

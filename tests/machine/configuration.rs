@@ -43,6 +43,40 @@ fn a_reload_with_a_broken_file_keeps_the_old_rules() {
 }
 
 #[test]
+fn one_broken_jail_keeps_its_rules_and_the_others_change() {
+    let web = |more: &str| {
+        format!(
+            "[jail.web]\nenabled = true\nlogpath = \"/var/log/web.log\"\n\
+             failregex = 'bad <ADDR>'\n{more}\n"
+        )
+    };
+    let scene = Scene::installed();
+    scene.configure("web.toml", &web(""));
+    scene.machine.run(&["systemctl", "enable", "--now", "jailkeeper"]);
+    let pid = scene.main_pid();
+    scene.configure("web.toml", &web("maxretry = 0"));
+    scene.configure("test.toml", "[jail.sshd]\nmaxretry = 1\n");
+    let reload = scene.machine.try_run(&["systemctl", "reload", "jailkeeper"]);
+    assert!(!reload.status.success(), "systemctl tells that something is wrong");
+    scene.wait_for_message("running with old rules: web; everything else is reloaded", 1);
+    let state = scene.machine.run(&[
+        "systemctl",
+        "show",
+        "--property=ActiveState,StatusText",
+        "jailkeeper",
+    ]);
+    assert!(state.contains("ActiveState=active") && state.contains("old rules: web"), "{state}");
+    scene.attacker.try_password("root", address(MACHINE4));
+    scene.wait_for_ban(ATTACKER4);
+
+    scene.configure("web.toml", &web(""));
+    scene.machine.run(&["systemctl", "kill", "--kill-whom=main", "--signal=HUP", "jailkeeper"]);
+    scene.wait_for_message("reloaded: 2 jails run", 1);
+    assert_eq!(scene.main_pid(), pid, "a reload is no restart");
+    assert_eq!(scene.bans(), [ATTACKER4]);
+}
+
+#[test]
 fn a_reload_takes_new_settings() {
     let scene = Scene::guarded();
     scene.configure("test.toml", "[jail.sshd]\nmaxretry = 1\n");

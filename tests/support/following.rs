@@ -97,7 +97,7 @@ impl Following {
                 prepare();
                 let thread = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
                 sender.send(Seen::Thread(thread)).unwrap();
-                Reader::open(&wants, positions, control)?.run(&mut Collector(sender))
+                Reader::open(&wants, positions, control)?.run(&mut Collector(sender)).map(drop)
             }
         });
         Self { control, seen, thread: Some(thread), positions: BTreeMap::new(), pings: 0 }

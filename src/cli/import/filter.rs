@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::toml;
 use crate::dialect::{FilterSettings, JailSettings, Tree, Value};
+use crate::rules::written as toml;
 
 /// fail2ban's filters in the place of which ours can stand, and the modes of ours that theirs come to.
 const OURS: [(&str, &[(&str, &str)]); 1] = [(

@@ -4,9 +4,9 @@ use super::ban::{self, Verdict};
 use super::filter::{self, Filters, Stock};
 use super::notes::Notes;
 use super::settings::{self, Settings};
-use super::toml;
 use crate::dialect::{JailSettings, Tree};
 use crate::rules;
+use crate::rules::written as toml;
 
 /// The file that fail2ban writes its own bans to.
 const OWN_LOG: &str = "fail2ban.log";

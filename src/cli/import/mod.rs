@@ -14,7 +14,6 @@ mod notes;
 mod place;
 pub mod report;
 mod settings;
-mod toml;
 
 #[cfg(test)]
 mod tests;
@@ -32,7 +31,7 @@ use super::check;
 use super::error::CliError;
 use crate::confdir::{self, Directories};
 use crate::dialect::{JailSettings, Tree};
-use crate::rules::{self, Diagnostic, Severity};
+use crate::rules::{self, Diagnostic, Severity, written as toml};
 
 /// What to take over, and where to.
 #[derive(Debug, clap::Args)]

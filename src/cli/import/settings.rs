@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::ban::{self, Ban};
 use super::growth;
 use super::notes::Notes;
-use super::toml;
 use crate::dialect::{self, Value, is_yes};
 use crate::keeper::{MAXMATCHES_MAX, Sentence};
 use crate::rules;
+use crate::rules::written as toml;
 
 /// Our settings with their values in TOML.
 pub(super) type Settings = BTreeMap<&'static str, String>;

@@ -2,8 +2,9 @@ use std::collections::BTreeSet;
 
 use super::filter::{self, Filters};
 use super::notes::Notes;
-use super::{jail, toml, unused};
+use super::{jail, unused};
 use crate::dialect::{JailSettings, Mistake, Severity, Tree};
+use crate::rules::written as toml;
 
 #[test]
 fn toml_strings_say_what_they_are_to_say() {

@@ -49,6 +49,7 @@ impl Lineup {
     fn of_filter(args: &ReplayArgs, filter: &str, teller: Teller) -> Result<Self, CliError> {
         let logs = args.words.clone();
         let target = target::find(filter, &directories_of(args), logs.is_empty())?;
+        teller.warnings(&target.warnings);
         let stock = Policy::default();
         let policy = Policy {
             maxretry: args.maxretry.unwrap_or(stock.maxretry),

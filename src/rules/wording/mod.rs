@@ -180,6 +180,11 @@ pub(in crate::rules) fn bad_jail_name(name: &str) -> Problem {
         .hint("a letter or digit, then letters, digits, - and _; at most 64 in all")
 }
 
+pub(in crate::rules) fn jail_called_default() -> Problem {
+    error("no jail can be called \"default\"", "this means all jails")
+        .hint("settings of all jails stand under [default]")
+}
+
 pub(in crate::rules) fn too_many_jails(max: usize) -> Problem {
     error(format!("there are more than {max} jails"), "one too many")
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 /// A string: as it is, where TOML can have it so, since patterns are full of backslashes.
-pub(super) fn string(text: &str) -> String {
+#[must_use]
+pub fn string(text: &str) -> String {
     let odd = |c: char| c.is_control() && c != '\t';
     if !text.contains(odd) && !text.contains('\'') {
         return format!("'{text}'");
@@ -17,7 +18,8 @@ pub(super) fn string(text: &str) -> String {
 }
 
 /// A string in quotes, with escapes.
-pub(super) fn basic(text: &str) -> String {
+#[must_use]
+pub fn basic(text: &str) -> String {
     let mut out = String::from('"');
     for c in text.chars() {
         match c {
@@ -35,7 +37,8 @@ pub(super) fn basic(text: &str) -> String {
 }
 
 /// A list of strings, one a line when there are several.
-pub(super) fn list<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+#[must_use]
+pub fn list<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     let texts: Vec<String> = texts.into_iter().map(string).collect();
     match texts.as_slice() {
         [] => "[]".to_owned(),
@@ -45,7 +48,8 @@ pub(super) fn list<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
 }
 
 /// A comment of one line, whatever is in the text.
-pub(super) fn comment(text: &str) -> String {
+#[must_use]
+pub fn comment(text: &str) -> String {
     let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     format!("# {plain}\n")
 }

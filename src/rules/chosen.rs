@@ -1,10 +1,11 @@
-//! One filter or one jail of a configuration, by its name.
+//! One filter or one jail out of a configuration, whatever is wrong with the rest.
 
 use std::sync::Arc;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Wrong};
 use super::jail::{Draft, Jail};
 use super::load::Loader;
+use super::settings::Setting;
 use super::text::Texts;
 use super::tree::At;
 use super::wording;
@@ -18,6 +19,8 @@ pub struct Chosen {
     pub filter: Arc<Filter>,
     /// Which journal entries it is for, if it says so.
     pub matches: Option<Matches>,
+    /// What it says, as settings `filter.KEY`.
+    pub says: Vec<Setting>,
 }
 
 /// Why a filter cannot be had.
@@ -52,7 +55,10 @@ pub fn load_filter(texts: &Texts, name: &str, mode: &str) -> Result<Chosen, NotC
     let at = loader.layers.filters.get(name).and_then(|layer| layer.at.clone());
     let filter = loader.compile(name, mode, &at.unwrap_or(At { file: 0, span: 0..0 }));
     match filter.and_then(|filter| loader.with_names(name, mode).unwrap_or(Ok(filter))) {
-        Ok(filter) if !broken => Ok(Chosen { filter, matches }),
+        Ok(filter) if !broken => {
+            let says = loader.what_says(name, mode);
+            Ok(Chosen { filter, matches, says })
+        }
         _ => {
             let file_of = |found: &Diagnostic| {
                 found.path.file_stem().is_some_and(|stem| stem == name)
@@ -63,6 +69,35 @@ pub fn load_filter(texts: &Texts, name: &str, mode: &str) -> Result<Chosen, NotC
             Err(NotChosen::Mistakes(own))
         }
     }
+}
+
+/// One jail as the configuration has it, switched on or not.
+#[derive(Debug)]
+pub struct Inspected {
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// All of its settings, and when it is right what its filter says.
+    pub settings: Vec<Setting>,
+    /// The first thing that is wrong with it, if something is.
+    pub broken: Option<String>,
+}
+
+/// Looks at one jail; nothing when no file names it.
+#[must_use]
+pub fn inspect(texts: &Texts, name: &str) -> Option<Inspected> {
+    let mut loader = Loader::new(texts, false);
+    let origin = loader.origin();
+    let layer = loader.layers.jails.get(name)?.clone();
+    let mut draft = Draft::read(&mut loader.sink, name, &layer, &loader.layers.default);
+    if let Err(wrong) = &origin {
+        draft.broken.get_or_insert(wrong.clone());
+    }
+    let (enabled, written) = (draft.enabled, draft.settings());
+    let (settings, broken) = match loader.jail(draft, origin.as_ref().unwrap_or(&Origin::System)) {
+        Ok(jail) => (jail.settings, None),
+        Err(Wrong(why)) => (written, Some(why)),
+    };
+    Some(Inspected { enabled, settings, broken })
 }
 
 /// A jail that was asked for by its name.
