@@ -98,19 +98,34 @@ impl Access {
         if user == 0 {
             return Ok(Admission { _places: places });
         }
-        for (shared, amount) in
-            [(Shared::User(user), 1), (Shared::Users, 1), (Shared::Bytes, bytes)]
-        {
-            places.push(self.places.take_many(shared, amount).ok_or_else(busy)?);
+        for shared in [Shared::User(user), Shared::Users] {
+            places.push(self.places.take(shared).ok_or_else(busy)?);
         }
         if let Right::Change(action) = right {
-            let _one = self.places.take(Shared::Questions(user)).ok_or_else(busy)?;
-            let _of_all = self.places.take(Shared::AllQuestions).ok_or_else(busy)?;
-            let may_ask = call.primary_header().flags().contains(Flags::ALLOW_INTERACTIVE_AUTH);
-            let answer = self.authority.check(&header, action, may_ask).await;
-            answer.map_err(|refusal| refused(action, &refusal))?;
+            for shared in [Shared::UserBytes(user), Shared::Bytes] {
+                places.push(self.places.take_many(shared, bytes).ok_or_else(busy)?);
+            }
+            self.ask(call, user, action).await?;
         }
         Ok(Admission { _places: places })
+    }
+
+    async fn ask(
+        &self,
+        call: &Message,
+        user: u32,
+        action: &'static str,
+    ) -> Result<(), BoxDBusError> {
+        let _one = self.places.take(Shared::Questions(user)).ok_or_else(busy)?;
+        let _of_all = self.places.take(Shared::AllQuestions).ok_or_else(busy)?;
+        let may_ask = call.primary_header().flags().contains(Flags::ALLOW_INTERACTIVE_AUTH);
+        let answer = self.authority.check(&call.header(), action, may_ask).await;
+        answer.map_err(|refusal| refused(action, &refusal))
+    }
+
+    /// Ends when the bus has closed the connection.
+    pub(super) async fn closed(&self) {
+        self.connection.closed().await;
     }
 
     /// Ends all questions that are open.

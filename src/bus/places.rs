@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zbus::names::OwnedUniqueName;
 
+use super::access::MAX_ARGUMENTS;
+
 /// Who shares a number of places.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Shared {
@@ -14,7 +16,9 @@ pub(super) enum Shared {
     User(u32),
     /// The calls of all users but root.
     Users,
-    /// The bytes of these calls.
+    /// The bytes of one user's calls that change something, which may have to wait for polkit.
+    UserBytes(u32),
+    /// The bytes of all users' but root's.
     Bytes,
     /// The questions to polkit about one user.
     Questions(u32),
@@ -23,14 +27,16 @@ pub(super) enum Shared {
 }
 
 impl Shared {
-    /// How much there is to share. The loop's queue has room for 1024 calls, so that there is
-    /// always room for root's. A question may wait for minutes, until somebody has typed a password.
+    /// How much there is to share. The loop's queue has room for 1024 calls, so that there is always
+    /// room for root's. A question may wait for minutes, until somebody has typed a password; those
+    /// who only read find a place all the same, since there are twice as many as questions.
     const fn limit(&self) -> usize {
         match self {
             Self::Connection(_) => 256,
             Self::User(_) => 16,
             Self::Users => 128,
-            Self::Bytes => 32 << 20,
+            Self::UserBytes(_) => MAX_ARGUMENTS,
+            Self::Bytes => 8 * MAX_ARGUMENTS,
             Self::Questions(_) => 4,
             Self::AllQuestions => 64,
         }

@@ -70,7 +70,7 @@ impl Session {
     async fn deliver(&mut self, outbox: &Outbox) -> Result<(), BusError> {
         loop {
             let lost = async {
-                self.connection.closed().await;
+                future::or(self.connection.closed(), self.access.closed()).await;
                 None
             };
             let next = async { Some(outbox.next().await) };

@@ -201,7 +201,7 @@ fn a_place_is_free_again_when_its_call_is_done() {
     drop(all);
     assert!(places.take(Shared::User(1000)).is_some());
 
-    let most = places.take_many(Shared::Bytes, 32 << 20).expect("nobody else has any");
+    let most = places.take_many(Shared::Bytes, 64 << 20).expect("nobody else has any");
     assert!(places.take_many(Shared::Bytes, 1).is_none());
     drop(most);
     assert!(places.take_many(Shared::Bytes, usize::MAX).is_none());
