@@ -1,8 +1,9 @@
 //! The configuration directories: which files there are, and their texts.
 //!
 //! Of each directory `jailkeeper.toml` comes first, then `jails.d/*.toml` by name; beside them
-//! `filters.d/*.toml`, and filters of fail2ban's there or in folders that jails name. A directory or file that is not there is fine; one that cannot be read is
-//! told to the rules, which then trust no jail that it could concern.
+//! `filters.d/*.toml`, and filters of fail2ban's there or in folders that jails name. A directory or
+//! file that is not there is fine; one that cannot be read is told to the rules, which then trust no
+//! jail that it could concern.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -398,6 +398,20 @@ fn the_output_is_whole_or_not_there() {
     assert_eq!(scene.leavings(), ["output"]);
 }
 
+#[test]
+fn as_many_lines_as_attempts_are_kept_although_other_jails_keep_more() {
+    let scene = Scene::over(&[]);
+    scene.write(
+        "jail.local",
+        "[DEFAULT]\nmaxmatches = 20\n\
+         [sshd]\nenabled = true\nbackend = systemd\nmaxretry = 3\nmaxmatches = 3\n",
+    );
+    scene.imported(0, &[]);
+    assert!(scene.result("jailkeeper.toml").contains("maxmatches = 20\n"));
+    let sshd = scene.result("jails.d/sshd.toml");
+    assert!(sshd.contains("maxmatches = 3\n"), "{sshd}");
+}
+
 /// A configuration with much that cannot be taken over as it is.
 fn odd() -> Scene {
     let scene = Scene::over(&[]);
@@ -405,7 +419,7 @@ fn odd() -> Scene {
         "jail.local",
         "[DEFAULT]\nbantime.increment = true\nbantime.factor = 2.0/2.0\n\
          bantime.formula = ban.Time * (1<<(ban.Count if ban.Count<20 else 20)) * banFactor\n\
-         bantime.maxtime = 5w\nbantime.rndtime = 10m\nbantime.overalljails = true\nignoreip = 192.0.2.7/24 office.example.org\n\
+         bantime.maxtime = 5w\nbantime.rndtime = 10m\nbantime.overalljails = true\nignoreip = 192.0.2.7/24 office.example.org 192.0.2.300\n\
          [sshd]\nmode = ddos\nbantime.formula = open('x')\nmaxretry = 3\nbackend = systemd\nport = 22,2222\n\
          [only-mail]\nenabled = true\nfilter = vsftpd\nlogpath = /var/log/vsftpd.log\n\
          action = sendmail-whois[name=x]\n\
@@ -422,7 +436,9 @@ fn what_cannot_be_taken_over_is_left_out() {
     let report = scene.imported(1, &[]);
     assert_eq!(
         list(&report["all"]["by_hand"]),
-        ["ignoreip: office.example.org is no address or network; write its addresses instead",]
+        [
+            "ignoreip: 192.0.2.300 is no address or network: this is not an IP address; write it anew"
+        ]
     );
     insta::assert_snapshot!(scene.result("jailkeeper.toml"), @r#"
     # Taken over from [DEFAULT] of fail2ban's jails.
@@ -438,12 +454,14 @@ fn what_cannot_be_taken_over_is_left_out() {
     bantime.maxtime = "5w"
     bantime.rndtime = "10m"
     bantime.overalljails = true
-    ignoreip = ['192.0.2.0/24']
+    ignoreip = [
+        '192.0.2.0/24',
+        'office.example.org',
+    ]
     protocol = "tcp"
     action = "reject"
     scope = "host"
     "#);
-    assert!(scene.result("jailkeeper.toml").contains("ignoreip = ['192.0.2.0/24']"));
     insta::assert_snapshot!(scene.result("jails.d/sshd.toml"), @r#"
     # Taken over from fail2ban's jail sshd.
 
@@ -497,7 +515,7 @@ fn the_report_says_what_was_done() {
       changed: bantime.increment: earlier bans are not forgotten by the age of a database but by bantime.decay, and attempts of known offenders count more only with bantime.lower_maxretry = true
       changed: IPv6: offenders are banned by /64; prefix = { ipv6 = 128 } is as in fail2ban
       changed: maxretry: so many attempts within findtime are a ban; fail2ban may also ban for a steady rate of them
-      by hand: ignoreip: office.example.org is no address or network; write its addresses instead
+      by hand: ignoreip: 192.0.2.300 is no address or network: this is not an IP address; write it anew
 
     sshd: taken over
       jailkeeper's own filter sshd, mode aggressive

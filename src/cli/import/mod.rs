@@ -209,7 +209,13 @@ impl<'a> Plan<'a> {
             };
             let jail = jail.name.clone();
             let (outcome, notes) = match converted {
-                Ok(Converted { settings, filter }) => {
+                Ok(Converted { mut settings, filter }) => {
+                    // As many as maxretry must be said where all jails together say otherwise.
+                    if self.base.contains_key("maxmatches")
+                        && let Some(maxretry) = settings.get("maxretry").cloned()
+                    {
+                        settings.entry("maxmatches").or_insert(maxretry);
+                    }
                     // The jail of that kind which jailkeeper brings says much by itself.
                     let nothing = Settings::new();
                     let base = if filter.is_some() { &self.base } else { &nothing };
