@@ -117,7 +117,18 @@ fn of_jail(NamedJail { jail, status }: &NamedJail, running: &Running, now: i64) 
         let remedy = format!("journalctl -u jailkeeper JAILKEEPER_JAIL={jail} tells when");
         found.push(Finding::new(Level::Warning, jail, text).remedy(remedy));
     }
-    found.push(source(jail, status, running.diagnosis.loaded, now));
+    for warning in &status.warnings {
+        found.push(Finding::new(Level::Warning, jail, warning));
+    }
+    if !status.enforce {
+        let text = "it is on trial (enforce = false): it bans nobody";
+        let remedy = format!("jailkeeper list --would-be {jail} shows whom it would ban");
+        found.push(Finding::new(Level::Note, jail, text).remedy(remedy));
+    }
+    // A jail that counts the bans of others has no other source.
+    if status.sources != ["bans"] {
+        found.push(source(jail, status, running.diagnosis.loaded, now));
+    }
     found
 }
 
