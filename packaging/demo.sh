@@ -88,7 +88,9 @@ XML
 
 service() {
     mkdir "$place/etc" "$place/state"
-    printf '[journal]\nnamespace = "%s"\n' "$name" >"$place/etc/jailkeeper.toml"
+    # The bus of our own has no logind who could say who is logged in.
+    printf '[journal]\nnamespace = "%s"\n[default]\nignoresessions = false\n' "$name" \
+        >"$place/etc/jailkeeper.toml"
     ip netns exec "$host" "$programs/jailkeeperd" --vendor "$here/jailkeeper" \
         --config "$place/etc" --state "$place/state" >"$place/service.log" 2>&1 &
     pids+=($!)

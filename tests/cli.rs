@@ -309,7 +309,7 @@ fn orders_arrive_as_they_were_meant() {
         (
             "ban sshd 192.0.2.1",
             ban("192.0.2.1", None),
-            "192.0.2.1 is banned in jail sshd for the jail's own time.\n",
+            "192.0.2.1 is banned in jail sshd as long as its bantime says.\n",
         ),
         (
             "ban sshd 2001:db8::/48 --for 1h30m",
@@ -392,9 +392,9 @@ fn words_of_fail2ban_are_done_or_answered() {
     let left = run(&served.bus, "set sshd banip 192.0.2.1");
     assert_eq!(
         (left.code, left.stderr.as_str()),
-        (Some(0), "here this is: jailkeeper ban sshd 192.0.2.1\n")
+        (Some(0), "jailkeeper: here this is: jailkeeper ban sshd 192.0.2.1\n")
     );
-    assert_eq!(left.stdout, "192.0.2.1 is banned in jail sshd for the jail's own time.\n");
+    assert_eq!(left.stdout, "192.0.2.1 is banned in jail sshd as long as its bantime says.\n");
     assert!(matches!(calls.try_recv(), Ok(Call::Ban { .. })));
     let left = run(&served.bus, "--json set sshd unbanip 192.0.2.1");
     assert!(left.stdout.contains("\"lifted\": 1"), "{left:?}");
@@ -569,14 +569,16 @@ fn an_unknown_jail_is_answered_with_the_known_ones() {
         assert_eq!(
             refused(&served.bus, arguments, 5),
             "jailkeeper: there is no jail \"ssdh\" that is switched on; did you mean sshd?\n\
-             the jails are: nginx-http-auth, sshd\n",
+             the jails are: nginx-http-auth, sshd\n\
+             those that are off: jailkeeper show; to switch one on: jailkeeper set JAIL enabled \
+             true --save\n",
             "{arguments}"
         );
     }
     let told = refused(&served.bus, "status postfix", 5);
     assert!(!told.contains("did you mean"), "{told}");
     let none = Served::with(snapshot([]), |_| None);
-    assert!(refused(&none.bus, "status sshd", 5).contains("no jail is; switch one on"));
+    assert!(refused(&none.bus, "status sshd", 5).contains("no jail is\nthose that are off: jailkeeper show"));
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn whom_a_person_allows_stays_allowed_over_a_restart_until_it_ends() {
     assert!(ban(&house, "198.51.100.7").0);
     let allow = ["allow", "198.51.100.7", "--for", "6s", "--comment", "on call"];
     let output = house.client(&allow);
-    assert_eq!(text(&output.stdout), "198.51.100.7 is not banned in any jail for 6 s.\n");
+    assert_eq!(text(&output.stdout), "198.51.100.7 will not be banned in any jail for 6 s.\n");
     assert!(!house.set("sshd4").contains("198.51.100.7"), "the answer comes after the kernel's");
     house.await_log("[every jail] Allow 198.51.100.7", 1);
     house.await_log("[sshd] Unban 198.51.100.7 (it is ignored now)", 1);

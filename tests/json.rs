@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use clap::CommandFactory as _;
-use jailkeeper::bus::BusAnswer;
+use jailkeeper::bus::{BusAnswer, Call, Diagnosis, SettingRow};
 use jailkeeper::cli::args::Args;
 use serde_json::Value;
 
@@ -28,14 +28,36 @@ const fn served(verb: &'static str, works: &'static str) -> Case {
     Case { verb, works, fails: works, code: "not-running", exit: 3 }
 }
 
+/// Of those that do not fail when the service is not running.
+const fn misspelt(verb: &'static str, works: &'static str) -> Case {
+    Case { verb, works, fails: "--nonsense", code: "usage", exit: 2 }
+}
+
 /// Every verb has a line here.
-const CASES: [Case; 11] = [
+const CASES: [Case; 24] = [
     served("status", ""),
     served("list", ""),
+    served("banned", "192.0.2.1"),
+    served("why", "192.0.2.1"),
+    misspelt("watch", ENDLESS),
+    misspelt("stats", "--directory {place}"),
+    misspelt("doctor", ""),
     served("ban", "sshd 192.0.2.1"),
     served("unban", "--all"),
+    served("allow", "192.0.2.1 --for 8h"),
+    served("disallow", "192.0.2.1"),
+    served("attempt", "sshd 192.0.2.1"),
     served("export", ""),
     served("import-bans", "{place}/empty"),
+    Case {
+        verb: "show",
+        works: "sshd",
+        fails: "ssdh --vendor {vendor} --config {place}",
+        code: "no-such-jail",
+        exit: 5,
+    },
+    served("get", "sshd maxretry"),
+    served("set", "sshd maxretry 3"),
     served("reload", ""),
     Case {
         verb: "test",
@@ -51,13 +73,7 @@ const CASES: [Case; 11] = [
         code: "no-such-jail",
         exit: 5,
     },
-    Case {
-        verb: "check",
-        works: "--vendor {vendor} {place}/nothing",
-        fails: "--nonsense",
-        code: "usage",
-        exit: 2,
-    },
+    misspelt("check", "--vendor {vendor} {place}/nothing"),
     Case {
         verb: "import",
         works: "{place}/fail2ban --output {place}/new --vendor {vendor}",
@@ -65,7 +81,12 @@ const CASES: [Case; 11] = [
         code: "usage",
         exit: 2,
     },
+    served("ping", ""),
+    misspelt("version", ""),
 ];
+
+/// Goes on until its reader has enough; `tests/cli.rs` watches it.
+const ENDLESS: &str = "for ever";
 
 fn place() -> tempfile::TempDir {
     let place = tempfile::tempdir().expect("a directory");
@@ -88,6 +109,11 @@ fn run(bus: &PrivateBus, case: &Case, arguments: &str, place: &Path) -> Left {
     Left { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
+fn maxretry() -> SettingRow {
+    let (key, value) = ("maxretry".to_owned(), "5".to_owned());
+    SettingRow { key, value, path: String::new(), line: 0 }
+}
+
 #[test]
 fn every_verb_is_tried() {
     let command = Args::command();
@@ -103,14 +129,20 @@ fn every_verb_is_tried() {
 fn what_is_done_is_json_and_nothing_else() {
     let served = Served::with(jails(), |call| {
         Some(match call {
-            jailkeeper::bus::Call::ListBans { .. } => BusAnswer::Bans(Vec::new()),
+            Call::ListBans { .. } => BusAnswer::Bans(Vec::new()),
+            Call::Why { .. } => BusAnswer::Views(Vec::new()),
+            Call::Diagnose => BusAnswer::Diagnosis(Diagnosis::default()),
+            Call::Settings { .. } => BusAnswer::Settings(vec![maxretry()]),
+            Call::Set { .. } => BusAnswer::Set { before: "5".to_owned(), now: "3".to_owned() },
             _ => BusAnswer::Done(1),
         })
     });
     let place = place();
-    for case in &CASES {
+    for case in CASES.iter().filter(|case| case.works != ENDLESS) {
         let Left { code, stdout, stderr } = run(&served.bus, case, case.works, place.path());
-        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{}: {stdout}", case.verb);
+        // The doctor may find something on this machine.
+        let well = code == Some(0) || (case.verb == "doctor" && code == Some(1));
+        assert!(well && stderr.is_empty(), "{}: {code:?} {stderr}{stdout}", case.verb);
         let values: Result<Vec<Value>, _> =
             serde_json::Deserializer::from_str(&stdout).into_iter().collect();
         let values = values.unwrap_or_else(|error| panic!("{}: {error}: {stdout}", case.verb));

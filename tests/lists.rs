@@ -152,7 +152,7 @@ fn a_list_that_is_too_long_for_one_call_takes_more() {
     assert_eq!(
         keeping.said(&["ban", "sshd", "-"], &list),
         format!(
-            "{count} addresses and networks are banned in jail sshd for the jail's own time.\n"
+            "{count} addresses and networks are banned in jail sshd as long as its bantime says.\n"
         )
     );
     assert_eq!((keeping.told().len(), *keeping.calls.lock().expect("no panic")), (count, 2));

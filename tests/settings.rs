@@ -68,6 +68,11 @@ fn a_wrong_setting_is_refused_and_nothing_changes() {
     assert!(refused(&house.client(&["get", "sshd", "maxretri"]), 2).contains("maxretry?"));
     assert_eq!(done(&house.client(&["get", "sshd", "maxretry"])), "5\n");
     assert_eq!(done(&house.client(&["get", "sshd", "filter"])), "sshd\n");
+    let patterns = done(&house.client(&["get", "sshd", "failregex"]));
+    assert!(patterns.starts_with("^Failed (?:password|"), "{patterns}");
+    let unset = house.client(&["get", "sshd", "ignoreip"]);
+    assert_eq!(text(&unset.stderr), "jailkeeper: ignoreip of sshd is not set\n");
+    assert_eq!(done(&unset), "");
     let told = done(&house.client(&["set", "dovecot", "maxretry", "3"]));
     assert!(told.contains("not switched on"), "{told}");
 }

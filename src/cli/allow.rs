@@ -5,9 +5,9 @@ use serde::Serialize;
 use crate::bus::client::{Allowed, Client};
 use crate::keeper::Sentence;
 
-use super::args::{AllowOrder, DisallowOrder};
 use super::error::CliError;
 use super::jails;
+use super::orders::{AllowOrder, DisallowOrder};
 use super::page::{Page, Report};
 use super::table::{Cell, Column, render};
 use super::words;
@@ -96,10 +96,14 @@ impl Report for List {
 
 impl Report for Done {
     fn text(&self, _page: &Page) -> String {
-        let are = if self.networks.len() == 1 { "is" } else { "are" };
+        let whom = self.networks.join(", ");
         let place = place(self.jail.as_ref());
-        let time = words::sentence(self.seconds);
-        format!("{} {are} not banned in {place} for {time}.\n", self.networks.join(", "))
+        match u64::try_from(self.seconds) {
+            Ok(seconds) => {
+                format!("{whom} will not be banned in {place} for {}.\n", words::span(seconds))
+            }
+            Err(_) => format!("{whom} will never be banned in {place}.\n"),
+        }
     }
 }
 

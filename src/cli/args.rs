@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::keeper::{Network, Sentence};
-use crate::rules;
+use crate::keeper::Network;
 
 use super::complete;
-use super::export::Format;
 use super::import::ImportArgs;
+use super::orders::{
+    AllowOrder, AttemptOrder, BanOrder, DisallowOrder, ExportOrder, ImportBansOrder, UnbanOrder,
+};
 use super::replay::ReplayArgs;
 use super::stats::StatsArgs;
 use super::test::TestArgs;
@@ -79,6 +80,69 @@ Examples:
         would_be: bool,
     },
 
+    /// List who is banned, or in which jails these are
+    ///
+    /// Lists who is banned, as list does; with addresses, the jails in which each of them is banned,
+    /// by itself or with its network.
+    #[command(after_help = "\
+Examples:
+  jailkeeper banned               everybody, as jailkeeper list
+  jailkeeper banned 192.0.2.1     the jails in which this one is banned")]
+    Banned {
+        /// Addresses or networks
+        #[arg(value_name = "ADDR", add = complete::banned())]
+        addresses: Vec<Network>,
+    },
+
+    /// Tell what each jail knows of an address: is it banned, and why (not)?
+    ///
+    /// Tells what each jail knows of an address: the ban, the attempts that count now and the lines
+    /// that tell of them, why it is never banned, its past bans, and what the kernel has stopped.
+    #[command(after_help = "Example: jailkeeper why 192.0.2.1")]
+    Why {
+        /// An address or network
+        #[arg(value_name = "ADDR", add = complete::banned())]
+        address: Network,
+    },
+
+    /// Watch what happens, live
+    ///
+    /// Prints a line for each event as it happens: an attempt that is found, with the account that
+    /// was tried; who is ignored and why; a ban, with its length and the number of attempts; its
+    /// end, with the reason; and a ban that the kernel has refused. It ends with Ctrl-C or with the
+    /// reader of its output. When the service stops it says so, and goes on when the service is
+    /// back; it need not run at the beginning.
+    ///
+    /// When events come faster than the bus takes them, attempts are left out before bans are, and a
+    /// line says how many.
+    #[command(after_help = "\
+Examples:
+  jailkeeper watch                 everything
+  jailkeeper watch sshd --json     one jail, an object a line")]
+    Watch {
+        /// Only this jail
+        #[arg(add = complete::jail())]
+        jail: Option<String>,
+    },
+
+    /// Count the attempts and bans of the past
+    ///
+    /// Counts the attempts and bans of the past: in all, by the hour (or day) as a chart, and by
+    /// jail, address, network (the /24 of IPv4, the /56 of IPv6) and account.
+    ///
+    /// The service is not asked: what is counted are its own entries in the journal, which is read
+    /// with the rights of whoever runs this. Only entries count for which journald vouches that the
+    /// service has written them. Old bans that are put back at a start are not counted again. Of
+    /// more than 65,536 names those with the least are left out, and it says so.
+    Stats(StatsArgs),
+
+    /// Find what hinders jailkeeper, and tell what to do about it
+    ///
+    /// Looks at the service, its sources and its table, at what other programs have in the firewall,
+    /// and at this machine's journal and clock. Nothing is changed. The exit status is 1 when there
+    /// is a problem.
+    Doctor,
+
     /// Ban addresses or networks by hand
     ///
     /// Bans addresses or networks in a jail, all of them or none. When the command returns, the
@@ -119,80 +183,6 @@ Examples:
     /// the reason.
     Attempt(AttemptOrder),
 
-    /// List who is banned, or in which jails these are
-    ///
-    /// Lists who is banned, as list does; with addresses, the jails in which each of them is banned,
-    /// by itself or with its network.
-    #[command(after_help = "\
-Examples:
-  jailkeeper banned               everybody, as jailkeeper list
-  jailkeeper banned 192.0.2.1     the jails in which this one is banned")]
-    Banned {
-        /// Addresses or networks
-        #[arg(value_name = "ADDR", add = complete::banned())]
-        addresses: Vec<Network>,
-    },
-
-    /// Watch what happens, live
-    ///
-    /// Prints a line for each event as it happens: an attempt that is found, with the account that
-    /// was tried; who is ignored and why; a ban, with its length and the number of attempts; its
-    /// end, with the reason; and a ban that the kernel has refused. It ends with Ctrl-C or with the
-    /// reader of its output. When the service stops it says so, and goes on when the service is
-    /// back; it need not run at the beginning.
-    ///
-    /// When events come faster than the bus takes them, attempts are left out before bans are, and a
-    /// line says how many.
-    #[command(after_help = "\
-Examples:
-  jailkeeper watch                 everything
-  jailkeeper watch sshd --json     one jail, an object a line")]
-    Watch {
-        /// Only this jail
-        #[arg(add = complete::jail())]
-        jail: Option<String>,
-    },
-
-    /// Count the attempts and bans of the past
-    ///
-    /// Counts the attempts and bans of the past: in all, by the hour (or day) as a chart, and by
-    /// jail, address, network (the /24 of IPv4, the /56 of IPv6) and account.
-    ///
-    /// The service is not asked: what is counted are its own entries in the journal, which is read
-    /// with the rights of whoever runs this. Only entries count for which journald vouches that the
-    /// service has written them. Old bans that are put back at a start are not counted again. Of
-    /// more than 65,536 names those with the least are left out, and it says so.
-    Stats(StatsArgs),
-
-    /// Ask the service for a sign of life
-    ///
-    /// Asks the service for a sign of life, which its own loop must give, and shows how long that
-    /// took. The exit status is 3 when the service is down.
-    #[command(after_help = "Example: jailkeeper ping")]
-    Ping,
-
-    /// Show the versions of this program and of the service
-    #[command(after_help = "Example: jailkeeper version")]
-    Version,
-
-    /// Tell what each jail knows of an address: is it banned, and why (not)?
-    ///
-    /// Tells what each jail knows of an address: the ban, the attempts that count now and the lines
-    /// that tell of them, why it is never banned, its past bans, and what the kernel has stopped.
-    #[command(after_help = "Example: jailkeeper why 192.0.2.1")]
-    Why {
-        /// An address or network
-        #[arg(value_name = "ADDR", add = complete::banned())]
-        address: Network,
-    },
-
-    /// Find what hinders jailkeeper, and tell what to do about it
-    ///
-    /// Looks at the service, its sources and its table, at what other programs have in the firewall,
-    /// and at this machine's journal and clock. Nothing is changed. The exit status is 1 when there
-    /// is a problem.
-    Doctor,
-
     /// Write out the bans in force, for import-bans and other programs
     ///
     /// Writes out the bans in force, in one jail or in all.
@@ -214,15 +204,6 @@ Examples:
     /// hand that begin now.
     ImportBans(ImportBansOrder),
 
-    /// Read the configuration again
-    ///
-    /// Makes the service read its configuration again. If it has mistakes, all of them are shown,
-    /// the exit status is 78, and the old rules stay in force. Bans stay, but for those that the new
-    /// rules spare.
-    #[command(after_help = "\
-Example: jailkeeper check && jailkeeper reload")]
-    Reload,
-
     /// Show what a jail goes by, and where each setting comes from
     ///
     /// Shows all settings of a jail, each with the file and the line that it comes from, what its
@@ -234,7 +215,7 @@ Example: jailkeeper check && jailkeeper reload")]
     /// Print one setting of a jail
     ///
     /// Prints the value that is in force and nothing else: strings without quotes, lists with an
-    /// entry a line.
+    /// entry a line; where the jail does not say, that of its filter.
     #[command(after_help = "\
 Examples:
   jailkeeper get sshd maxretry
@@ -254,6 +235,28 @@ Examples:
     /// jails.d/90-set.toml. The value is what would stand in a file, in TOML or without quotes. With
     /// a mistake nothing is changed.
     Set(SetArgs),
+
+    /// Check the configuration without touching the service
+    ///
+    /// Checks the configuration and runs the sample lines of the filters, without touching the
+    /// service, which need not run. The exit status is 0 if all is well, 1 if a sample fails or
+    /// there is a warning, and 78 if there is a mistake. Each mistake is shown with its file, line
+    /// and column, the line itself, and what to do about it. Patterns of fail2ban's that need more
+    /// than the linear engine are listed, with the reason.
+    #[command(after_help = "\
+Examples:
+  jailkeeper check             the configuration of this machine
+  jailkeeper check ./new-etc   the one in a directory")]
+    Check(Place),
+
+    /// Read the configuration again
+    ///
+    /// Makes the service read its configuration again. If it has mistakes, all of them are shown,
+    /// the exit status is 78, and the old rules stay in force. Bans stay, but for those that the new
+    /// rules spare.
+    #[command(after_help = "\
+Example: jailkeeper check && jailkeeper reload")]
+    Reload,
 
     /// Test a jail or a filter on a log, line by line
     ///
@@ -285,19 +288,6 @@ Examples:
     /// that `ignoreself` spares those of loopback alone.
     Replay(ReplayArgs),
 
-    /// Check the configuration without touching the service
-    ///
-    /// Checks the configuration and runs the sample lines of the filters, without touching the
-    /// service, which need not run. The exit status is 0 if all is well, 1 if a sample fails or
-    /// there is a warning, and 78 if there is a mistake. Each mistake is shown with its file, line
-    /// and column, the line itself, and what to do about it. Patterns of fail2ban's that need more
-    /// than the linear engine are listed, with the reason.
-    #[command(after_help = "\
-Examples:
-  jailkeeper check             the configuration of this machine
-  jailkeeper check ./new-etc   the one in a directory")]
-    Check(Place),
-
     /// Take over fail2ban's configuration
     ///
     /// Takes over fail2ban's configuration, which is only read. What is written is what
@@ -318,6 +308,20 @@ Examples:
     /// The exit status is 0 if every jail is there, 1 if some are left out, and 78 if fail2ban's
     /// configuration has mistakes; these are shown as those of check, and nothing is written.
     Import(ImportArgs),
+
+    /// Ask the service for a sign of life
+    ///
+    /// Asks the service for a sign of life, which its own loop must give, and shows how long that
+    /// took. The exit status is 3 when the service is down.
+    #[command(after_help = "Example: jailkeeper ping")]
+    Ping,
+
+    /// Show the versions of this program and of the service
+    ///
+    /// Shows the versions of this program and of the running service. After an upgrade they differ
+    /// until the service is restarted.
+    #[command(after_help = "Example: jailkeeper version")]
+    Version,
 }
 
 impl Verb {
@@ -396,205 +400,4 @@ pub struct Place {
     /// Where the stock jails and filters are [default: /usr/lib/jailkeeper]
     #[arg(long, value_name = "DIR")]
     pub vendor: Option<PathBuf>,
-}
-
-/// Whom to ban, where, and for how long.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  jailkeeper ban sshd 192.0.2.1
-  jailkeeper ban sshd 192.0.2.1 2001:db8::/64 --for 1h30m
-  jailkeeper ban sshd 198.51.100.7 --for forever
-  jailkeeper ban sshd - < list.txt")]
-pub struct BanOrder {
-    /// The jail to ban in
-    #[arg(add = complete::jail())]
-    pub jail: String,
-
-    /// Addresses or networks; - reads them from the standard input, one a line
-    #[arg(required = true, value_name = "ADDR", value_parser = Whom::parse)]
-    pub addresses: Vec<Whom>,
-
-    /// For how long, such as 90s, 10m, 1h30m, 2w or forever [default: the jail's own bantime]
-    #[arg(
-        long = "for",
-        value_name = "TIME",
-        value_parser = Sentenced::parse,
-        allow_hyphen_values = true
-    )]
-    pub sentence: Option<Sentenced>,
-}
-
-/// Whose attempts to count, and where.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  jailkeeper attempt sshd 192.0.2.1
-  jailkeeper attempt sshd 192.0.2.1 --user root --times 3")]
-pub struct AttemptOrder {
-    /// The jail to count in
-    #[arg(add = complete::jail())]
-    pub jail: String,
-
-    /// Addresses
-    #[arg(required = true, value_name = "ADDR")]
-    pub addresses: Vec<Network>,
-
-    /// As whom
-    #[arg(long, value_name = "NAME")]
-    pub user: Option<String>,
-
-    /// How often, each
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub times: u32,
-}
-
-/// Whose bans to lift, and where.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  jailkeeper unban 192.0.2.1               in every jail
-  jailkeeper unban 192.0.2.1 --jail sshd   in one jail
-  jailkeeper unban --all --jail sshd       everybody in one jail
-  jailkeeper unban - < list.txt            everybody in a list")]
-pub struct UnbanOrder {
-    /// Addresses or networks; - reads them from the standard input, one a line
-    #[arg(required_unless_present = "all", value_name = "ADDR", value_parser = Whom::parse, add = complete::banned())]
-    pub addresses: Vec<Whom>,
-
-    /// Only in this jail
-    #[arg(long, add = complete::jail())]
-    pub jail: Option<String>,
-
-    /// Everybody
-    #[arg(long, conflicts_with = "addresses")]
-    pub all: bool,
-}
-
-/// Which bans to write, and how.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  jailkeeper export > bans.json                     all, to be kept
-  jailkeeper export | ssh other jailkeeper import-bans -
-  jailkeeper export sshd --format csv")]
-pub struct ExportOrder {
-    /// Only this jail
-    #[arg(add = complete::jail())]
-    pub jail: Option<String>,
-
-    /// How to write them [default: json]
-    #[arg(long, value_name = "FORMAT")]
-    pub format: Option<Format>,
-}
-
-/// Which bans to take over.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-jailkeeper import takes over fail2ban's configuration.
-
-Examples:
-  jailkeeper import-bans /var/lib/fail2ban/fail2ban.sqlite3    all of fail2ban's
-  fail2ban-client banned | jailkeeper import-bans -
-  jailkeeper import-bans bans.json                             what export has written
-  jailkeeper import-bans list.txt --jail sshd --for 1w")]
-pub struct ImportBansOrder {
-    /// The list; - or nothing is the standard input
-    pub file: Option<PathBuf>,
-
-    /// Ban all in this jail, whatever the list says
-    #[arg(long, add = complete::jail())]
-    pub jail: Option<String>,
-
-    /// Ban all for so long, such as 90s, 1h30m, 2w or forever [default: what is left of each ban, or
-    /// the jail's own bantime where the list does not say]
-    #[arg(
-        long = "for",
-        value_name = "TIME",
-        value_parser = Sentenced::parse,
-        allow_hyphen_values = true
-    )]
-    pub sentence: Option<Sentenced>,
-}
-
-/// Whom not to ban, where, for how long, and why.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  jailkeeper allow 192.0.2.1 --for 8h --comment 'on call'
-  jailkeeper allow 2001:db8::/48 --jail sshd
-  jailkeeper allow")]
-pub struct AllowOrder {
-    /// Addresses or networks
-    #[arg(value_name = "ADDR")]
-    pub addresses: Vec<Network>,
-
-    /// For how long, such as 90s, 8h, 2w or forever [default: forever]
-    #[arg(
-        long = "for",
-        value_name = "TIME",
-        value_parser = Sentenced::parse,
-        allow_hyphen_values = true,
-        requires = "addresses"
-    )]
-    pub sentence: Option<Sentenced>,
-
-    /// Only in this jail
-    #[arg(long, requires = "addresses", add = complete::jail())]
-    pub jail: Option<String>,
-
-    /// Why, for those who read the list later
-    #[arg(long, value_name = "TEXT", requires = "addresses")]
-    pub comment: Option<String>,
-
-    /// List who is allowed
-    #[arg(long, conflicts_with = "addresses")]
-    pub list: bool,
-}
-
-/// Whose allowance to end, and where.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  jailkeeper disallow 192.0.2.1
-  jailkeeper disallow 2001:db8::/32 --jail sshd")]
-pub struct DisallowOrder {
-    /// Addresses or networks
-    #[arg(required = true, value_name = "ADDR")]
-    pub addresses: Vec<Network>,
-
-    /// Only what was allowed in this jail
-    #[arg(long, add = complete::jail())]
-    pub jail: Option<String>,
-}
-
-/// A [`Sentence`] that clap can carry.
-#[derive(Clone, Copy, Debug)]
-pub struct Sentenced(pub Sentence);
-
-impl Sentenced {
-    /// Reads a sentence.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        rules::parse_sentence(text).map(Self)
-    }
-}
-
-/// Whom an order is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whom {
-    /// An address or network.
-    Network(Network),
-    /// Those that the standard input lists.
-    Input,
-}
-
-impl Whom {
-    fn parse(text: &str) -> Result<Self, String> {
-        if text == "-" {
-            return Ok(Self::Input);
-        }
-        text.parse()
-            .map(Self::Network)
-            .map_err(|error: crate::keeper::NotANetwork| error.to_string())
-    }
 }

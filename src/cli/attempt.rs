@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use crate::bus::client::Client;
 
-use super::args::AttemptOrder;
 use super::error::CliError;
 use super::jails;
+use super::orders::AttemptOrder;
 use super::page::{Page, Report};
 use super::words;
 

@@ -5,10 +5,10 @@ use serde::Serialize;
 use crate::bus::client::Client;
 use crate::keeper::Sentence;
 
-use super::args::BanOrder;
 use super::error::CliError;
 use super::jails;
 use super::many::{self, Progress};
+use super::orders::BanOrder;
 use super::page::{Page, Report};
 use super::words;
 
@@ -51,10 +51,10 @@ impl Report for Banned {
             many => format!("{many} addresses and networks"),
         };
         let time = match self.seconds {
-            0 => "the jail's own time".to_owned(),
-            seconds => words::sentence(seconds),
+            0 => "as long as its bantime says".to_owned(),
+            seconds => format!("for {}", words::sentence(seconds)),
         };
         let are = if self.offenders.len() == 1 { "is" } else { "are" };
-        format!("{whom} {are} banned in jail {} for {time}.\n", self.jail)
+        format!("{whom} {are} banned in jail {} {time}.\n", self.jail)
     }
 }

@@ -1,6 +1,5 @@
 //! What ends a verb early: a sentence for people, and an exit code.
 
-use std::fmt::Write as _;
 use std::io;
 
 use zbus::fdo;
@@ -22,8 +21,10 @@ pub(super) enum CliError {
     MayNotRead,
     /// This user may not read it; what, and who may.
     Unreadable(String),
-    /// The jail is not there; these are, if the caller may know.
+    /// No jail of that name is switched on; these are, if the caller may know.
     NoSuchJail { name: String, jails: Option<Vec<String>> },
+    /// No jail has that name, be it on or off; these are all.
+    UnknownJail { name: String, jails: Vec<String> },
     /// The jail is switched on and cannot run.
     BrokenJail { name: String, why: String },
     /// The configuration has errors; what became of it, and the diagnostics.
@@ -52,7 +53,7 @@ impl CliError {
         match self {
             Self::Unreachable(_) => exit::NOT_RUNNING,
             Self::NotPermitted(_) | Self::MayNotRead | Self::Unreadable(_) => exit::NOT_PERMITTED,
-            Self::NoSuchJail { .. } => exit::NO_SUCH_JAIL,
+            Self::NoSuchJail { .. } | Self::UnknownJail { .. } => exit::NO_SUCH_JAIL,
             Self::BrokenJail { .. } | Self::Config(_) | Self::Mistakes(..) => exit::CONFIG,
             Self::Usage(_) => exit::USAGE,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::DONE,
@@ -66,7 +67,7 @@ impl CliError {
             Self::Unreachable(Unreachable::NotRunning) => "not-running",
             Self::Unreachable(Unreachable::NoBus(_)) => "no-bus",
             Self::NotPermitted(_) | Self::MayNotRead | Self::Unreadable(_) => "not-permitted",
-            Self::NoSuchJail { .. } => "no-such-jail",
+            Self::NoSuchJail { .. } | Self::UnknownJail { .. } => "no-such-jail",
             Self::BrokenJail { .. } => "broken-jail",
             Self::Config(_) => "configuration",
             Self::Usage(_) => "usage",
@@ -98,7 +99,16 @@ impl CliError {
                  sudo usermod --append --groups adm \"$USER\""
                     .to_owned()
             }
-            Self::NoSuchJail { name, jails } => no_such_jail(name, jails.as_deref()),
+            Self::NoSuchJail { name, jails: None } => not_on(name),
+            Self::NoSuchJail { name, jails: Some(jails) } => format!(
+                "{}{}\nthose that are off: jailkeeper show; to switch one on: jailkeeper set JAIL \
+                 enabled true --save",
+                not_on(name),
+                known(name, jails)
+            ),
+            Self::UnknownJail { name, jails } => {
+                format!("there is no jail {name:?}{}", known(name, jails))
+            }
             Self::BrokenJail { name, why } => format!(
                 "the jail {name} has mistakes: {}\nsee all of them with: jailkeeper check",
                 words::clean(why)
@@ -114,21 +124,20 @@ impl CliError {
     }
 }
 
-fn no_such_jail(name: &str, jails: Option<&[String]>) -> String {
-    let mut text = format!("there is no jail {name:?} that is switched on");
-    let Some(jails) = jails else { return text };
-    let alike = |jail: &&String| strsim::damerau_levenshtein(jail, name);
-    if let Some(jail) = jails.iter().min_by_key(alike)
-        && strsim::damerau_levenshtein(jail, name) <= (jail.chars().count() / 3).max(1)
-    {
-        write!(text, "; did you mean {jail}?").expect("a String takes everything");
-    }
+fn not_on(name: &str) -> String {
+    format!("there is no jail {name:?} that is switched on")
+}
+
+/// The jails that there are, and which of them may be meant.
+fn known(name: &str, jails: &[String]) -> String {
+    let distance = |jail: &&String| strsim::damerau_levenshtein(jail, name);
+    let near = jails.iter().min_by_key(distance);
+    let near = near.filter(|jail| distance(jail) <= (jail.chars().count() / 3).max(1));
+    let guess = near.map(|jail| format!("; did you mean {jail}?")).unwrap_or_default();
     if jails.is_empty() {
-        text.push_str("\nno jail is; switch one on in /etc/jailkeeper/jails.d");
-    } else {
-        write!(text, "\nthe jails are: {}", jails.join(", ")).expect("a String takes everything");
+        return format!("{guess}\nno jail is");
     }
-    text
+    format!("{guess}\nthe jails are: {}", jails.join(", "))
 }
 
 impl From<Unreachable> for CliError {

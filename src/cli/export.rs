@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use crate::bus::client::{Ban, Client};
 use crate::keeper::Network;
 
-use super::args::ExportOrder;
 use super::error::CliError;
 use super::list;
+use super::orders::ExportOrder;
 
 /// The columns of a table, as `import-bans` knows them.
 const COLUMNS: [&str; 5] = ["jail", "offender", "since", "until", "attempts"];

@@ -26,6 +26,8 @@ pub(super) fn translate(words: &[&str]) -> Option<Meaning> {
             let times = failures.len().max(1).to_string();
             does(&["attempt", jail, who, "--times", &times], &[])
         }
+        ["start", jail] => does(&["set", jail, "enabled", "true"], &[]),
+        ["stop", jail] => does(&["set", jail, "enabled", "false"], &[]),
         ["get", jail, "banned" | "banip"] | ["get", jail, "banip", _] => does(&["list", jail], &[]),
         ["get", _, "banned", ref who @ ..] => does(&["banned"], who),
         ["status", "--all", ..] => does(&["status"], &[]),
@@ -49,10 +51,8 @@ fn hint(words: &[&str]) -> Option<String> {
         ["restart", ref flags @ ..] if flags.iter().all(|flag| flag.starts_with('-')) => {
             "the service manager restarts it, and the bans stay: systemctl restart jailkeeper"
         }
-        ["start" | "add", jail, ..] | ["set", jail, "idle", "off"] => {
-            return Some(switch(jail, true));
-        }
-        ["stop", jail] | ["set", jail, "idle", ..] => return Some(switch(jail, false)),
+        ["add", jail, ..] | ["set", jail, "idle", "off"] => return Some(switch(jail, true)),
+        ["set", jail, "idle", ..] => return Some(switch(jail, false)),
         ["restart", ..] => {
             "a jail is not restarted by itself: jailkeeper reload takes up what has changed, and \
              keeps bans and counts; jailkeeper unban --all --jail JAIL lifts its bans"
@@ -105,8 +105,8 @@ fn service_hint(option: &str) -> Option<&'static str> {
 
 fn switch(jail: &str, on: bool) -> String {
     format!(
-        "write enabled = {on} under [jail.{jail}] in /etc/jailkeeper/jails.d/{jail}.toml, then: \
-         jailkeeper reload"
+        "a jail is on or off: jailkeeper set {jail} enabled {on}; with --save it stays so; what it \
+         goes by stands under [jail.{jail}] in /etc/jailkeeper/jails.d/{jail}.toml"
     )
 }
 
@@ -198,6 +198,8 @@ mod tests {
             ("status --all short", "status"),
             ("status sshd short", "status sshd"),
             ("ping 5", "ping"),
+            ("start sshd", "set sshd enabled true"),
+            ("stop sshd", "set sshd enabled false"),
             ("-t", "check"),
             ("-d", "show"),
         ] {
@@ -209,10 +211,8 @@ mod tests {
     fn what_has_no_counterpart_is_answered_with_what_to_do() {
         for (words, part) in [
             ("start", "# systemctl start"),
-            ("start sshd", "# enabled = true under [jail.sshd]"),
-            ("add sshd systemd", "# enabled = true under [jail.sshd]"),
+            ("add sshd systemd", "# set sshd enabled true"),
             ("stop", "# systemctl stop"),
-            ("stop sshd", "# enabled = false"),
             ("restart", "# systemctl restart"),
             ("restart --unban", "# systemctl restart"),
             ("restart sshd", "# jailkeeper reload"),
@@ -224,8 +224,8 @@ mod tests {
             ("set loglevel DEBUG", "# journalctl"),
             ("get dbfile", "# /var/lib/jailkeeper/state.db"),
             ("set dbpurgeage 1d", "# jailkeeper stats"),
-            ("set sshd idle on", "# enabled = false"),
-            ("set sshd idle off", "# enabled = true"),
+            ("set sshd idle on", "# set sshd enabled false"),
+            ("set sshd idle off", "# set sshd enabled true"),
             ("set sshd addfailregex x", "# write failregex under [jail.sshd]"),
             ("set sshd addlogpath /x tail", "# write logpath under"),
             ("set sshd action iptables timeout 5", "# watch --json"),

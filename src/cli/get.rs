@@ -6,6 +6,7 @@ use crate::bus::client::{Client, Setting};
 
 use super::error::CliError;
 use super::page::{Page, Report};
+use super::tell::Teller;
 use super::{settings, words};
 
 /// The setting.
@@ -15,18 +16,38 @@ pub(super) struct Got {
     settings: Vec<Setting>,
 }
 
-pub(super) async fn run(client: &Client, jail: &str, option: &str) -> Result<Got, CliError> {
+pub(super) async fn run(
+    client: &Client,
+    jail: &str,
+    option: &str,
+    teller: Teller,
+) -> Result<Got, CliError> {
     let all = settings::of(client, jail).await?;
     let keys: Vec<&str> = all.iter().map(|setting| setting.key.as_str()).collect();
     if !keys.contains(&option) {
         return Err(unknown(option, &keys));
     }
-    // A filter may have many patterns.
-    Ok(Got { settings: all.into_iter().filter(|setting| setting.key == option).collect() })
+    let settings = in_force(all, option);
+    if settings.is_empty() {
+        teller.remark(&format!("{option} of {jail} is not set"));
+    }
+    Ok(Got { settings })
+}
+
+/// What is set for the jail, and what its filter says itself: patterns of both count, of all else
+/// the jail's. A filter may have many patterns.
+fn in_force(all: Vec<Setting>, option: &str) -> Vec<Setting> {
+    let of_filter = format!("filter.{option}");
+    let set = all.into_iter().filter(|setting| !setting.value.is_empty());
+    let (mut own, rest): (Vec<_>, Vec<_>) = set.partition(|setting| setting.key == option);
+    if own.is_empty() || matches!(option, "failregex" | "ignoreregex") {
+        own.extend(rest.into_iter().filter(|setting| setting.key == of_filter));
+    }
+    own
 }
 
 fn unknown(option: &str, keys: &[&str]) -> CliError {
-    let known = keys.iter().filter(|key| !key.contains('.'));
+    let known = keys.iter().filter(|key| !key.starts_with("filter."));
     let near = known.clone().min_by_key(|key| strsim::damerau_levenshtein(key, option));
     let near = near.filter(|key| strsim::damerau_levenshtein(key, option) <= 1 + key.len() / 4);
     let guess = near.map(|key| format!("; did you mean {key}?")).unwrap_or_default();

@@ -8,8 +8,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::bus::MAX_ADDRESSES;
 use crate::keeper::{Network, NotANetwork};
 
-use super::args::Whom;
 use super::error::CliError;
+use super::orders::Whom;
 use super::words;
 
 /// No list is longer; some five million addresses.

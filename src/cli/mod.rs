@@ -21,6 +21,7 @@ mod jails;
 mod list;
 mod logs;
 mod many;
+pub mod orders;
 mod page;
 mod ping;
 mod reload;
@@ -196,7 +197,9 @@ async fn perform(args: &Args, verb: &Verb) -> Result<(String, u8), CliError> {
             let imported = import_bans::run(client, order, &Page::stdout()).await?;
             return Ok((args.render(&imported)?, imported.exit_code()));
         }
-        Verb::Get { jail, option } => args.render(&get::run(client, jail, option).await?),
+        Verb::Get { jail, option } => {
+            args.render(&get::run(client, jail, option, Teller { json: args.json }).await?)
+        }
         Verb::Set(order) => args.render(&set::run(client, order).await?),
         Verb::Reload => args.render(&reload::run(client).await?),
         Verb::Why { address } => args.render(&why::run(client, *address).await?),

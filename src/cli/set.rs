@@ -68,11 +68,16 @@ pub(super) async fn run(client: &Client, order: &SetArgs) -> Result<Done, CliErr
         let current = settings::of_running(client, jail).await?.unwrap_or_default();
         let row = current.iter().find(|setting| setting.key == *option);
         done.overridden = row
-            .filter(|setting| Path::new(&setting.path) != path)
+            .filter(|setting| !same(Path::new(&setting.path), &path))
             .map(|setting| format!("{} ({})", settings::place(setting), setting.value));
         done.saved = Some(path);
     }
     Ok(done)
+}
+
+/// Whether two names are one file.
+fn same(one: &Path, other: &Path) -> bool {
+    matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Adds the setting to our own file of settings, all of it or nothing.
@@ -121,7 +126,11 @@ impl Report for Done {
         }
         let kept = match &self.saved {
             Some(path) => {
-                format!("It is kept in {}, and the configuration is reloaded.", path.display())
+                format!(
+                    "It is kept in {}. The configuration is reloaded, which forgets what was set \
+                     and not saved.",
+                    path.display()
+                )
             }
             None => {
                 "It is not saved: a reload or restart of the service forgets it; --save keeps it."

@@ -1,7 +1,11 @@
 //! Settings as the service or the files tell them.
 
-use crate::bus::Error;
+use std::path::PathBuf;
+
 use crate::bus::client::{Client, Setting};
+use crate::bus::{Diagnosis, Error};
+use crate::confdir::Directories;
+use crate::rules::RUN_TIME;
 
 use super::error::CliError;
 use super::jails;
@@ -23,6 +27,14 @@ pub(super) async fn of_running(
         Ok(settings) => Ok(Some(settings)),
         Err(Error::NoSuchJail(_) | Error::JailBroken(_)) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// The directories of the configuration that the service has read.
+pub(super) fn directories(told: &Diagnosis) -> Directories {
+    Directories {
+        vendor: PathBuf::from(&told.vendor),
+        overrides: told.overrides.iter().map(PathBuf::from).collect(),
     }
 }
 
@@ -49,6 +61,7 @@ pub(super) fn place(setting: &Setting) -> String {
     match (setting.path.as_str(), setting.line) {
         ("", _) if setting.value.is_empty() => "not set".to_owned(),
         ("", _) => "built in".to_owned(),
+        (RUN_TIME, _) => "set at run time".to_owned(),
         (path, 0) => path.to_owned(),
         (path, line) => format!("{path}:{line}"),
     }

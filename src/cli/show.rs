@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::bus::client::{Client, Setting};
 use crate::confdir::{self, Directories};
-use crate::rules::{self, DEFAULT, Inspected};
+use crate::rules::{self, DEFAULT, Inspected, Texts};
 
 use super::args::ShowArgs;
 use super::error::CliError;
@@ -52,13 +52,24 @@ pub(super) async fn run(args: &ShowArgs) -> Result<Shown, CliError> {
     };
     match (&args.jail, client) {
         (None, Some(client)) => jails(&client).await,
-        (None, None) => Ok(jails_of_files(args)),
+        (None, None) => {
+            let texts = confdir::read(&named(args));
+            Ok(Shown::Jails { note: Some(note(args).to_owned()), jails: jails_of(&texts) })
+        }
         (Some(jail), Some(client)) => match settings::of_running(&client, jail).await? {
             Some(settings) => Ok(one(jail, Vec::new(), settings)),
-            None => from_files(args, jail, "it does not run; this is what the files say"),
+            None => {
+                let told = client.manager().diagnose().await?;
+                let note = "it does not run; this is what the files say";
+                from_files(&settings::directories(&told), jail, note)
+            }
         },
-        (Some(jail), None) => from_files(args, jail, note(args)),
+        (Some(jail), None) => from_files(&named(args), jail, note(args)),
     }
+}
+
+fn named(args: &ShowArgs) -> Directories {
+    Directories::with(args.vendor.clone(), args.config.clone())
 }
 
 fn note(args: &ShowArgs) -> &'static str {
@@ -75,6 +86,10 @@ async fn jails(client: &Client) -> Result<Shown, CliError> {
         let settings = settings::of_running(client, &jail).await?.unwrap_or_default();
         jails.push(JailFiles { jail, state: status.state, files: files(&settings) });
     }
+    let texts = confdir::read(&settings::directories(&client.manager().diagnose().await?));
+    let mut others = jails_of(&texts);
+    others.retain(|other| jails.iter().all(|jail| jail.jail != other.jail));
+    jails.extend(others);
     Ok(Shown::Jails { note: None, jails })
 }
 
@@ -89,31 +104,29 @@ fn files(settings: &[Setting]) -> Vec<String> {
     files
 }
 
-fn jails_of_files(args: &ShowArgs) -> Shown {
-    let texts = confdir::read(&Directories::with(args.vendor.clone(), args.config.clone()));
+fn jails_of(texts: &Texts) -> Vec<JailFiles> {
     let row = |jail: String| {
-        let found = rules::inspect(&texts, &jail)?;
+        let found = rules::inspect(texts, &jail)?;
         let state = match (&found.broken, found.enabled) {
             (_, false) => "off".to_owned(),
-            (None, true) => "on".to_owned(),
+            (None, true) => "on at the next start or reload".to_owned(),
             (Some(why), true) => format!("broken: {why}"),
         };
         let settings: Vec<Setting> = found.settings.into_iter().map(of_file).collect();
         Some(JailFiles { jail, state, files: files(&settings) })
     };
-    let jails = rules::jail_names(&texts).into_iter().filter_map(row).collect();
-    Shown::Jails { note: Some(note(args).to_owned()), jails }
+    rules::jail_names(texts).into_iter().filter_map(row).collect()
 }
 
-fn from_files(args: &ShowArgs, jail: &str, note: &str) -> Result<Shown, CliError> {
-    let texts = confdir::read(&Directories::with(args.vendor.clone(), args.config.clone()));
+fn from_files(place: &Directories, jail: &str, note: &str) -> Result<Shown, CliError> {
+    let texts = confdir::read(place);
     let mut notes = vec![note.to_owned()];
     let found = if jail == DEFAULT {
         rules::load(&texts).default
     } else {
         let Some(Inspected { enabled, settings, broken }) = rules::inspect(&texts, jail) else {
-            let jails = Some(rules::jail_names(&texts).into_iter().collect());
-            return Err(CliError::NoSuchJail { name: jail.to_owned(), jails });
+            let jails = rules::jail_names(&texts).into_iter().collect();
+            return Err(CliError::UnknownJail { name: jail.to_owned(), jails });
         };
         if !enabled {
             notes.push("it is switched off".to_owned());

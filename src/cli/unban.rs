@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use crate::bus::client::Client;
 
-use super::args::UnbanOrder;
 use super::error::CliError;
 use super::jails;
 use super::many::{self, Progress};
+use super::orders::UnbanOrder;
 use super::page::{Page, Report};
 use super::words;
 

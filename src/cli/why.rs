@@ -101,7 +101,7 @@ fn jail(text: &mut String, view: &JailView, page: &Page) {
             "packet",
             "packets",
         );
-        entry(text, "Stopped", &format!("{packets} of all whom this jail bans"));
+        entry(text, "Stopped", &format!("{packets}, of everybody whom this jail bans"));
     }
 }
 

@@ -12,6 +12,7 @@ use crate::bus::Diagnosis;
 use crate::bus::client::{Client, Unreachable};
 use crate::cli::check;
 use crate::cli::error::CliError;
+use crate::cli::settings;
 use crate::cli::status::{self, NamedJail};
 use crate::confdir::{self, Directories};
 
@@ -50,10 +51,7 @@ pub(super) struct Running {
 pub(super) async fn gather() -> Result<Facts, CliError> {
     let service = running().await?;
     let told = service.as_ref().map(|service| &service.diagnosis);
-    let texts = confdir::read(&told.map_or_else(Directories::system, |told| Directories {
-        vendor: PathBuf::from(&told.vendor),
-        overrides: told.overrides.iter().map(PathBuf::from).collect(),
-    }));
+    let texts = confdir::read(&told.map_or_else(Directories::system, settings::directories));
     let loaded = told.map(|told| told.loaded);
     let files = texts.jails.iter().chain(&texts.filters).map(|text| &text.path);
     let mut facts = Facts {

@@ -112,10 +112,17 @@ fn of_jail(NamedJail { jail, status }: &NamedJail, running: &Running, now: i64) 
             return found;
         }
     }
-    if !status.last_error.is_empty() {
-        let text = format!("its last trouble: {}", status.last_error);
+    let trouble =
+        (!status.last_error.is_empty()).then(|| format!("its last trouble: {}", status.last_error));
+    found.extend(trouble.into_iter().chain(status.warnings.iter().cloned()).map(|text| {
         let remedy = format!("journalctl -u jailkeeper JAILKEEPER_JAIL={jail} tells when");
-        found.push(Finding::new(Level::Warning, jail, text).remedy(remedy));
+        Finding::new(Level::Warning, jail, text).remedy(remedy)
+    }));
+    if !status.enforce {
+        let text = "it does not enforce: it bans nobody";
+        let remedy =
+            format!("when it is as you want it: jailkeeper set {jail} enforce true --save");
+        found.push(Finding::new(Level::Note, jail, text).remedy(remedy));
     }
     for warning in &status.warnings {
         found.push(Finding::new(Level::Warning, jail, warning));

@@ -9,6 +9,7 @@ const NOW: i64 = 1_700_000_000;
 fn jail(name: &str) -> NamedJail {
     let status = JailStatus {
         state: "running".to_owned(),
+        enforce: true,
         scope: "host".to_owned(),
         sources: vec!["journal".to_owned()],
         last_record: NOW - 60,
@@ -65,7 +66,7 @@ fn where_all_is_well_nothing_is_found() {
 
 #[test]
 fn each_trouble_is_found_and_has_its_remedy() {
-    let spoilers: [(Level, &str, Spoil); 12] = [
+    let spoilers: [(Level, &str, Spoil); 14] = [
         (Level::Warning, "systemctl enable", Box::new(|f| f.unit_file = Some("disabled".into()))),
         (Level::Warning, "fail2ban", Box::new(|f| f.fail2ban_runs = true)),
         (Level::Problem, "jailkeeper check", Box::new(|f| f.mistakes = 2)),
@@ -89,6 +90,16 @@ fn each_trouble_is_found_and_has_its_remedy() {
             Level::Warning,
             "JAILKEEPER_JAIL=sshd",
             Box::new(|f| running(f).jails[0].status.last_error = "a record was too long".into()),
+        ),
+        (
+            Level::Warning,
+            "JAILKEEPER_JAIL=sshd",
+            Box::new(|f| running(f).jails[0].status.warnings = vec!["a list is not there".into()]),
+        ),
+        (
+            Level::Note,
+            "set sshd enforce true",
+            Box::new(|f| running(f).jails[0].status.enforce = false),
         ),
     ];
     for (level, remedy, spoil) in spoilers {

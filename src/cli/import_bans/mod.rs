@@ -17,9 +17,9 @@ mod tests;
 use crate::bus::client::Client;
 use crate::keeper::{Network, Sentence};
 
-use super::args::ImportBansOrder;
 use super::error::CliError;
 use super::jails;
+use super::orders::ImportBansOrder;
 use super::page::Page;
 use apply::Wish;
 pub(super) use report::Imported;
@@ -59,8 +59,9 @@ pub(super) async fn run(
     page: &Page,
 ) -> Result<Imported, CliError> {
     let List { bans, refused } = read::read(order.file.as_deref(), page)?;
-    let running = client.manager().list_jails().await?.into_iter().map(|(name, _)| name);
-    let running: Vec<String> = running.collect();
+    let jails = client.manager().list_jails().await;
+    let jails = jails.map_err(|error| CliError::from(error).of_reading())?;
+    let running: Vec<String> = jails.into_iter().map(|(name, _)| name).collect();
     if let Some(jail) = &order.jail
         && !running.contains(jail)
     {

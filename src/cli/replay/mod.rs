@@ -16,11 +16,11 @@ use std::time::Duration;
 use crate::keeper::{Sentence, Timestamp};
 use crate::rules;
 
-use super::args::Sentenced;
 use super::complete;
 use super::error::CliError;
 use super::exit;
 use super::logs::{LogArgs, parse_time};
+use super::orders::Sentenced;
 use super::spared::Lists;
 use super::tell::Teller;
 use feed::Span;

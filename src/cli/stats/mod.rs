@@ -16,6 +16,7 @@ use crate::keeper::Timestamp;
 use crate::record::{Matches, Origin, Want};
 use crate::systemd::catalog;
 
+use super::complete;
 use super::error::CliError;
 use super::logs::files_of;
 use super::replay::Since;
@@ -36,6 +37,7 @@ Examples:
   jailkeeper stats --by user --json | jq -r '.user[].name'")]
 pub struct StatsArgs {
     /// Only this jail
+    #[arg(add = complete::jail())]
     pub jail: Option<String>,
 
     /// From when on: 1d, 2h30m, a date in RFC 3339, or @ and unix seconds
