@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::accounts::Accounts;
 use super::escalation::Escalation;
-use super::event::{Attempt, BanRecord, Lifted, Notice, Place, SourceId, Spared, Write};
+use super::event::{Attempt, BanRecord, Place, SourceId, Write};
 use super::evidence::Evidence;
 use super::friends::Friends;
 use super::ledger::{Ban, Ledger, Standing};
 use super::network::Network;
+use super::notice::{Lifted, News, Notice, Spared};
 use super::policy::{CountBy, Policy};
 use super::roster::JailId;
 use super::sentencing::Past;
@@ -24,9 +25,9 @@ pub(super) struct Jail {
     accounts: Accounts,
     pub(super) evidence: Evidence,
     pub(super) ledger: Ledger,
-    /// Bans that are struck out of the ledger and still to be lifted in the firewall. A stray
-    /// element, which was never a ban of ours, has no reason here.
-    pub(super) lifting: BTreeMap<Network, Lifted>,
+    /// Bans that are struck out of the ledger and still to be lifted in the firewall, and the reason
+    /// to tell; none of a ban that has never been in force. A stray element is not here.
+    pub(super) lifting: BTreeMap<Network, Option<Lifted>>,
     /// What the firewall is to be told of.
     pub(super) pending: BTreeSet<Network>,
     pub(super) escalation: Escalation,
@@ -180,19 +181,22 @@ impl Jail {
     pub(super) fn ban(&mut self, network: Network, record: BanRecord, standing: Standing) -> bool {
         if self.ledger.covers(network, record.until) {
             self.unsaved_bans.insert(network);
-            self.supersede(network);
+            self.lift(network, Lifted::Escalated);
             return false;
         }
         for member in self.ledger.covered_by(network, record.until) {
-            self.supersede(member);
+            self.lift(member, Lifted::Escalated);
         }
         self.put_in(network, Ban { record, standing });
         true
     }
 
     fn put_in(&mut self, network: Network, ban: Ban) {
-        if ban.record.enforced {
-            self.lifting.remove(&network);
+        if ban.record.enforced
+            && let Some(Some(why)) = self.lifting.remove(&network)
+        {
+            // The firewall goes on having it, for a new reason.
+            self.told.push(Notice::Unbanned { jail: self.id, network, why });
         }
         self.charges.remove(&network);
         if self.windows.clear(&network) {
@@ -208,22 +212,11 @@ impl Jail {
         self.escalation.touch(network, self.policy.escalate);
     }
 
-    /// Strikes a ban in favour of one around it. Of one that has never been in force nobody is told.
-    fn supersede(&mut self, member: Network) {
-        let Some(ban) = self.ledger.strike(member) else { return };
-        self.struck(member, Lifted::Escalated);
-        if matches!(ban.standing, Standing::Wanted | Standing::Refused) {
-            self.lifting.remove(&member);
-        }
-    }
-
     /// Strikes a ban and wants the firewall to lift it; whether there was one.
     pub(super) fn lift(&mut self, network: Network, why: Lifted) -> bool {
-        let struck = self.ledger.strike(network).is_some();
-        if struck {
-            self.struck(network, why);
-        }
-        struck
+        let Some(ban) = self.ledger.strike(network) else { return false };
+        self.struck((network, ban), why);
+        true
     }
 
     /// The bans that `asked` overlaps: of networks around it, its own, and of those within it.
@@ -233,32 +226,33 @@ impl Jail {
         bans.map(|(network, _)| network).collect()
     }
 
-    /// Forgets what was counted of this offender.
+    /// Forgets what was counted of this offender, which is not banned.
     pub(super) fn forgive(&mut self, network: Network) {
         if self.windows.clear(&network) {
-            self.fell_away([network].into());
+            self.unsaved_windows.insert(network);
         }
+        self.evidence.forget(network);
     }
 
     /// Strikes the bans that are over. The kernel lets them go by its own clock; it is told all the
     /// same, since the two clocks may have parted.
     pub(super) fn expire(&mut self, now: Timestamp) {
-        while let Some(network) = self.ledger.strike_one_over(now) {
-            self.struck(network, Lifted::Expired);
+        while let Some(over) = self.ledger.strike_one_over(now) {
+            self.struck(over, Lifted::Expired);
         }
     }
 
-    fn struck(&mut self, network: Network, why: Lifted) {
+    fn struck(&mut self, (network, ban): (Network, Ban), why: Lifted) {
         self.escalation.take_members(network);
         self.unsaved_bans.insert(network);
         self.charges.remove(&network);
         self.evidence.forget(network);
-        if self.policy.enforce {
-            self.lifting.insert(network, why);
-            self.pending.insert(network);
-        } else {
+        if ban.standing == Standing::Trial {
             self.told.push(Notice::WouldUnban { jail: self.id, network, why });
+            return;
         }
+        self.pending.insert(network);
+        self.lifting.insert(network, ban.standing.was_in_force().then_some(why));
     }
 
     /// Takes up another policy: what does not fit it any longer is lifted or forgotten.
@@ -312,7 +306,8 @@ impl Jail {
             || !self.policy.allows(network)
             || self.spares(network, network, friends).is_some()
             || friends.session(&self.policy, network).is_some();
-        let again = if record.enforced { Standing::WantedAgain } else { Standing::Trial };
+        let again =
+            if record.enforced { Standing::Wanted(News::Restored) } else { Standing::Trial };
         if outlived {
             self.unsaved_bans.insert(network);
         } else if self.ban(network, record, again) {
@@ -373,10 +368,10 @@ impl Jail {
             && self.spares(network, network, friends).is_none()
             && friends.session(&self.policy, network).is_none()
             && !until.is_over(now);
-        if fits && self.ledger.get(network).is_none() {
+        if fits && self.ledger.get(network).is_none() && !self.ledger.covers(network, until) {
             let nth = self.remember(now, network, until, past);
             let record = BanRecord { since: now, until, attempts: 0, nth, enforced: true };
-            self.ban(network, record, Standing::WantedAgain);
+            self.ban(network, record, Standing::Wanted(News::Adopted));
         }
     }
 
@@ -412,11 +407,14 @@ impl Jail {
     /// Everything that the state file is to forget when the jail goes.
     pub(super) fn farewell(self) -> (Vec<Notice>, Vec<Write>) {
         let (jail, why) = (self.id, Lifted::JailGone);
-        let notices = self.ledger.iter().map(|(network, ban)| match ban.standing {
-            Standing::Trial => Notice::WouldUnban { jail, network, why },
-            _ => Notice::Unbanned { jail, network, why },
+        let over = self.ledger.iter().filter_map(|(network, ban)| match ban.standing {
+            Standing::Trial => Some(Notice::WouldUnban { jail, network, why }),
+            standing => standing.was_in_force().then_some(Notice::Unbanned { jail, network, why }),
         });
-        let notices = notices.collect();
+        let lifting = self.lifting.iter();
+        let lifted = lifting
+            .filter_map(|(&network, why)| Some(Notice::Unbanned { jail, network, why: (*why)? }));
+        let notices = self.told.iter().cloned().chain(lifted).chain(over).collect();
         let bans = self.ledger.iter().map(|(network, _)| Write::NoBan(self.id, network));
         let windows = self.windows.iter().map(|(network, _)| Write::NoWindow(self.id, *network));
         let accounts = self.accounts.farewell(self.id);

@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::decide::{Decisions, Keeper};
-use super::event::{
-    Answer, Attempt, AttemptOrder, BanOrder, Lifted, Notice, Place, Reply, Spared, Ticket,
-    UnbanOrder,
-};
+use super::event::{Answer, Attempt, AttemptOrder, BanOrder, Place, Reply, Ticket, UnbanOrder};
 use super::friends::Friends;
 use super::jail::Jail;
 use super::network::Network;
+use super::notice::{Lifted, Notice, Spared};
 use super::roster::JailId;
 use super::sentencing::Past;
 use super::time::Timestamp;

@@ -73,11 +73,14 @@ impl Priors {
     pub(super) fn enter(&mut self, now: Timestamp, until: Until, asked: Asked) {
         let Asked { whose, decay, .. } = asked;
         let before = self.take(whose).map_or(0, |prior| prior.left(now, decay));
-        let ended = match until {
-            Until::At(end) => end,
-            Until::Forever => now,
-        };
-        self.put(whose, Prior { bans: before.saturating_add(1), ended });
+        self.put(whose, Prior { bans: before.saturating_add(1), ended: end_of(until, now) });
+    }
+
+    /// The last ban of this offender has another end.
+    pub(super) fn end_at(&mut self, whose: Whose, now: Timestamp, until: Until) {
+        if let Some(prior) = self.take(whose) {
+            self.put(whose, Prior { ended: end_of(until, now), ..prior });
+        }
     }
 
     /// Puts back what was saved.
@@ -162,5 +165,12 @@ impl Priors {
         self.by_end.insert((prior.ended, whose));
         self.by_offender.insert(whose, prior);
         self.unsaved.insert(whose);
+    }
+}
+
+fn end_of(until: Until, now: Timestamp) -> Timestamp {
+    match until {
+        Until::At(end) => end,
+        Until::Forever => now,
     }
 }

@@ -93,7 +93,7 @@ fn banned(notices: &[Notice]) -> Vec<Network> {
     notices
         .iter()
         .filter_map(|notice| match notice {
-            Notice::Banned { network, .. } => Some(*network),
+            Notice::Banned(Banned { network, .. }) => Some(*network),
             _ => None,
         })
         .collect()
@@ -110,18 +110,18 @@ fn the_attempt_that_fills_the_window_bans() {
     let (notices, _) = step(&mut keeper, &mut kernel, at(600), vec![attempt("192.0.2.1", 600, 3)]);
     assert_eq!(
         notices[1],
-        Notice::Banned {
+        Notice::Banned(Banned {
             jail: JAIL,
             network: net("192.0.2.1"),
             until: Until::At(at(660)),
             attempts: 3,
             members: 0,
-            restored: false,
+            news: News::New,
             user: None,
             counted_by: CountBy::Address,
             matches: vec![],
             nth: 1,
-        }
+        })
     );
     assert_eq!(keeper.deadline(), Some(at(660)));
 }

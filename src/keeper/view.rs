@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::decide::Keeper;
-use super::event::{BanRecord, Element, Spared};
+use super::event::{BanRecord, Element};
 use super::ledger::Standing;
 use super::network::Network;
+use super::notice::Spared;
 use super::plan::plan;
 use super::roster::JailId;
 use super::time::Timestamp;

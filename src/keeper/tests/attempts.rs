@@ -94,7 +94,7 @@ fn an_account_that_is_tried_from_many_addresses_bans_who_is_one_too_many() {
     let notices = bans("192.0.2.3", 20);
     assert!(matches!(
         &notices[1],
-        Notice::Banned { attempts: 3, counted_by: CountBy::User, user: Some(user), .. }
+        Notice::Banned(Banned { attempts: 3, counted_by: CountBy::User, user: Some(user), .. })
             if &**user == "root"
     ));
     // Each further attempt is too many as well, until only two are young enough.
@@ -116,7 +116,7 @@ fn the_address_counts_as_always_and_comes_first() {
     let counted: Vec<CountBy> = notices
         .iter()
         .filter_map(|n| {
-            if let Notice::Banned { counted_by, .. } = n { Some(*counted_by) } else { None }
+            if let Notice::Banned(Banned { counted_by, .. }) = n { Some(*counted_by) } else { None }
         })
         .collect();
     // What a banned address still does counts nowhere: one attempt on the account of each.
@@ -189,7 +189,7 @@ fn the_last_lines_are_kept_with_the_window_and_with_the_ban() {
     let (notices, _) =
         step(&mut keeper, &mut kernel, at(2), vec![line("three", 2, 3), line("late", 2, 4)]);
     let lines = notices.iter().find_map(|notice| match notice {
-        Notice::Banned { matches, .. } => Some(matches.clone()),
+        Notice::Banned(Banned { matches, .. }) => Some(matches.clone()),
         _ => None,
     });
     assert_eq!(lines, Some(vec!["two".into(), "three".into()]));
