@@ -163,7 +163,7 @@ impl Keeper {
             notices.push(Notice::Allowed { jail, network, allowance: allowance.clone() });
             let jails = self.jails.iter_mut().filter(|(id, _)| jail.is_none_or(|one| one == **id));
             for (id, post) in jails {
-                post.forgive(network.widened(post.policy.prefix));
+                post.forgive_all(network);
                 for banned in post.overlapping(network) {
                     if post.lift(banned, Lifted::Ignored) && post.policy.enforce {
                         lifted.push((*id, banned));

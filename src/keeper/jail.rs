@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use super::accounts::Accounts;
 use super::escalation::Escalation;
-use super::event::{Attempt, BanRecord, Place, SourceId, Write};
+use super::event::{Attempt, BanRecord, Place, SourceId};
 use super::evidence::Evidence;
 use super::friends::Friends;
 use super::ledger::{Ban, Ledger, Standing};
 use super::network::Network;
-use super::notice::{Lifted, News, Notice, Spared};
+use super::notice::{Lifted, Notice, Spared};
 use super::policy::{CountBy, Policy};
 use super::roster::JailId;
 use super::sentencing::Past;
-use super::time::{Timestamp, Until};
+use super::time::Timestamp;
 use super::window::{Count, Windows};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub(super) struct Jail {
     pub(super) id: JailId,
     pub(super) policy: Policy,
     pub(super) windows: Windows<Network>,
-    accounts: Accounts,
+    pub(super) accounts: Accounts,
     pub(super) evidence: Evidence,
     pub(super) ledger: Ledger,
     /// Bans that are struck out of the ledger and still to be lifted in the firewall, and the reason
@@ -39,8 +39,8 @@ pub(super) struct Jail {
     /// What is still to be told of bans that only would be.
     pub(super) told: Vec<Notice>,
     seen: BTreeMap<SourceId, u64>,
-    unsaved_windows: BTreeSet<Network>,
-    unsaved_bans: BTreeSet<Network>,
+    pub(super) unsaved_windows: BTreeSet<Network>,
+    pub(super) unsaved_bans: BTreeSet<Network>,
 }
 
 /// The attempt that was one too many.
@@ -226,6 +226,15 @@ impl Jail {
         bans.map(|(network, _)| network).collect()
     }
 
+    /// Forgets what was counted of everybody in `asked`, and of the offender that holds it.
+    pub(super) fn forgive_all(&mut self, asked: Network) {
+        let asked = asked.widened(self.policy.prefix);
+        let counted = self.windows.from(&asked).take_while(|network| asked.holds(**network));
+        for offender in counted.copied().collect::<Vec<_>>() {
+            self.forgive(offender);
+        }
+    }
+
     /// Forgets what was counted of this offender, which is not banned.
     pub(super) fn forgive(&mut self, network: Network) {
         if self.windows.clear(&network) {
@@ -242,7 +251,7 @@ impl Jail {
         }
     }
 
-    fn struck(&mut self, (network, ban): (Network, Ban), why: Lifted) {
+    pub(super) fn struck(&mut self, (network, ban): (Network, Ban), why: Lifted) {
         self.escalation.take_members(network);
         self.unsaved_bans.insert(network);
         self.charges.remove(&network);
@@ -284,141 +293,20 @@ impl Jail {
     pub(super) fn review(&mut self, friends: &Friends) {
         let bans: Vec<Network> = self.ledger.iter().map(|(network, _)| network).collect();
         for network in bans {
-            if !self.policy.allows(network) {
-                self.lift(network, Lifted::PrefixChanged);
-            } else if self.spares(network, network, friends).is_some() {
-                self.lift(network, Lifted::Ignored);
-            } else if friends.session(&self.policy, network).is_some() {
-                self.lift(network, Lifted::LoggedIn);
+            if let Some(why) = self.unfit(network, friends) {
+                self.lift(network, why);
             }
         }
     }
 
-    /// Puts back a ban from the state file, unless it is over or no longer right.
-    pub(super) fn restore_ban(
-        &mut self,
-        now: Timestamp,
-        (network, record): (Network, BanRecord),
-        friends: &Friends,
-    ) {
-        let outlived = record.until.is_over(now)
-            || record.enforced != self.policy.enforce
-            || !self.policy.allows(network)
-            || self.spares(network, network, friends).is_some()
-            || friends.session(&self.policy, network).is_some();
-        let again =
-            if record.enforced { Standing::Wanted(News::Restored) } else { Standing::Trial };
-        if outlived {
-            self.unsaved_bans.insert(network);
-        } else if self.ban(network, record, again) {
-            self.unsaved_bans.remove(&network);
+    /// Why this network must not stay banned.
+    pub(super) fn unfit(&self, network: Network, friends: &Friends) -> Option<Lifted> {
+        if !self.policy.allows(network) {
+            return Some(Lifted::PrefixChanged);
         }
-    }
-
-    /// Puts back a window from the state file, unless it no longer fits.
-    pub(super) fn restore_window(
-        &mut self,
-        now: Timestamp,
-        network: Network,
-        times: Vec<Timestamp>,
-    ) {
-        if self.policy.allows(network) {
-            self.windows.restore(network, times, now);
-        } else {
-            self.unsaved_windows.insert(network);
+        if self.spares(network, network, friends).is_some() {
+            return Some(Lifted::Ignored);
         }
-    }
-
-    /// Puts back an account's attempts from the state file, unless accounts no longer count.
-    pub(super) fn restore_account(
-        &mut self,
-        now: Timestamp,
-        account: Arc<str>,
-        times: Vec<Timestamp>,
-    ) {
-        match self.policy.count_by {
-            CountBy::User => self.accounts.restore(account, times, now),
-            CountBy::Address => self.accounts.forget_saved(account),
-        }
-    }
-
-    /// Puts back an offender's lines from the state file, after his ban or window.
-    pub(super) fn restore_evidence(
-        &mut self,
-        network: Network,
-        last_attempt: Timestamp,
-        texts: Vec<Arc<str>>,
-    ) {
-        let known = self.ledger.get(network).is_some() || self.windows.of(&network).is_some();
-        let at_most = if known { self.policy.matches_kept() } else { 0 };
-        self.evidence.restore(network, last_attempt, texts, at_most);
-    }
-
-    /// Takes over an element that the firewall has and the state file does not: a ban from the
-    /// last moments of a service that did not live to write it down.
-    pub(super) fn adopt(
-        &mut self,
-        now: Timestamp,
-        (network, until): (Network, Until),
-        friends: &Friends,
-        past: &mut Past,
-    ) {
-        let fits = self.policy.enforce
-            && self.policy.allows(network)
-            && self.spares(network, network, friends).is_none()
-            && friends.session(&self.policy, network).is_none()
-            && !until.is_over(now);
-        if fits && self.ledger.get(network).is_none() && !self.ledger.covers(network, until) {
-            let nth = self.remember(now, network, until, past);
-            let record = BanRecord { since: now, until, attempts: 0, nth, enforced: true };
-            self.ban(network, record, Standing::Wanted(News::Adopted));
-        }
-    }
-
-    /// What has changed since the last time this was asked, for the state file.
-    pub(super) fn take_unsaved(&mut self) -> Vec<Write> {
-        let bans = std::mem::take(&mut self.unsaved_bans);
-        let windows = std::mem::take(&mut self.unsaved_windows);
-        let bans = bans.into_iter().map(|network| match self.ledger.get(network) {
-            Some(ban) => Write::Ban(self.id, network, ban.record),
-            None => Write::NoBan(self.id, network),
-        });
-        let windows = windows.into_iter().map(|network| match self.windows.of(&network) {
-            Some(times) => Write::Window(self.id, network, times.to_vec()),
-            None => Write::NoWindow(self.id, network),
-        });
-        let accounts = self.accounts.take_unsaved(self.id);
-        let evidence = self.evidence.take_unsaved(self.id);
-        bans.chain(windows).chain(accounts).chain(evidence).collect()
-    }
-
-    /// Everything that the state file is to remember of this jail.
-    pub(super) fn everything(&self) -> impl Iterator<Item = Write> {
-        let bans =
-            self.ledger.iter().map(|(network, ban)| Write::Ban(self.id, network, ban.record));
-        let windows = self
-            .windows
-            .iter()
-            .map(|(network, times)| Write::Window(self.id, *network, times.to_vec()));
-        let accounts = self.accounts.everything(self.id);
-        bans.chain(windows).chain(accounts).chain(self.evidence.everything(self.id))
-    }
-
-    /// Everything that the state file is to forget when the jail goes.
-    pub(super) fn farewell(self) -> (Vec<Notice>, Vec<Write>) {
-        let (jail, why) = (self.id, Lifted::JailGone);
-        let over = self.ledger.iter().filter_map(|(network, ban)| match ban.standing {
-            Standing::Trial => Some(Notice::WouldUnban { jail, network, why }),
-            standing => standing.was_in_force().then_some(Notice::Unbanned { jail, network, why }),
-        });
-        let lifting = self.lifting.iter();
-        let lifted = lifting
-            .filter_map(|(&network, why)| Some(Notice::Unbanned { jail, network, why: (*why)? }));
-        let notices = self.told.iter().cloned().chain(lifted).chain(over).collect();
-        let bans = self.ledger.iter().map(|(network, _)| Write::NoBan(self.id, network));
-        let windows = self.windows.iter().map(|(network, _)| Write::NoWindow(self.id, *network));
-        let accounts = self.accounts.farewell(self.id);
-        let evidence = self.evidence.farewell(self.id);
-        (notices, bans.chain(windows).chain(accounts).chain(evidence).collect())
+        friends.session(&self.policy, network).map(|_| Lifted::LoggedIn)
     }
 }

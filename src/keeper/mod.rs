@@ -22,6 +22,7 @@ mod hearing;
 mod ignore;
 mod jail;
 mod ledger;
+mod memory;
 mod network;
 mod news;
 mod notice;

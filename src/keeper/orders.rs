@@ -69,8 +69,8 @@ impl Keeper {
                 Some(networks) => networks.iter().flat_map(|it| jail.overlapping(*it)).collect(),
             };
             for network in networks.unwrap_or_default() {
-                jail.forgive(network.widened(jail.policy.prefix));
-                self.past.priors.forgive(network.widened(jail.policy.prefix), *id);
+                jail.forgive_all(*network);
+                self.past.priors.forgive_all(network.widened(jail.policy.prefix), *id);
             }
             for network in bans {
                 self.past.priors.forgive(network, *id);

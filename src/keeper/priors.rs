@@ -100,6 +100,16 @@ impl Priors {
         }
     }
 
+    /// Forgets the earlier bans of everybody in `network` in a jail.
+    pub(super) fn forgive_all(&mut self, network: Network, jail: JailId) {
+        let first = Whose { network, jail: JailId(0), enforced: false };
+        let within = self.by_offender.range(first..).map(|(whose, _)| *whose);
+        let within = within.take_while(|whose| network.holds(whose.network));
+        for whose in within.filter(|whose| whose.jail == jail).collect::<Vec<_>>() {
+            self.forget(whose);
+        }
+    }
+
     /// Forgets one count, of which the state file may know.
     pub(super) fn forget(&mut self, whose: Whose) {
         self.take(whose);

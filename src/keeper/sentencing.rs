@@ -29,17 +29,16 @@ impl Keeper {
         keeper
     }
 
-    /// Puts back how often offenders of a jail were banned, in earnest or not.
+    /// Puts back how often offenders of a jail that runs were banned, in earnest or not.
     pub fn restore_priors(
         &mut self,
         jail: JailId,
         priors: impl IntoIterator<Item = (Network, bool, Prior)>,
     ) {
+        let Some(enforces) = self.jails.get(&jail).map(|jail| jail.policy.enforce) else { return };
         for (network, enforced, prior) in priors {
-            let trial_is_over =
-                !enforced && self.jails.get(&jail).is_some_and(|jail| jail.policy.enforce);
             let whose = Whose { network, jail, enforced };
-            if trial_is_over {
+            if enforces && !enforced {
                 self.past.priors.forget(whose);
             } else {
                 self.past.priors.restore(whose, prior);
