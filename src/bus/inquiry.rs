@@ -10,6 +10,8 @@ pub struct JailView {
     pub jail: String,
     /// The bans in force that the address is under.
     pub bans: Vec<PastBan>,
+    /// Those that it would be under if the jail enforced.
+    pub would_be: Vec<PastBan>,
     /// The attempts in its window.
     pub attempts: Vec<i64>,
     /// The last lines that tell of them, the newest last.
@@ -20,7 +22,8 @@ pub struct JailView {
     pub findtime: u64,
     /// Why it is never banned here; empty if it may be.
     pub spared: String,
-    /// The bans of the past, and those in force, the newest first.
+    /// The bans of the past, and those in force, the newest first; also those that only would have
+    /// been.
     pub history: Vec<PastBan>,
     /// The packets that the kernel has stopped for this jail, of all its offenders.
     pub packets: u64,
@@ -39,6 +42,10 @@ pub struct PastBan {
     pub until: i64,
     /// For this many attempts; 0 for a ban by hand.
     pub attempts: u32,
+    /// The how manieth ban of its offender it is, from 1.
+    pub nth: u32,
+    /// Whether it is a ban, or only would be one if the jail enforced.
+    pub enforced: bool,
 }
 
 /// What the service finds out about itself and the kernel's firewall.

@@ -52,7 +52,13 @@ impl Explained {
         let names: Vec<&str> = banned.map(|view| view.jail.as_str()).collect();
         let address = format!("{HEADING}{}{HEADING:#}", self.address);
         if names.is_empty() {
-            return format!("{address} is {GOOD}not banned{GOOD:#}.\n");
+            let on_trial = self.jails.iter().filter(|view| !view.would_be.is_empty());
+            let on_trial: Vec<&str> = on_trial.map(|view| view.jail.as_str()).collect();
+            let would_be = match on_trial.as_slice() {
+                [] => String::new(),
+                names => format!(", but would be in {}, which does not enforce", names.join(", ")),
+            };
+            return format!("{address} is {GOOD}not banned{GOOD:#}{would_be}.\n");
         }
         let ends = self.jails.iter().flat_map(|view| &view.bans).map(|ban| ban.until);
         let forever = ends.clone().any(|end| end == -1);
@@ -68,6 +74,7 @@ impl Explained {
 /// Whether there is anything to tell.
 fn knows(view: &JailView) -> bool {
     !(view.bans.is_empty()
+        && view.would_be.is_empty()
         && view.attempts.is_empty()
         && view.spared.is_empty()
         && view.history.is_empty())
@@ -78,6 +85,9 @@ fn jail(text: &mut String, view: &JailView, page: &Page) {
     for ban in &view.bans {
         entry(text, "Banned", &in_force(ban, page));
     }
+    for ban in &view.would_be {
+        entry(text, "Would ban", &in_force(ban, page));
+    }
     if !view.spared.is_empty() {
         entry(text, "Never banned", &view.spared);
     }
@@ -87,10 +97,11 @@ fn jail(text: &mut String, view: &JailView, page: &Page) {
     for (index, log_line) in view.lines.iter().rev().take(SHOWN).rev().enumerate() {
         entry(text, if index == 0 { "Last lines" } else { "" }, log_line);
     }
-    let over = view.history.iter().filter(|past| !view.bans.contains(past));
-    let over: Vec<&PastBan> = over.collect();
+    let in_force = |past: &&PastBan| view.bans.contains(past) || view.would_be.contains(past);
+    let over: Vec<&PastBan> = view.history.iter().filter(|past| !in_force(past)).collect();
     for ban in over.iter().take(SHOWN) {
-        entry(text, "Was banned", &past(ban, page));
+        let label = if ban.enforced { "Was banned" } else { "Would have" };
+        entry(text, label, &past(ban, page));
     }
     if over.len() > SHOWN {
         entry(text, "", &format!("… and {} more times", over.len() - SHOWN));
@@ -111,7 +122,7 @@ fn in_force(ban: &PastBan, page: &Page) -> String {
         -1 => "for ever".to_owned(),
         until => format!("{} left", words::left(until, page.now)),
     };
-    format!("{} since {since}, {}; {left}", ban.offender, cause(ban.attempts))
+    format!("{} since {since}, {}{}; {left}", ban.offender, cause(ban.attempts), nth(ban))
 }
 
 fn past(ban: &PastBan, page: &Page) -> String {
@@ -120,7 +131,13 @@ fn past(ban: &PastBan, page: &Page) -> String {
         -1 => "for ever".to_owned(),
         until => format!("for {}", words::sentence((until - ban.since).max(0))),
     };
-    format!("{since} {span}, {}", cause(ban.attempts))
+    let would = if ban.enforced { "" } else { "banned it " };
+    format!("{would}{since} {span}, {}{}", cause(ban.attempts), nth(ban))
+}
+
+/// Which ban of its offender it is, if there were others.
+fn nth(ban: &PastBan) -> String {
+    if ban.nth > 1 { format!(" (the {} ban)", words::ordinal(ban.nth)) } else { String::new() }
 }
 
 fn cause(attempts: u32) -> String {

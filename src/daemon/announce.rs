@@ -4,8 +4,8 @@ use tracing::{info, warn};
 
 use crate::bus::Announcement;
 use crate::keeper::{
-    ACCOUNT_ATTEMPTS_MAX, Allowance, CountBy, Disallowed, Entry, JailId, Lifted, Network, Notice,
-    Roster, Spared, SparedBy, Until, Where,
+    ACCOUNT_ATTEMPTS_MAX, Allowance, Banned, CountBy, Disallowed, Entry, JailId, Lifted, Network,
+    News, Notice, Roster, Spared, SparedBy, Until, Where,
 };
 use crate::systemd::catalog;
 
@@ -40,32 +40,7 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
             not_banned(*network, why, *attempts),
         ),
         Notice::Allowed { .. } | Notice::Disallowed { .. } => log_allowing(roster, notice),
-        Notice::Banned {
-            jail,
-            network,
-            until,
-            attempts,
-            members,
-            restored,
-            nth,
-            user,
-            counted_by,
-            matches,
-        } => info!(
-            message_id = if *restored { catalog::RESTORED } else { catalog::BANNED },
-            jailkeeper_jail = %roster.name(*jail),
-            jailkeeper_offender = %network,
-            jailkeeper_until = %until,
-            jailkeeper_attempts = attempts,
-            jailkeeper_nth = nth,
-            jailkeeper_user = user.as_deref(),
-            jailkeeper_matches = (!matches.is_empty()).then(|| matches.join("\n")),
-            "[{}] {} {network}{}{}",
-            roster.name(*jail),
-            if *restored { "Restore Ban" } else { "Ban" },
-            instead_of(*members),
-            on_account(*counted_by, *attempts, user.as_deref()),
-        ),
+        Notice::Banned(banned) => log_banned(roster, banned),
         Notice::WouldBan { jail, network, until, attempts, nth } => info!(
             message_id = catalog::WOULD_BAN,
             jailkeeper_jail = %roster.name(*jail),
@@ -103,6 +78,29 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
             roster.name(*jail),
         ),
     }
+}
+
+fn log_banned(roster: &Roster, ban: &Banned) {
+    let Banned { jail, network, until, attempts, nth, news, user, .. } = ban;
+    info!(
+        message_id = if news.is_old() { catalog::RESTORED } else { catalog::BANNED },
+        jailkeeper_jail = %roster.name(*jail),
+        jailkeeper_offender = %network,
+        jailkeeper_until = %until,
+        jailkeeper_attempts = attempts,
+        jailkeeper_nth = nth,
+        jailkeeper_user = user.as_deref(),
+        jailkeeper_matches = (!ban.matches.is_empty()).then(|| ban.matches.join("\n")),
+        "[{}] {} {network}{}{}",
+        roster.name(*jail),
+        match news {
+            News::New => "Ban",
+            News::Changed => "Change Ban",
+            News::Restored | News::Adopted => "Restore Ban",
+        },
+        instead_of(ban.members),
+        on_account(ban.counted_by, *attempts, user.as_deref()),
+    );
 }
 
 /// What of a ban is said when its offender was not alone to blame.
@@ -171,7 +169,7 @@ pub(super) fn signal(roster: &Roster, notice: &Notice) -> Option<Announcement> {
         Notice::Ignored { jail, network, why } => {
             Announcement::Ignored { jail: name(jail), offender: *network, why: spared(why) }
         }
-        Notice::Banned { jail, network, until, attempts, .. } => Announcement::Banned {
+        Notice::Banned(Banned { jail, network, until, attempts, .. }) => Announcement::Banned {
             jail: name(jail),
             offender: *network,
             until: *until,

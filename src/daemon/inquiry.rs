@@ -31,7 +31,8 @@ impl Service {
             let Packets { packets, bytes } = packets.get(&id).copied().unwrap_or_default();
             Some(JailView {
                 jail: name.to_string(),
-                bans: view.bans.into_iter().map(|(network, ban)| past_ban(network, ban)).collect(),
+                bans: past_bans(view.bans),
+                would_be: past_bans(view.would_be),
                 attempts: view.attempts.iter().map(|time| time.seconds()).collect(),
                 lines: view.lines.iter().map(ToString::to_string).collect(),
                 maxretry: policy.maxretry.get(),
@@ -101,5 +102,11 @@ fn past_ban(network: Network, ban: BanRecord) -> PastBan {
         since: ban.since.seconds(),
         until: ban.until.unix_seconds(),
         attempts: ban.attempts,
+        nth: ban.nth,
+        enforced: ban.enforced,
     }
+}
+
+fn past_bans(bans: Vec<(Network, BanRecord)>) -> Vec<PastBan> {
+    bans.into_iter().map(|(network, ban)| past_ban(network, ban)).collect()
 }

@@ -43,7 +43,9 @@ impl Watch {
 
     /// Whether a reader does the same with journal entries for both. There is but one resolver.
     pub(super) fn judges_entries_as(&self, other: &Self) -> bool {
-        self.remembers_as(other) && self.names.is_some() == other.names.is_some()
+        self.remembers_as(other)
+            && self.names.is_some() == other.names.is_some()
+            && self.keeps_lines == other.keeps_lines
     }
 
     /// Whether a reader does the same with lines of log files for both.

@@ -75,6 +75,9 @@ impl Lineup {
                 post.last_record = old.last_record;
                 post.last_refusal.clone_from(&old.last_refusal);
                 post.last_error.clone_from(&old.last_error);
+                if post.jail.policy.proxies == old.jail.policy.proxies {
+                    post.proxy = old.proxy;
+                }
             }
         }
     }

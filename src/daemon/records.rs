@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use tracing::warn;
+
 use super::clock;
 use crate::keeper::{JailId, Keeper, Roster, Timestamp, Write};
-use crate::store::{Purge, SavedPosition, Store, StoreError, Whole};
+use crate::store::{Nonsense, Purge, SavedPosition, Store, StoreError, Whole};
+use crate::systemd::catalog;
 
 /// A position that has moved without an attempt is saved no more often than this: reading those
 /// records once more after a crash changes nothing.
@@ -162,4 +165,14 @@ impl Records {
         self.store.purge(purge)?;
         Ok(())
     }
+}
+
+/// Some of what was read from the state file cannot be.
+pub(super) fn tell_nonsense(nonsense: &Nonsense) {
+    warn!(
+        message_id = catalog::STATE_DAMAGED,
+        "{} rows of the state file make no sense and are left out; the first: {}",
+        nonsense.rows,
+        nonsense.first,
+    );
 }

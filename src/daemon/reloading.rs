@@ -8,6 +8,7 @@ use tracing::{error, info, warn};
 
 use super::inbox::Control;
 use super::lineup::Lineup;
+use super::records::tell_nonsense;
 use super::service::Service;
 use super::sources::is_file;
 use super::{clock, status};
@@ -143,6 +144,7 @@ impl Service {
             let name = self.roster.name(id);
             match self.records.store().jail(name) {
                 Ok(saved) => {
+                    saved.nonsense.iter().for_each(tell_nonsense);
                     self.keeper.restore_priors(id, saved.priors);
                     self.keeper.restore(now, id, saved.bans, saved.windows);
                     self.keeper.restore_accounts(now, id, saved.accounts);

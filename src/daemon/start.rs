@@ -14,7 +14,7 @@ use super::lineup::Lineup;
 use super::options::Options;
 use super::pulse::Pulse;
 use super::readers::Readers;
-use super::records::Records;
+use super::records::{Records, tell_nonsense};
 use super::service::{Service, Troubles};
 use super::sources::Register;
 use super::{clock, status};
@@ -138,14 +138,7 @@ fn open_state(path: &Path, now: Timestamp) -> Result<(Store, Saved), StartError>
             set_aside.path.display(),
         );
     }
-    if let Some(nonsense) = &saved.nonsense {
-        warn!(
-            message_id = catalog::STATE_DAMAGED,
-            "{} rows of the state file make no sense and are left out; the first: {}",
-            nonsense.rows,
-            nonsense.first,
-        );
-    }
+    saved.nonsense.iter().for_each(tell_nonsense);
     Ok((store, saved))
 }
 

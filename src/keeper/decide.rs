@@ -4,14 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::calls::Calls;
-use super::event::{
-    Attempt, BanRecord, Change, Element, Event, Notice, Outcome, Reply, SourceId, Write,
-};
+use super::event::{Attempt, BanRecord, Change, Element, Event, Outcome, Reply, SourceId, Write};
 use super::friends::Friends;
 use super::jail::Jail;
-use super::ledger::Standing;
 use super::network::Network;
 use super::news::{changes_of, note_banned, note_installed};
+use super::notice::Notice;
 use super::plan::plan;
 use super::policy::Policy;
 use super::roster::JailId;
@@ -303,7 +301,12 @@ impl Keeper {
                 jail.pending.insert(network);
             }
         }
-        self.jails.values().flat_map(changes_of).collect()
+        let changes: Vec<Change> = self.jails.values().flat_map(changes_of).collect();
+        if changes.is_empty() {
+            // What was to be tried again is no longer wanted.
+            self.retry = None;
+        }
+        changes
     }
 
     fn postpone(
@@ -335,7 +338,7 @@ impl Keeper {
         jail.pending.remove(&network);
         if let Err(reason) = outcome {
             self.refused.insert((now.plus(REFUSED_RETRY), id, network));
-            jail.ledger.note(network, Standing::Refused);
+            jail.ledger.note_refused(network);
             let reason = reason.to_owned();
             settled.notices.push(Notice::Refused { jail: id, network, reason });
             return;
@@ -343,7 +346,8 @@ impl Keeper {
         settled.notices.extend(match change {
             Change::Ban { .. } => note_banned(jail, network),
             Change::Lift { .. } => {
-                jail.lifting.remove(&network).map(|why| Notice::Unbanned { jail: id, network, why })
+                let why = jail.lifting.remove(&network).flatten();
+                why.map(|why| Notice::Unbanned { jail: id, network, why })
             }
         });
     }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::event::{Notice, Spared};
 use super::friends::Friends;
 use super::jail::Jail;
 use super::network::Network;
+use super::notice::{Notice, Spared};
 use super::policy::Escalate;
 use super::sentencing::Past;
 use super::time::Timestamp;

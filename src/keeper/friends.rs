@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::allowed::{Allowance, Allowed, MAX_ALLOWED, Where};
 use super::decide::{Decisions, Keeper};
-use super::event::{
-    AllowOrder, Answer, DisallowOrder, Disallowed, Lifted, Notice, Reply, Spared, Write,
-};
+use super::event::{AllowOrder, Answer, DisallowOrder, Reply, Write};
 use super::exempt::{Entry, Exempt, ListId, SparedBy};
 use super::ignore::{IgnoreList, OwnAddresses};
 use super::network::Network;
+use super::notice::{Disallowed, Lifted, Notice, Spared};
 use super::policy::Policy;
 use super::roster::JailId;
 use super::sessions::{Session, Sessions};
@@ -164,7 +163,7 @@ impl Keeper {
             notices.push(Notice::Allowed { jail, network, allowance: allowance.clone() });
             let jails = self.jails.iter_mut().filter(|(id, _)| jail.is_none_or(|one| one == **id));
             for (id, post) in jails {
-                post.forgive(network.widened(post.policy.prefix));
+                post.forgive_all(network);
                 for banned in post.overlapping(network) {
                     if post.lift(banned, Lifted::Ignored) && post.policy.enforce {
                         lifted.push((*id, banned));

@@ -1,24 +1,26 @@
 //! Jails whose attempts are the bans of other jails.
 
 use super::decide::Keeper;
-use super::event::{Attempt, Notice, Place, SourceId};
+use super::event::{Attempt, Place, SourceId};
 use super::jail::Jail;
 use super::network::Network;
+use super::notice::{Banned, News, Notice};
 use super::roster::JailId;
 use super::time::Timestamp;
 
 /// A ban that other jails may hear of.
-struct News {
+struct Made {
     made_by: JailId,
     network: Network,
     enforced: bool,
 }
 
-impl News {
-    /// Restored bans are no news: they were heard when they were made.
+impl Made {
+    /// Restored bans are not made now: they were heard when they were. One that nobody remembers
+    /// was not, since what is heard is saved with the ban.
     fn of(notice: &Notice) -> Option<Self> {
         match *notice {
-            Notice::Banned { jail, network, restored: false, .. } => {
+            Notice::Banned(Banned { jail, network, news: News::New | News::Adopted, .. }) => {
                 Some(Self { made_by: jail, network, enforced: true })
             }
             Notice::WouldBan { jail, network, .. } => {
@@ -35,8 +37,8 @@ impl Keeper {
         if !self.jails.values().any(|jail| jail.policy.hears_bans) {
             return;
         }
-        let news: Vec<News> = notices.iter().filter_map(News::of).collect();
-        for News { made_by, network, enforced } in news {
+        let made: Vec<Made> = notices.iter().filter_map(Made::of).collect();
+        for Made { made_by, network, enforced } in made {
             if self.jails.get(&made_by).is_none_or(|jail| jail.policy.hears_bans) {
                 continue;
             }
@@ -52,6 +54,7 @@ impl Keeper {
                     place,
                 };
                 notices.extend(jail.attempt(now, attempt, &self.friends, &mut self.past));
+                notices.extend(jail.escalate(now, &self.friends, &mut self.past));
                 notices.append(&mut jail.told);
                 self.due |= !jail.pending.is_empty();
             }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use super::accounts::Accounts;
 use super::escalation::Escalation;
-use super::event::{Attempt, BanRecord, Lifted, Notice, Place, SourceId, Spared, Write};
+use super::event::{Attempt, BanRecord, Place, SourceId};
 use super::evidence::Evidence;
 use super::friends::Friends;
 use super::ledger::{Ban, Ledger, Standing};
 use super::network::Network;
+use super::notice::{Lifted, Notice, Spared};
 use super::policy::{CountBy, Policy};
 use super::roster::JailId;
 use super::sentencing::Past;
-use super::time::{Timestamp, Until};
+use super::time::Timestamp;
 use super::window::{Count, Windows};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -21,12 +22,12 @@ pub(super) struct Jail {
     pub(super) id: JailId,
     pub(super) policy: Policy,
     pub(super) windows: Windows<Network>,
-    accounts: Accounts,
+    pub(super) accounts: Accounts,
     pub(super) evidence: Evidence,
     pub(super) ledger: Ledger,
-    /// Bans that are struck out of the ledger and still to be lifted in the firewall. A stray
-    /// element, which was never a ban of ours, has no reason here.
-    pub(super) lifting: BTreeMap<Network, Lifted>,
+    /// Bans that are struck out of the ledger and still to be lifted in the firewall, and the reason
+    /// to tell; none of a ban that has never been in force. A stray element is not here.
+    pub(super) lifting: BTreeMap<Network, Option<Lifted>>,
     /// What the firewall is to be told of.
     pub(super) pending: BTreeSet<Network>,
     pub(super) escalation: Escalation,
@@ -38,8 +39,8 @@ pub(super) struct Jail {
     /// What is still to be told of bans that only would be.
     pub(super) told: Vec<Notice>,
     seen: BTreeMap<SourceId, u64>,
-    unsaved_windows: BTreeSet<Network>,
-    unsaved_bans: BTreeSet<Network>,
+    pub(super) unsaved_windows: BTreeSet<Network>,
+    pub(super) unsaved_bans: BTreeSet<Network>,
 }
 
 /// The attempt that was one too many.
@@ -180,19 +181,22 @@ impl Jail {
     pub(super) fn ban(&mut self, network: Network, record: BanRecord, standing: Standing) -> bool {
         if self.ledger.covers(network, record.until) {
             self.unsaved_bans.insert(network);
-            self.supersede(network);
+            self.lift(network, Lifted::Escalated);
             return false;
         }
         for member in self.ledger.covered_by(network, record.until) {
-            self.supersede(member);
+            self.lift(member, Lifted::Escalated);
         }
         self.put_in(network, Ban { record, standing });
         true
     }
 
     fn put_in(&mut self, network: Network, ban: Ban) {
-        if ban.record.enforced {
-            self.lifting.remove(&network);
+        if ban.record.enforced
+            && let Some(Some(why)) = self.lifting.remove(&network)
+        {
+            // The firewall goes on having it, for a new reason.
+            self.told.push(Notice::Unbanned { jail: self.id, network, why });
         }
         self.charges.remove(&network);
         if self.windows.clear(&network) {
@@ -208,22 +212,11 @@ impl Jail {
         self.escalation.touch(network, self.policy.escalate);
     }
 
-    /// Strikes a ban in favour of one around it. Of one that has never been in force nobody is told.
-    fn supersede(&mut self, member: Network) {
-        let Some(ban) = self.ledger.strike(member) else { return };
-        self.struck(member, Lifted::Escalated);
-        if matches!(ban.standing, Standing::Wanted | Standing::Refused) {
-            self.lifting.remove(&member);
-        }
-    }
-
     /// Strikes a ban and wants the firewall to lift it; whether there was one.
     pub(super) fn lift(&mut self, network: Network, why: Lifted) -> bool {
-        let struck = self.ledger.strike(network).is_some();
-        if struck {
-            self.struck(network, why);
-        }
-        struck
+        let Some(ban) = self.ledger.strike(network) else { return false };
+        self.struck((network, ban), why);
+        true
     }
 
     /// The bans that `asked` overlaps: of networks around it, its own, and of those within it.
@@ -233,32 +226,42 @@ impl Jail {
         bans.map(|(network, _)| network).collect()
     }
 
-    /// Forgets what was counted of this offender.
+    /// Forgets what was counted of everybody in `asked`, and of the offender that holds it.
+    pub(super) fn forgive_all(&mut self, asked: Network) {
+        let asked = asked.widened(self.policy.prefix);
+        let counted = self.windows.from(&asked).take_while(|network| asked.holds(**network));
+        for offender in counted.copied().collect::<Vec<_>>() {
+            self.forgive(offender);
+        }
+    }
+
+    /// Forgets what was counted of this offender, which is not banned.
     pub(super) fn forgive(&mut self, network: Network) {
         if self.windows.clear(&network) {
-            self.fell_away([network].into());
+            self.unsaved_windows.insert(network);
         }
+        self.evidence.forget(network);
     }
 
     /// Strikes the bans that are over. The kernel lets them go by its own clock; it is told all the
     /// same, since the two clocks may have parted.
     pub(super) fn expire(&mut self, now: Timestamp) {
-        while let Some(network) = self.ledger.strike_one_over(now) {
-            self.struck(network, Lifted::Expired);
+        while let Some(over) = self.ledger.strike_one_over(now) {
+            self.struck(over, Lifted::Expired);
         }
     }
 
-    fn struck(&mut self, network: Network, why: Lifted) {
+    pub(super) fn struck(&mut self, (network, ban): (Network, Ban), why: Lifted) {
         self.escalation.take_members(network);
         self.unsaved_bans.insert(network);
         self.charges.remove(&network);
         self.evidence.forget(network);
-        if self.policy.enforce {
-            self.lifting.insert(network, why);
-            self.pending.insert(network);
-        } else {
+        if ban.standing == Standing::Trial {
             self.told.push(Notice::WouldUnban { jail: self.id, network, why });
+            return;
         }
+        self.pending.insert(network);
+        self.lifting.insert(network, ban.standing.was_in_force().then_some(why));
     }
 
     /// Takes up another policy: what does not fit it any longer is lifted or forgotten.
@@ -290,137 +293,20 @@ impl Jail {
     pub(super) fn review(&mut self, friends: &Friends) {
         let bans: Vec<Network> = self.ledger.iter().map(|(network, _)| network).collect();
         for network in bans {
-            if !self.policy.allows(network) {
-                self.lift(network, Lifted::PrefixChanged);
-            } else if self.spares(network, network, friends).is_some() {
-                self.lift(network, Lifted::Ignored);
-            } else if friends.session(&self.policy, network).is_some() {
-                self.lift(network, Lifted::LoggedIn);
+            if let Some(why) = self.unfit(network, friends) {
+                self.lift(network, why);
             }
         }
     }
 
-    /// Puts back a ban from the state file, unless it is over or no longer right.
-    pub(super) fn restore_ban(
-        &mut self,
-        now: Timestamp,
-        (network, record): (Network, BanRecord),
-        friends: &Friends,
-    ) {
-        let outlived = record.until.is_over(now)
-            || record.enforced != self.policy.enforce
-            || !self.policy.allows(network)
-            || self.spares(network, network, friends).is_some()
-            || friends.session(&self.policy, network).is_some();
-        let again = if record.enforced { Standing::WantedAgain } else { Standing::Trial };
-        if outlived {
-            self.unsaved_bans.insert(network);
-        } else if self.ban(network, record, again) {
-            self.unsaved_bans.remove(&network);
+    /// Why this network must not stay banned.
+    pub(super) fn unfit(&self, network: Network, friends: &Friends) -> Option<Lifted> {
+        if !self.policy.allows(network) {
+            return Some(Lifted::PrefixChanged);
         }
-    }
-
-    /// Puts back a window from the state file, unless it no longer fits.
-    pub(super) fn restore_window(
-        &mut self,
-        now: Timestamp,
-        network: Network,
-        times: Vec<Timestamp>,
-    ) {
-        if self.policy.allows(network) {
-            self.windows.restore(network, times, now);
-        } else {
-            self.unsaved_windows.insert(network);
+        if self.spares(network, network, friends).is_some() {
+            return Some(Lifted::Ignored);
         }
-    }
-
-    /// Puts back an account's attempts from the state file, unless accounts no longer count.
-    pub(super) fn restore_account(
-        &mut self,
-        now: Timestamp,
-        account: Arc<str>,
-        times: Vec<Timestamp>,
-    ) {
-        match self.policy.count_by {
-            CountBy::User => self.accounts.restore(account, times, now),
-            CountBy::Address => self.accounts.forget_saved(account),
-        }
-    }
-
-    /// Puts back an offender's lines from the state file, after his ban or window.
-    pub(super) fn restore_evidence(
-        &mut self,
-        network: Network,
-        last_attempt: Timestamp,
-        texts: Vec<Arc<str>>,
-    ) {
-        let known = self.ledger.get(network).is_some() || self.windows.of(&network).is_some();
-        let at_most = if known { self.policy.matches_kept() } else { 0 };
-        self.evidence.restore(network, last_attempt, texts, at_most);
-    }
-
-    /// Takes over an element that the firewall has and the state file does not: a ban from the
-    /// last moments of a service that did not live to write it down.
-    pub(super) fn adopt(
-        &mut self,
-        now: Timestamp,
-        (network, until): (Network, Until),
-        friends: &Friends,
-        past: &mut Past,
-    ) {
-        let fits = self.policy.enforce
-            && self.policy.allows(network)
-            && self.spares(network, network, friends).is_none()
-            && friends.session(&self.policy, network).is_none()
-            && !until.is_over(now);
-        if fits && self.ledger.get(network).is_none() {
-            let nth = self.remember(now, network, until, past);
-            let record = BanRecord { since: now, until, attempts: 0, nth, enforced: true };
-            self.ban(network, record, Standing::WantedAgain);
-        }
-    }
-
-    /// What has changed since the last time this was asked, for the state file.
-    pub(super) fn take_unsaved(&mut self) -> Vec<Write> {
-        let bans = std::mem::take(&mut self.unsaved_bans);
-        let windows = std::mem::take(&mut self.unsaved_windows);
-        let bans = bans.into_iter().map(|network| match self.ledger.get(network) {
-            Some(ban) => Write::Ban(self.id, network, ban.record),
-            None => Write::NoBan(self.id, network),
-        });
-        let windows = windows.into_iter().map(|network| match self.windows.of(&network) {
-            Some(times) => Write::Window(self.id, network, times.to_vec()),
-            None => Write::NoWindow(self.id, network),
-        });
-        let accounts = self.accounts.take_unsaved(self.id);
-        let evidence = self.evidence.take_unsaved(self.id);
-        bans.chain(windows).chain(accounts).chain(evidence).collect()
-    }
-
-    /// Everything that the state file is to remember of this jail.
-    pub(super) fn everything(&self) -> impl Iterator<Item = Write> {
-        let bans =
-            self.ledger.iter().map(|(network, ban)| Write::Ban(self.id, network, ban.record));
-        let windows = self
-            .windows
-            .iter()
-            .map(|(network, times)| Write::Window(self.id, *network, times.to_vec()));
-        let accounts = self.accounts.everything(self.id);
-        bans.chain(windows).chain(accounts).chain(self.evidence.everything(self.id))
-    }
-
-    /// Everything that the state file is to forget when the jail goes.
-    pub(super) fn farewell(self) -> (Vec<Notice>, Vec<Write>) {
-        let (jail, why) = (self.id, Lifted::JailGone);
-        let notices = self.ledger.iter().map(|(network, ban)| match ban.standing {
-            Standing::Trial => Notice::WouldUnban { jail, network, why },
-            _ => Notice::Unbanned { jail, network, why },
-        });
-        let notices = notices.collect();
-        let bans = self.ledger.iter().map(|(network, _)| Write::NoBan(self.id, network));
-        let windows = self.windows.iter().map(|(network, _)| Write::NoWindow(self.id, *network));
-        let accounts = self.accounts.farewell(self.id);
-        let evidence = self.evidence.farewell(self.id);
-        (notices, bans.chain(windows).chain(accounts).chain(evidence).collect())
+        friends.session(&self.policy, network).map(|_| Lifted::LoggedIn)
     }
 }

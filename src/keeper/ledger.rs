@@ -6,6 +6,7 @@ use std::ops::Bound;
 
 use super::event::BanRecord;
 use super::network::{Family, Network, Prefix};
+use super::notice::News;
 use super::time::{Timestamp, Until};
 
 /// So many bans one jail holds. When another comes, the one that ends first is lifted. At some 120
@@ -35,28 +36,49 @@ pub(super) struct Ban {
 /// What is known of a ban in the firewall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It is to come about.
-    Wanted,
-    /// It is to come about again, after a start.
-    WantedAgain,
+    /// It is to come about, and will be this news then.
+    Wanted(News),
     /// The firewall has it.
     Installed,
     /// The firewall refused it the last time.
-    Refused,
+    Refused(News),
     /// The firewall never hears of it: the jail does not enforce.
     Trial,
+}
+
+impl Standing {
+    /// What a ban in the place of this one will be.
+    pub(super) fn followed_by(self) -> Self {
+        match self {
+            Self::Wanted(news) | Self::Refused(news) => Self::Wanted(news),
+            Self::Installed => Self::Wanted(News::Changed),
+            Self::Trial => Self::Trial,
+        }
+    }
+
+    /// What it is when the firewall refuses it.
+    fn refused(self) -> Self {
+        match self {
+            Self::Wanted(news) | Self::Refused(news) => Self::Refused(news),
+            Self::Installed => Self::Refused(News::Restored),
+            Self::Trial => Self::Trial,
+        }
+    }
+
+    /// Whether it has been in force, or been told to be: nobody hears of the end of any other.
+    pub(super) fn was_in_force(self) -> bool {
+        !matches!(self, Self::Wanted(News::New) | Self::Refused(News::New) | Self::Trial)
+    }
 }
 
 impl Ledger {
     /// Enters a ban in place of any other of this offender. When the ledger is full, this takes
     /// out and returns the ban that ends first.
-    pub(super) fn enter(&mut self, offender: Network, ban: Ban) -> Option<Network> {
+    pub(super) fn enter(&mut self, offender: Network, ban: Ban) -> Option<(Network, Ban)> {
         self.strike(offender);
         let full = self.bans.len() >= MAX_BANS;
-        let evicted = if full { self.by_end.first().map(|(_, network)| *network) } else { None };
-        if let Some(evicted) = evicted {
-            self.strike(evicted);
-        }
+        let first = self.by_end.first().filter(|_| full).map(|(_, network)| *network);
+        let evicted = first.and_then(|first| Some((first, self.strike(first)?)));
         self.by_end.insert((ban.record.until, offender));
         *self.lengths.entry(length_of(offender)).or_default() += 1;
         self.installed += usize::from(ban.standing == Standing::Installed);
@@ -88,20 +110,26 @@ impl Ledger {
         self.get(offender).filter(|ban| ban.standing != Standing::Trial)
     }
 
-    /// Notes what is known of a ban in the firewall; what was known before.
-    pub(super) fn note(&mut self, offender: Network, standing: Standing) -> Option<Standing> {
+    /// The firewall has this ban now; what was known of it before.
+    pub(super) fn note_installed(&mut self, offender: Network) -> Option<Standing> {
         let ban = self.bans.get_mut(&offender).filter(|ban| ban.standing != Standing::Trial)?;
-        let before = std::mem::replace(&mut ban.standing, standing);
-        self.installed -= usize::from(before == Standing::Installed);
-        self.installed += usize::from(standing == Standing::Installed);
+        let before = std::mem::replace(&mut ban.standing, Standing::Installed);
+        self.installed += usize::from(before != Standing::Installed);
         Some(before)
     }
 
+    /// The firewall has refused this ban.
+    pub(super) fn note_refused(&mut self, offender: Network) {
+        let Some(ban) = self.bans.get_mut(&offender) else { return };
+        self.installed -= usize::from(ban.standing == Standing::Installed);
+        ban.standing = ban.standing.refused();
+    }
+
     /// Strikes out one ban that is over at `now`.
-    pub(super) fn strike_one_over(&mut self, now: Timestamp) -> Option<Network> {
+    pub(super) fn strike_one_over(&mut self, now: Timestamp) -> Option<(Network, Ban)> {
         let (until, offender) = *self.by_end.first()?;
-        until.is_over(now).then(|| self.strike(offender))?;
-        Some(offender)
+        let ban = if until.is_over(now) { self.strike(offender)? } else { return None };
+        Some((offender, ban))
     }
 
     /// When the next ban ends.

@@ -22,8 +22,10 @@ mod hearing;
 mod ignore;
 mod jail;
 mod ledger;
+mod memory;
 mod network;
 mod news;
+mod notice;
 mod orders;
 mod plan;
 mod policy;
@@ -44,9 +46,8 @@ pub use accounts::ACCOUNT_ATTEMPTS_MAX;
 pub use allowed::{Allowance, MAX_ALLOWED, Where};
 pub use decide::{Decisions, Keeper, Settled};
 pub use event::{
-    AllowOrder, Answer, Attempt, AttemptOrder, BanOrder, BanRecord, Change, DisallowOrder,
-    Disallowed, Element, Event, Lifted, Notice, Outcome, Place, Reply, SourceId, Spared, Ticket,
-    UnbanOrder, Write,
+    AllowOrder, Answer, Attempt, AttemptOrder, BanOrder, BanRecord, Change, DisallowOrder, Element,
+    Event, Outcome, Place, Reply, SourceId, Ticket, UnbanOrder, Write,
 };
 pub use exempt::{Entry, Exempt, ListId, SparedBy};
 pub use formula::{FORMULA_MAX, Formula, Givens, NotAFormula};
@@ -54,6 +55,7 @@ pub use gate::{Action, Gate, Ports, Protocol, Protocols, Scope};
 pub use growth::{Growth, Law};
 pub use ignore::{HostName, IgnoreList, OwnAddresses};
 pub use network::{Family, Network, NotANetwork, Prefix};
+pub use notice::{Banned, Disallowed, Lifted, News, Notice, Spared};
 pub use plan::plan;
 pub use policy::{CountBy, Escalate, MAX_PREFIX, MAXMATCHES_MAX, Policy};
 pub use priors::Prior;

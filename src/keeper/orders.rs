@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::decide::{Decisions, Keeper};
-use super::event::{
-    Answer, Attempt, AttemptOrder, BanOrder, Lifted, Notice, Place, Reply, Spared, Ticket,
-    UnbanOrder,
-};
+use super::event::{Answer, Attempt, AttemptOrder, BanOrder, Place, Reply, Ticket, UnbanOrder};
 use super::friends::Friends;
 use super::jail::Jail;
 use super::network::Network;
+use super::notice::{Lifted, Notice, Spared};
 use super::roster::JailId;
 use super::sentencing::Past;
 use super::time::Timestamp;
@@ -71,8 +69,8 @@ impl Keeper {
                 Some(networks) => networks.iter().flat_map(|it| jail.overlapping(*it)).collect(),
             };
             for network in networks.unwrap_or_default() {
-                jail.forgive(network.widened(jail.policy.prefix));
-                self.past.priors.forgive(network.widened(jail.policy.prefix), *id);
+                jail.forgive_all(*network);
+                self.past.priors.forgive_all(network.widened(jail.policy.prefix), *id);
             }
             for network in bans {
                 self.past.priors.forgive(network, *id);

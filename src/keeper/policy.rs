@@ -3,10 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::event::Spared;
 use super::exempt::Exempt;
 use super::growth::Growth;
 use super::network::{Network, Prefix};
+use super::notice::Spared;
 use super::rule::IgnoreRule;
 use super::time::Sentence;
 

@@ -73,11 +73,14 @@ impl Priors {
     pub(super) fn enter(&mut self, now: Timestamp, until: Until, asked: Asked) {
         let Asked { whose, decay, .. } = asked;
         let before = self.take(whose).map_or(0, |prior| prior.left(now, decay));
-        let ended = match until {
-            Until::At(end) => end,
-            Until::Forever => now,
-        };
-        self.put(whose, Prior { bans: before.saturating_add(1), ended });
+        self.put(whose, Prior { bans: before.saturating_add(1), ended: end_of(until, now) });
+    }
+
+    /// The last ban of this offender has another end.
+    pub(super) fn end_at(&mut self, whose: Whose, now: Timestamp, until: Until) {
+        if let Some(prior) = self.take(whose) {
+            self.put(whose, Prior { ended: end_of(until, now), ..prior });
+        }
     }
 
     /// Puts back what was saved.
@@ -94,6 +97,16 @@ impl Priors {
             if self.by_offender.contains_key(&whose) {
                 self.forget(whose);
             }
+        }
+    }
+
+    /// Forgets the earlier bans of everybody in `network` in a jail.
+    pub(super) fn forgive_all(&mut self, network: Network, jail: JailId) {
+        let first = Whose { network, jail: JailId(0), enforced: false };
+        let within = self.by_offender.range(first..).map(|(whose, _)| *whose);
+        let within = within.take_while(|whose| network.holds(whose.network));
+        for whose in within.filter(|whose| whose.jail == jail).collect::<Vec<_>>() {
+            self.forget(whose);
         }
     }
 
@@ -162,5 +175,12 @@ impl Priors {
         self.by_end.insert((prior.ended, whose));
         self.by_offender.insert(whose, prior);
         self.unsaved.insert(whose);
+    }
+}
+
+fn end_of(until: Until, now: Timestamp) -> Timestamp {
+    match until {
+        Until::At(end) => end,
+        Until::Forever => now,
     }
 }

@@ -4,10 +4,11 @@ use std::num::NonZeroU32;
 
 use super::decide::Keeper;
 use super::dice::Dice;
-use super::event::{BanRecord, Notice};
+use super::event::BanRecord;
 use super::jail::Jail;
-use super::ledger::Standing;
+use super::ledger::{Ban, Standing};
 use super::network::Network;
+use super::notice::{Lifted, News, Notice};
 use super::priors::{Asked, Prior, Priors, Whose};
 use super::roster::JailId;
 use super::time::{Sentence, Timestamp, Until};
@@ -28,17 +29,16 @@ impl Keeper {
         keeper
     }
 
-    /// Puts back how often offenders of a jail were banned, in earnest or not.
+    /// Puts back how often offenders of a jail that runs were banned, in earnest or not.
     pub fn restore_priors(
         &mut self,
         jail: JailId,
         priors: impl IntoIterator<Item = (Network, bool, Prior)>,
     ) {
+        let Some(enforces) = self.jails.get(&jail).map(|jail| jail.policy.enforce) else { return };
         for (network, enforced, prior) in priors {
-            let trial_is_over =
-                !enforced && self.jails.get(&jail).is_some_and(|jail| jail.policy.enforce);
             let whose = Whose { network, jail, enforced };
-            if trial_is_over {
+            if enforces && !enforced {
                 self.past.priors.forget(whose);
             } else {
                 self.past.priors.restore(whose, prior);
@@ -70,18 +70,29 @@ impl Jail {
         past: &mut Past,
     ) -> bool {
         let enforced = self.policy.enforce;
-        let standing = if enforced { Standing::Wanted } else { Standing::Trial };
-        let nth = if self.ledger.covers(network, until) {
-            0
-        } else {
-            self.remember(now, network, until, past)
+        if self.ledger.covers(network, until) {
+            self.lift(network, Lifted::Escalated);
+            return false;
+        }
+        let (record, standing) = match self.ledger.get(network).copied() {
+            // The same ban with another end, and not one more.
+            Some(Ban { record, standing }) => {
+                past.priors.end_at(self.asked(network).whose, now, until);
+                let attempts = attempts.max(record.attempts);
+                (BanRecord { until, attempts, ..record }, standing.followed_by())
+            }
+            None => {
+                let nth = self.remember(now, network, until, past);
+                let standing = if enforced { Standing::Wanted(News::New) } else { Standing::Trial };
+                (BanRecord { since: now, until, attempts, nth, enforced }, standing)
+            }
         };
-        let record = BanRecord { since: now, until, attempts, nth, enforced };
-        let is_new = self.ban(network, record, standing);
-        if is_new && !enforced {
+        self.ban(network, record, standing);
+        if !enforced {
+            let BanRecord { attempts, nth, .. } = record;
             self.told.push(Notice::WouldBan { jail: self.id, network, until, attempts, nth });
         }
-        is_new
+        true
     }
 
     /// The jail's own sentence.

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod attempts;
+mod everything;
 mod friends;
 mod networks;
 
@@ -93,10 +94,78 @@ fn banned(notices: &[Notice]) -> Vec<Network> {
     notices
         .iter()
         .filter_map(|notice| match notice {
-            Notice::Banned { network, .. } => Some(*network),
+            Notice::Banned(Banned { network, .. }) => Some(*network),
             _ => None,
         })
         .collect()
+}
+
+type DiskKey = (&'static str, Where, String);
+
+/// What the state file holds.
+type Disk = BTreeMap<DiskKey, Write>;
+
+/// What the state file would hold after these writes.
+fn saved(disk: &mut Disk, writes: Vec<Write>) {
+    for write in writes {
+        let (kind, of, is_there) = match &write {
+            Write::Ban(_, net, _) => ("ban", net.to_string(), true),
+            Write::NoBan(_, net) => ("ban", net.to_string(), false),
+            Write::Window(_, net, _) => ("window", net.to_string(), true),
+            Write::NoWindow(_, net) => ("window", net.to_string(), false),
+            Write::Account(_, account, _) => ("account", account.to_string(), true),
+            Write::NoAccount(_, account) => ("account", account.to_string(), false),
+            Write::Evidence(_, net, ..) => ("evidence", net.to_string(), true),
+            Write::NoEvidence(_, net) => ("evidence", net.to_string(), false),
+            Write::Prior { network, enforced, .. } => {
+                ("prior", format!("{network} {enforced}"), true)
+            }
+            Write::NoPrior { network, enforced, .. } => {
+                ("prior", format!("{network} {enforced}"), false)
+            }
+            Write::Allowed(_, net, _) => ("allowed", net.to_string(), true),
+            Write::NotAllowed(_, net) => ("allowed", net.to_string(), false),
+        };
+        let place = match &write {
+            Write::Allowed(place, ..) | Write::NotAllowed(place, _) => *place,
+            _ => write.jail(),
+        };
+        if is_there {
+            disk.insert((kind, place, of), write)
+        } else {
+            disk.remove(&(kind, place, of))
+        };
+    }
+}
+
+/// A keeper that has read the state file, in the order in which the service does.
+fn restored(jails: &[(JailId, Policy)], now: Timestamp, disk: &Disk) -> Keeper {
+    let mut keeper = Keeper::default();
+    for (id, policy) in jails {
+        keeper.admit(*id, policy.clone());
+    }
+    for kind in ["prior", "allowed", "window", "ban", "account", "evidence"] {
+        for (_, write) in disk.iter().filter(|(key, _)| key.0 == kind) {
+            match write.clone() {
+                Write::Prior { jail, network, enforced, prior } => {
+                    keeper.restore_priors(jail, [(network, enforced, prior)]);
+                }
+                Write::Allowed(place, net, allowance) => {
+                    keeper.restore_allowed(now, [(place, net, allowance)]);
+                }
+                Write::Window(jail, net, times) => keeper.restore(now, jail, [], [(net, times)]),
+                Write::Ban(jail, net, record) => keeper.restore(now, jail, [(net, record)], []),
+                Write::Account(jail, account, times) => {
+                    keeper.restore_accounts(now, jail, [(account, times)]);
+                }
+                Write::Evidence(jail, net, last, lines) => {
+                    keeper.restore_evidence(jail, [(net, last, lines)]);
+                }
+                gone => panic!("{gone:?} is not in the file"),
+            }
+        }
+    }
+    keeper
 }
 
 #[test]
@@ -110,18 +179,18 @@ fn the_attempt_that_fills_the_window_bans() {
     let (notices, _) = step(&mut keeper, &mut kernel, at(600), vec![attempt("192.0.2.1", 600, 3)]);
     assert_eq!(
         notices[1],
-        Notice::Banned {
+        Notice::Banned(Banned {
             jail: JAIL,
             network: net("192.0.2.1"),
             until: Until::At(at(660)),
             attempts: 3,
             members: 0,
-            restored: false,
+            news: News::New,
             user: None,
             counted_by: CountBy::Address,
             matches: vec![],
             nth: 1,
-        }
+        })
     );
     assert_eq!(keeper.deadline(), Some(at(660)));
 }

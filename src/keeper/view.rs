@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::decide::Keeper;
-use super::event::{BanRecord, Element, Spared};
+use super::event::{BanRecord, Element};
 use super::ledger::Standing;
 use super::network::Network;
+use super::notice::Spared;
 use super::plan::plan;
 use super::roster::JailId;
 use super::time::Timestamp;
@@ -32,6 +33,8 @@ pub struct Tally {
 pub struct View {
     /// The bans in force that concern it.
     pub bans: Vec<(Network, BanRecord)>,
+    /// Those that would if the jail enforced.
+    pub would_be: Vec<(Network, BanRecord)>,
     /// The attempts in its window, oldest first.
     pub attempts: Vec<Timestamp>,
     /// The last lines that tell of them, the newest last.
@@ -45,14 +48,18 @@ impl Keeper {
     pub fn view(&self, id: JailId, asked: Network) -> Option<View> {
         let jail = self.jails.get(&id)?;
         let counted = asked.widened(jail.policy.prefix);
-        let bans = jail.ledger.holding(counted).chain(jail.ledger.within(asked));
-        let installed = bans.filter(|(_, ban)| ban.standing == Standing::Installed);
+        let bans_that_are = |standing| {
+            let bans = jail.ledger.holding(counted).chain(jail.ledger.within(asked));
+            let bans = bans.filter(|(_, ban)| ban.standing == standing);
+            bans.map(|(network, ban)| (network, ban.record)).collect()
+        };
         let session = || {
             let session = self.friends.session(&jail.policy, counted);
             session.cloned().map(Spared::Session)
         };
         Some(View {
-            bans: installed.map(|(network, ban)| (network, ban.record)).collect(),
+            bans: bans_that_are(Standing::Installed),
+            would_be: bans_that_are(Standing::Trial),
             attempts: jail.windows.of(&counted).unwrap_or_default().to_vec(),
             lines: self.evidence(id, asked).cloned().collect(),
             spared: jail.spares(asked, counted, &self.friends).or_else(session),

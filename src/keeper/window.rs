@@ -124,6 +124,11 @@ impl<K: Ord + Clone> Windows<K> {
         self.attempts.get(key).map(Vec::as_slice)
     }
 
+    /// Whose windows there are, from `key` on.
+    pub(super) fn from(&self, key: &K) -> impl Iterator<Item = &K> {
+        self.attempts.range(key..).map(|(key, _)| key)
+    }
+
     /// All windows.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &[Timestamp])> {
         self.attempts.iter().map(|(key, times)| (key, times.as_slice()))

@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::keeper::{
-    Attempt, Event, JailId, Keeper, Network, Notice, Outcome, Place, Policy, SourceId, Tally,
-    Timestamp, Until,
+    Attempt, Banned, Event, JailId, Keeper, Network, Notice, Outcome, Place, Policy, SourceId,
+    Tally, Timestamp, Until,
 };
 
 use super::super::spared::Lists;
@@ -70,7 +70,8 @@ impl Trial {
         // What a jail hears of the bans of others may be bans again.
         while !changes.is_empty() {
             for notice in self.keeper.settle(now, &changes, &done).notices {
-                if let Notice::Banned { jail, network: offender, until, attempts, .. } = notice {
+                if let Notice::Banned(banned) = notice {
+                    let Banned { jail, network: offender, until, attempts, .. } = banned;
                     tell(Ban { at: now, jail, offender, until, attempts })?;
                 }
             }

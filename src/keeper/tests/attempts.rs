@@ -29,57 +29,6 @@ fn shown(keeper: &Keeper, address: &str) -> Vec<String> {
     keeper.evidence(JAIL, net(address)).map(ToString::to_string).collect()
 }
 
-/// What the state file would hold after these writes.
-fn saved(disk: &mut BTreeMap<String, Write>, writes: Vec<Write>) {
-    for write in writes {
-        let (key, is_there) = match &write {
-            Write::Ban(_, net, _) => (format!("ban {net}"), true),
-            Write::NoBan(_, net) => (format!("ban {net}"), false),
-            Write::Window(_, net, _) => (format!("window {net}"), true),
-            Write::NoWindow(_, net) => (format!("window {net}"), false),
-            Write::Account(_, account, _) => (format!("account {account}"), true),
-            Write::NoAccount(_, account) => (format!("account {account}"), false),
-            Write::Evidence(_, net, ..) => (format!("evidence {net}"), true),
-            Write::NoEvidence(_, net) => (format!("evidence {net}"), false),
-            Write::Prior { network, enforced, .. } => (format!("prior {network} {enforced}"), true),
-            Write::NoPrior { network, enforced, .. } => {
-                (format!("prior {network} {enforced}"), false)
-            }
-            Write::Allowed(_, net, _) => (format!("allowed {net}"), true),
-            Write::NotAllowed(_, net) => (format!("allowed {net}"), false),
-        };
-        if is_there {
-            disk.insert(key, write)
-        } else {
-            disk.remove(&key)
-        };
-    }
-}
-
-fn restored(rules: Policy, now: Timestamp, disk: impl IntoIterator<Item = Write>) -> Keeper {
-    let mut keeper = keeper(rules);
-    let writes: Vec<Write> = disk.into_iter().collect();
-    for write in writes.clone() {
-        match write {
-            Write::Ban(_, network, record) => keeper.restore(now, JAIL, [(network, record)], []),
-            Write::Window(_, network, times) => keeper.restore(now, JAIL, [], [(network, times)]),
-            Write::Account(_, account, times) => {
-                keeper.restore_accounts(now, JAIL, [(account, times)]);
-            }
-            Write::Prior { network, enforced, prior, .. } => {
-                keeper.restore_priors(JAIL, [(network, enforced, prior)]);
-            }
-            _ => {}
-        }
-    }
-    for write in writes {
-        if let Write::Evidence(_, network, last, lines) = write {
-            keeper.restore_evidence(JAIL, [(network, last, lines)]);
-        }
-    }
-    keeper
-}
-
 #[test]
 fn an_account_that_is_tried_from_many_addresses_bans_who_is_one_too_many() {
     let (mut keeper, mut kernel) = (keeper(by_user(3, 600, 60)), Kernel::default());
@@ -94,7 +43,7 @@ fn an_account_that_is_tried_from_many_addresses_bans_who_is_one_too_many() {
     let notices = bans("192.0.2.3", 20);
     assert!(matches!(
         &notices[1],
-        Notice::Banned { attempts: 3, counted_by: CountBy::User, user: Some(user), .. }
+        Notice::Banned(Banned { attempts: 3, counted_by: CountBy::User, user: Some(user), .. })
             if &**user == "root"
     ));
     // Each further attempt is too many as well, until only two are young enough.
@@ -116,7 +65,7 @@ fn the_address_counts_as_always_and_comes_first() {
     let counted: Vec<CountBy> = notices
         .iter()
         .filter_map(|n| {
-            if let Notice::Banned { counted_by, .. } = n { Some(*counted_by) } else { None }
+            if let Notice::Banned(Banned { counted_by, .. }) = n { Some(*counted_by) } else { None }
         })
         .collect();
     // What a banned address still does counts nowhere: one attempt on the account of each.
@@ -189,7 +138,7 @@ fn the_last_lines_are_kept_with_the_window_and_with_the_ban() {
     let (notices, _) =
         step(&mut keeper, &mut kernel, at(2), vec![line("three", 2, 3), line("late", 2, 4)]);
     let lines = notices.iter().find_map(|notice| match notice {
-        Notice::Banned { matches, .. } => Some(matches.clone()),
+        Notice::Banned(Banned { matches, .. }) => Some(matches.clone()),
         _ => None,
     });
     assert_eq!(lines, Some(vec!["two".into(), "three".into()]));
@@ -305,26 +254,24 @@ proptest! {
         let rules = by_user(3, 20, bantime);
         let restart = restart.min(attempts.len());
         let (mut straight, mut kernel) = (keeper(rules.clone()), Kernel::default());
-        let mut disk = BTreeMap::new();
+        let mut disk = Disk::new();
         let mut now = at(0);
         for (index, attempt) in attempts[..restart].iter().enumerate() {
             now = at(attempt.2);
             step(&mut straight, &mut kernel, now, vec![event(index, *attempt)]);
             saved(&mut disk, straight.take_unsaved());
         }
-        let mut whole = BTreeMap::new();
+        let mut whole = Disk::new();
         saved(&mut whole, straight.everything());
         prop_assert_eq!(&disk, &whole, "what is saved bit by bit is everything");
         // Lines are there for a ban or a window, and for nothing else.
-        let missing = |key: &&String| {
-            key.strip_prefix("evidence ").is_some_and(|net| {
-                !disk.contains_key(&format!("ban {net}"))
-                    && !disk.contains_key(&format!("window {net}"))
-            })
+        let missing = |(kind, jail, net): &&DiskKey| {
+            let is_there = |kind| disk.contains_key(&(kind, *jail, net.clone()));
+            *kind == "evidence" && !is_there("ban") && !is_there("window")
         };
         prop_assert_eq!(disk.keys().find(missing), None);
 
-        let mut reborn = restored(rules, now, disk.into_values());
+        let mut reborn = restored(&[(JAIL, rules)], now, &disk);
         reborn.restore_place(SourceId(0), restart as u64);
         let decisions = reborn.audit(now, &kernel.elements(), true);
         reborn.settle(now, &decisions.changes, &kernel.take(&decisions.changes));

@@ -47,21 +47,21 @@ fn enough_banned_neighbours_are_a_ban_of_their_network_in_one_stroke() {
     assert_eq!(decisions.changes, lifts, "for as long as a member had left");
     let outcome = kernel.take(&decisions.changes);
     let notices = keeper.settle(at(1), &decisions.changes, &outcome).notices;
-    let (attempts, members, restored) = (3, 3, false);
+    let (attempts, members) = (3, 3);
     let gone = |text| Notice::Unbanned { jail: JAIL, network: net(text), why: Lifted::Escalated };
     let expected = [
-        Notice::Banned {
+        Notice::Banned(Banned {
             jail: JAIL,
             network,
             until: until(60),
             attempts,
             members,
-            restored,
+            news: News::New,
             nth: 1,
             user: None,
             counted_by: CountBy::Address,
             matches: vec![],
-        },
+        }),
         gone("198.51.100.7"),
         gone("198.51.100.8"),
     ];
@@ -147,7 +147,7 @@ fn restored_bans_escalate_and_what_a_network_covers_is_forgotten() {
     let notices = keeper.settle(at(10), &decisions.changes, &outcome).notices;
     let kept = [("192.0.2.0/24", 300), ("192.0.2.7", 500), ("198.51.100.0/24", 200)];
     assert_eq!(kept_out(&kernel), kept.map(|(text, end)| (text.to_owned(), until(end))));
-    let escalated = |notice: &&Notice| matches!(notice, Notice::Banned { members: 3, .. });
+    let escalated = |notice: &&Notice| matches!(notice, Notice::Banned(Banned { members: 3, .. }));
     assert_eq!(notices.iter().filter(escalated).count(), 1, "{notices:?}");
     let writes = keeper.take_unsaved();
     for text in ["192.0.2.8", "198.51.100.1", "198.51.100.2", "198.51.100.3"] {

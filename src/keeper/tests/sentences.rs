@@ -30,7 +30,7 @@ fn bans(keeper: &mut Keeper, times: &[i64]) -> Vec<(i64, u32)> {
         let event = attempt("192.0.2.1", *time, sequence);
         let (notices, _) = step(keeper, &mut kernel, at(*time), vec![event]);
         found.extend(notices.iter().filter_map(|notice| match notice {
-            Notice::Banned { until, nth, restored: false, .. }
+            Notice::Banned(Banned { until, nth, news: News::New, .. })
             | Notice::WouldBan { until, nth, .. } => Some((until.unix_seconds() - time, *nth)),
             _ => None,
         }));
@@ -280,7 +280,7 @@ fn whoever_is_banned_again_and_again_is_banned_by_the_jail_that_hears_of_it() {
     for (sequence, time) in [(1, 0), (2, 100), (3, 200)] {
         let event = attempt("192.0.2.1", time, sequence);
         for notice in turns(&mut keeper, &mut kernel, at(time), event) {
-            if let Notice::Banned { jail, attempts, .. } = notice {
+            if let Notice::Banned(Banned { jail, attempts, .. }) = notice {
                 by_jail.push((time, jail, attempts));
             }
         }

@@ -1,0 +1,143 @@
+//! What the state file has of a jail: putting it back, and writing it down.
+
+use std::sync::Arc;
+
+use super::event::{BanRecord, Write};
+use super::friends::Friends;
+use super::jail::Jail;
+use super::ledger::{Ban, Standing};
+use super::network::Network;
+use super::notice::{Lifted, News, Notice};
+use super::policy::CountBy;
+use super::sentencing::Past;
+use super::time::{Timestamp, Until};
+
+impl Jail {
+    /// Puts back a ban from the state file, unless it is over or no longer right.
+    pub(super) fn restore_ban(
+        &mut self,
+        now: Timestamp,
+        (network, record): (Network, BanRecord),
+        friends: &Friends,
+    ) {
+        let enforce = self.policy.enforce;
+        let outlived = match (record.enforced, enforce) {
+            (true, false) => Some(Lifted::NotEnforced),
+            (false, true) => Some(Lifted::TrialOver),
+            _ => self.unfit(network, friends),
+        };
+        let standing =
+            if record.enforced { Standing::Wanted(News::Restored) } else { Standing::Trial };
+        if record.until.is_over(now) {
+            self.unsaved_bans.insert(network);
+        } else if let Some(why) = outlived {
+            self.struck((network, Ban { record, standing }), why);
+        } else if self.ban(network, record, standing) {
+            self.unsaved_bans.remove(&network);
+        }
+    }
+
+    /// Puts back a window from the state file, unless it no longer fits.
+    pub(super) fn restore_window(
+        &mut self,
+        now: Timestamp,
+        network: Network,
+        times: Vec<Timestamp>,
+    ) {
+        if self.policy.allows(network) {
+            self.windows.restore(network, times, now);
+        } else {
+            self.unsaved_windows.insert(network);
+        }
+    }
+
+    /// Puts back an account's attempts from the state file, unless accounts no longer count.
+    pub(super) fn restore_account(
+        &mut self,
+        now: Timestamp,
+        account: Arc<str>,
+        times: Vec<Timestamp>,
+    ) {
+        match self.policy.count_by {
+            CountBy::User => self.accounts.restore(account, times, now),
+            CountBy::Address => self.accounts.forget_saved(account),
+        }
+    }
+
+    /// Puts back an offender's lines from the state file, after his ban or window.
+    pub(super) fn restore_evidence(
+        &mut self,
+        network: Network,
+        last_attempt: Timestamp,
+        texts: Vec<Arc<str>>,
+    ) {
+        let known = self.ledger.get(network).is_some() || self.windows.of(&network).is_some();
+        let at_most = if known { self.policy.matches_kept() } else { 0 };
+        self.evidence.restore(network, last_attempt, texts, at_most);
+    }
+
+    /// Takes over an element that the firewall has and the state file does not: a ban from the
+    /// last moments of a service that did not live to write it down.
+    pub(super) fn adopt(
+        &mut self,
+        now: Timestamp,
+        (network, until): (Network, Until),
+        friends: &Friends,
+        past: &mut Past,
+    ) {
+        let fits =
+            self.policy.enforce && self.unfit(network, friends).is_none() && !until.is_over(now);
+        if fits && self.ledger.get(network).is_none() && !self.ledger.covers(network, until) {
+            let nth = self.remember(now, network, until, past);
+            let record = BanRecord { since: now, until, attempts: 0, nth, enforced: true };
+            self.ban(network, record, Standing::Wanted(News::Adopted));
+        }
+    }
+
+    /// What has changed since the last time this was asked, for the state file.
+    pub(super) fn take_unsaved(&mut self) -> Vec<Write> {
+        let bans = std::mem::take(&mut self.unsaved_bans);
+        let windows = std::mem::take(&mut self.unsaved_windows);
+        let bans = bans.into_iter().map(|network| match self.ledger.get(network) {
+            Some(ban) => Write::Ban(self.id, network, ban.record),
+            None => Write::NoBan(self.id, network),
+        });
+        let windows = windows.into_iter().map(|network| match self.windows.of(&network) {
+            Some(times) => Write::Window(self.id, network, times.to_vec()),
+            None => Write::NoWindow(self.id, network),
+        });
+        let accounts = self.accounts.take_unsaved(self.id);
+        let evidence = self.evidence.take_unsaved(self.id);
+        bans.chain(windows).chain(accounts).chain(evidence).collect()
+    }
+
+    /// Everything that the state file is to remember of this jail.
+    pub(super) fn everything(&self) -> impl Iterator<Item = Write> {
+        let bans =
+            self.ledger.iter().map(|(network, ban)| Write::Ban(self.id, network, ban.record));
+        let windows = self
+            .windows
+            .iter()
+            .map(|(network, times)| Write::Window(self.id, *network, times.to_vec()));
+        let accounts = self.accounts.everything(self.id);
+        bans.chain(windows).chain(accounts).chain(self.evidence.everything(self.id))
+    }
+
+    /// Everything that the state file is to forget when the jail goes.
+    pub(super) fn farewell(self) -> (Vec<Notice>, Vec<Write>) {
+        let (jail, why) = (self.id, Lifted::JailGone);
+        let over = self.ledger.iter().filter_map(|(network, ban)| match ban.standing {
+            Standing::Trial => Some(Notice::WouldUnban { jail, network, why }),
+            standing => standing.was_in_force().then_some(Notice::Unbanned { jail, network, why }),
+        });
+        let lifting = self.lifting.iter();
+        let lifted = lifting
+            .filter_map(|(&network, why)| Some(Notice::Unbanned { jail, network, why: (*why)? }));
+        let notices = self.told.iter().cloned().chain(lifted).chain(over).collect();
+        let bans = self.ledger.iter().map(|(network, _)| Write::NoBan(self.id, network));
+        let windows = self.windows.iter().map(|(network, _)| Write::NoWindow(self.id, *network));
+        let accounts = self.accounts.farewell(self.id);
+        let evidence = self.evidence.farewell(self.id);
+        (notices, bans.chain(windows).chain(accounts).chain(evidence).collect())
+    }
+}
