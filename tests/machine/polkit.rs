@@ -165,7 +165,9 @@ fn settings_and_friends_have_actions_of_their_own() {
     assert!(seen.contains("to change which addresses are never banned"), "{seen}");
     assert!(scene.attacker.reaches(address(MACHINE4)), "the ban is lifted");
     let why = scene.machine.run(&["jailkeeper", "why", ATTACKER4]);
-    assert!(why.contains("on call"), "{why}");
+    assert!(why.contains("allowed by hand"), "{why}");
+    let list = scene.machine.run(&["jailkeeper", "allow", "--list"]);
+    assert!(list.contains("on call"), "{list}");
 }
 
 /// Each user has so few questions open that one which stays open is soon one too many.
