@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use futures_lite::{StreamExt as _, future};
@@ -15,6 +15,7 @@ use zbus::{Connection, Message, MessageStream};
 
 use crate::bus::{ask, client, error_name, row, run, served};
 use crate::support::dbus::{PrivateBus, answering};
+use crate::support::house::House;
 
 /// Users that every system has, and who may nothing: daemon and bin. (The bus turns away those that
 /// have no name.)
@@ -162,7 +163,17 @@ struct Flood {
 }
 
 impl Flood {
-    /// Sends all of it on one connection.
+    /// Sends all of it on a new connection, which stays open until the thread is asked for it.
+    fn start(self, bus: &PrivateBus) -> JoinHandle<UnixStream> {
+        let mut stream = bus.connect_as(HOSTILE, &[]);
+        log_in(&mut stream);
+        thread::spawn(move || {
+            self.send(&mut stream);
+            stream
+        })
+    }
+
+    /// Sends all of it on this connection.
     fn send(&self, stream: &mut UnixStream) {
         if self.reads {
             let mut replies = stream.try_clone().expect("a second handle");
@@ -181,8 +192,10 @@ impl Flood {
             _ => call.build(&("sshd", vec![text], 0i64)),
         };
         let mut call = call.expect("a call").data().to_vec();
-        // What the bus does not take in that time it takes never.
-        stream.set_write_timeout(Some(Duration::from_secs(1))).expect("a timeout");
+        // What the bus does not take in that time it takes never; a flood without an end ends with
+        // the bus.
+        let patience = (self.calls != WITHOUT_END).then_some(Duration::from_secs(1));
+        stream.set_write_timeout(patience).expect("a timeout");
         for number in 2..self.calls + 2 {
             // The serial number, which the bus wants to be another each time.
             call[8..12].copy_from_slice(&u32::try_from(number).expect("few").to_ne_bytes());
@@ -192,6 +205,9 @@ impl Flood {
         }
     }
 }
+
+/// So many calls as nobody waits for.
+const WITHOUT_END: usize = u32::MAX as usize - 2;
 
 /// Says on a new connection what the bus wants to hear first.
 fn log_in(stream: &mut UnixStream) {
@@ -224,15 +240,7 @@ fn others_are_served_during(flood: Flood) {
         });
     });
     others.recv().expect("the others are there before the flood");
-    let start = |_| {
-        let mut stream = bus.connect_as(HOSTILE, &[]);
-        log_in(&mut stream);
-        thread::spawn(move || {
-            flood.send(&mut stream);
-            stream
-        })
-    };
-    let senders: Vec<_> = (0..flood.connections).map(start).collect();
+    let senders: Vec<_> = (0..flood.connections).map(|_| flood.start(&bus)).collect();
     served.join().expect("everybody else is served");
     for sender in senders {
         drop(sender.join().expect("no panic"));
@@ -278,4 +286,25 @@ fn long_calls_hold_up_nobody_else() {
 fn many_connections_hold_up_nobody_else() {
     // The bus gives a user 256.
     others_are_served_during(Flood { connections: 250, calls: 20, ..PLAIN });
+}
+
+/// The loop does not wait for the bus, nor for those who call.
+#[test]
+fn bans_are_made_whatever_comes_over_the_bus() {
+    let house = House::guarded("[default]\nmaxretry = 1\n");
+    let short = Flood { calls: WITHOUT_END, ..PLAIN };
+    let questions = Flood { method: "ListBans", argument_bytes: 0, ..short };
+    let long = Flood { argument_bytes: 1 << 20, ..short };
+    let senders = [short, questions, long].map(|flood| flood.start(&house.bus));
+    for number in 1..=10 {
+        let attacker = format!("203.0.113.{number}");
+        house.fails(&attacker, 1);
+        house.await_log(&format!("[sshd] Ban {attacker}"), 1);
+        assert!(house.set("sshd4").contains(&attacker));
+    }
+    assert!(senders.iter().all(|sender| !sender.is_finished()), "the floods went on");
+    drop(house);
+    for sender in senders {
+        sender.join().expect("no panic");
+    }
 }

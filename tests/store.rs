@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use jailkeeper::store::{
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use proptest::prelude::*;
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use tempfile::{TempDir, tempdir};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
@@ -388,6 +390,29 @@ fn only_one_may_have_it_open() {
     assert!(matches!(error, StoreError::Locked { .. }), "{error}");
     drop(reader);
     assert_eq!(open(directory.path()).saved.bans.len(), 500);
+}
+
+/// As a process has one that another thread starts, until it runs its program.
+fn copy_of_descriptor(path: &Path) -> OwnedFd {
+    let open = fs::read_dir("/proc/self/fd").expect("the descriptors").flatten();
+    let found = open.filter(|entry| fs::read_link(entry.path()).is_ok_and(|link| link == path));
+    let numbers: Vec<_> = found.map(|entry| entry.file_name()).collect();
+    let [number] = numbers.as_slice() else { panic!("{numbers:?} are descriptors of {path:?}") };
+    let number = number.to_str().and_then(|number| number.parse().ok()).expect("a number");
+    let this = pidfd_open(getpid(), PidfdFlags::empty()).expect("this process");
+    pidfd_getfd(this, number, PidfdGetfdFlags::empty()).expect("a copy")
+}
+
+#[test]
+fn it_is_free_as_soon_as_it_is_closed() {
+    let directory = filled();
+    let first = open(directory.path());
+    let copy = copy_of_descriptor(&directory.path().canonicalize().expect("a path"));
+    let error = Store::open(directory.path(), NOW).expect_err("it is in use");
+    assert!(matches!(error, StoreError::InUse { .. }), "{error}");
+    drop(first);
+    open(directory.path());
+    drop(copy);
 }
 
 #[test]

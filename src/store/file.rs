@@ -64,15 +64,28 @@ pub(super) fn open(directory: &Path, now: Timestamp) -> Result<Opened, StoreErro
     Ok(Opened { store, saved, set_aside })
 }
 
+/// That nobody else opens a directory, for as long as this value is there.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing the file would not do: a process that another thread is about to start has a copy of
+    /// the descriptor until it runs its program, and the lock would last as long.
+    fn drop(&mut self) {
+        // What cannot be unlocked is unlocked when the last copy is closed, right after this.
+        let _ = self.0.unlock();
+    }
+}
+
 /// A lock on the directory itself leaves nothing behind, and holds while the file is replaced.
-fn lock(directory: &Path) -> Result<File, StoreError> {
+fn lock(directory: &Path) -> Result<Lock, StoreError> {
     let unusable = |source| StoreError::Directory { path: directory.to_owned(), source };
     let file = File::open(directory).map_err(unusable)?;
     if !file.metadata().map_err(unusable)?.is_dir() {
         return Err(unusable(io::ErrorKind::NotADirectory.into()));
     }
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: directory.to_owned() }),
         Err(TryLockError::Error(source)) => Err(unusable(source)),
     }

@@ -20,7 +20,6 @@ pub use error::StoreError;
 pub use saved::{JailSaved, Nonsense, Saved, SavedPosition};
 pub use write::{Purge, Whole};
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -44,7 +43,7 @@ pub struct Store {
     /// At least as many as there are.
     history_rows: u32,
     /// Holds the lock on the directory.
-    _directory: File,
+    _directory: file::Lock,
 }
 
 /// What [`Store::open`] found.

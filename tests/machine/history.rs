@@ -13,7 +13,7 @@ fn the_journal_is_the_history_and_not_everybodys() {
         .expect("JSON of jailkeeper");
     let row = json!([{ "name": ATTACKER4, "attempts": 2, "bans": 1 }]);
     assert_eq!(stats["address"], row, "{stats:#}");
-    assert_eq!(stats["user"], json!([{ "name": "root", "attempts": 2, "bans": 0 }]));
+    assert_eq!(stats["user"], json!([{ "name": "root", "attempts": 2, "bans": 1 }]));
 
     scene.machine.run(&["useradd", "--create-home", "ordinary"]);
     let command = ["runuser", "-u", "ordinary", "--", "jailkeeper", "stats"];

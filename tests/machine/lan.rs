@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ use nix::sched::{CloneFlags, setns};
 
 use super::boot::text;
 use super::{PATIENCE, wait_for};
+
+/// The network's own addresses of IPv4.
+const NETWORK4: &str = "198.51.100.0/24";
 
 /// A network namespace, by a process that is in it.
 #[derive(Clone, Copy)]
@@ -23,6 +26,11 @@ impl Netns {
     /// The one in which `pid` is.
     pub(crate) fn of(pid: u32) -> Self {
         Self { pid }
+    }
+
+    /// Sends what is for this IPv4 network out of the card, too.
+    pub(crate) fn way_to(self, network: &str) {
+        self.ip(&format!("route add {network} dev lan0\n"));
     }
 
     /// Makes `ip` carry out these lines.
@@ -103,8 +111,9 @@ impl Lan {
     pub(crate) fn plug(&self, netns: Netns, ipv4: &str, ipv6: &str) {
         let port = format!("port{}", self.ports.replace(self.ports.get() + 1));
         self.bridge.netns().ip(&format!(
-            "link add {port} type veth peer name lan0 netns {}\n\
+            "link add {port} type veth peer name lan0 address {} netns {}\n\
              link set {port} master bridge0 up\n",
+            card(ipv4),
             netns.pid
         ));
         // "nodad": it serves at once, without a search for another host that has the address.
@@ -122,6 +131,21 @@ impl Lan {
         self.plug(holder.netns(), ipv4, ipv6);
         Host { holder }
     }
+
+    /// A new host whose IPv4 address is in another network, which finds the way to this one. For the
+    /// way back see [`Netns::way_to`].
+    pub(crate) fn stranger(&self, ipv4: &str, ipv6: &str) -> Host {
+        let host = self.host(ipv4, ipv6);
+        host.netns().way_to(NETWORK4);
+        host
+    }
+}
+
+/// The card's own address. A machine that reboots keeps it: who looked for the machine at the old one
+/// would seem to be kept out.
+fn card(ipv4: &str) -> String {
+    let [a, b, c, d] = ipv4.parse::<Ipv4Addr>().expect("an address").octets();
+    format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 
 /// How an attempt to log in ended.
@@ -133,7 +157,7 @@ pub(crate) enum Login {
     Cut(String),
 }
 
-/// A host on the network.
+/// A host on the network, or behind it.
 pub(crate) struct Host {
     holder: Holder,
 }
@@ -179,10 +203,10 @@ impl Host {
             .stdout(Stdio::piped())
             .spawn()
             .expect("setpriv, sshpass and ssh are installed");
-        let mut greeting = String::new();
-        let stdout = ssh.stdout.take().expect("a pipe");
-        BufReader::new(stdout).read_line(&mut greeting).expect("ssh says something or ends");
-        Session { ssh, is_open: greeting == "here\n" }
+        let output = BufReader::new(ssh.stdout.take().expect("a pipe"));
+        let mut session = Session { ssh, output, is_open: false };
+        session.is_open = session.line() == "here\n";
+        session
     }
 
     /// An ssh in this host's namespace, with a password.
@@ -205,8 +229,13 @@ impl Host {
 
     /// Whether a TCP connection to sshd comes about within a second.
     pub(crate) fn reaches(&self, target: IpAddr) -> bool {
+        self.reaches_at(target, 22)
+    }
+
+    /// The same on another port.
+    pub(crate) fn reaches_at(&self, target: IpAddr, port: u16) -> bool {
         self.netns().within(|| {
-            let target = SocketAddr::new(target, 22);
+            let target = SocketAddr::new(target, port);
             TcpStream::connect_timeout(&target, Duration::from_secs(1)).is_ok()
         })
     }
@@ -215,6 +244,7 @@ impl Host {
 /// An ssh that stays logged in until this is dropped.
 pub(crate) struct Session {
     ssh: Child,
+    output: BufReader<ChildStdout>,
     is_open: bool,
 }
 
@@ -222,6 +252,20 @@ impl Session {
     /// Whether the login was let through.
     pub(crate) fn is_open(&self) -> bool {
         self.is_open
+    }
+
+    /// Sends a line to the other side, and whether it comes back. If it does not, ssh has given the
+    /// connection up.
+    pub(crate) fn echoes(&mut self, line: &str) -> bool {
+        let input = self.ssh.stdin.as_mut().expect("it is taken only at the end");
+        writeln!(input, "{line}").is_ok() && self.line() == format!("{line}\n")
+    }
+
+    /// The next line from the other side; empty when there will be none.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("ssh says something or ends");
+        line
     }
 }
 

@@ -11,10 +11,13 @@ mod probe;
 mod scene;
 
 mod bans;
+mod comeback;
 mod configuration;
+mod diagnosis;
 mod endurance;
 mod friends;
 mod history;
+mod networks;
 mod package;
 mod polkit;
 mod sources;

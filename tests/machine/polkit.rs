@@ -1,6 +1,6 @@
 //! Who may read and who may change, with the real polkit and its agent for terminals.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
 
 use super::boot::text;
@@ -74,7 +74,9 @@ fn at_terminal(scene: &Scene, command: &str, answer: &Answer) -> (Option<i32>, S
 #[test]
 fn only_root_and_adm_may_read() {
     let scene = staffed();
-    for verb in [&["status"] as &[&str], &["status", "sshd"], &["list"]] {
+    let why = ["why", ATTACKER4];
+    let verbs = [&["status"] as &[&str], &["status", "sshd"], &["list"], &why, &["doctor"]];
+    for verb in verbs {
         let command = [&["jailkeeper"], verb].concat();
         let (code, seen) = by(&scene, ORDINARY, &command);
         assert_eq!(code, Some(4), "{verb:?}: {seen}");
@@ -84,6 +86,31 @@ fn only_root_and_adm_may_read() {
             assert_eq!(code, Some(0), "{verb:?}: {seen}");
         }
     }
+    let (code, seen) = by(&scene, READER, &["jailkeeper", "show", "sshd"]);
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(seen.contains("/usr/lib/jailkeeper/jails.d/sshd.toml"), "{seen}");
+    watches(&scene);
+}
+
+/// A member of adm sees what happens, as it happens.
+fn watches(scene: &Scene) {
+    let mut watch = scene
+        .machine
+        .command(&["runuser", "-u", READER, "--", "jailkeeper", "watch", "sshd"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("timeout and nsenter are installed");
+    let mut lines = BufReader::new(watch.stdout.take().expect("a pipe")).lines();
+    let mut line = || lines.next().expect("another line").expect("text");
+    // It says that the service runs, and listens by then.
+    line();
+    scene.machine.run(&["jailkeeper", "ban", "sshd", ATTACKER4]);
+    let seen = line();
+    assert!(seen.contains(ATTACKER4), "{seen}");
+    drop(lines);
+    // Nobody reads any more, by which it ends.
+    watch.wait().expect("it was started");
 }
 
 #[test]
@@ -118,6 +145,29 @@ fn an_administrator_bans_with_his_password() {
     assert_eq!(code, Some(0), "{seen}");
     assert!(seen.contains("Authentication is required to ban addresses"), "{seen}");
     assert!(!scene.attacker.reaches(address(MACHINE4)), "the kernel has the ban");
+}
+
+#[test]
+fn settings_and_friends_have_actions_of_their_own() {
+    let scene = staffed();
+    let (code, seen) = by(&scene, READER, &["jailkeeper", "set", "sshd", "maxretry", "2"]);
+    assert_eq!(code, Some(4), "{seen}");
+    let set = "jailkeeper set sshd maxretry 2";
+    let (code, seen) = at_terminal(&scene, set, &Answer::Password(PASSWORD));
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(seen.contains("to change the settings of jailkeeper's jails"), "{seen}");
+    assert_eq!(scene.machine.run(&["jailkeeper", "get", "sshd", "maxretry"]).trim(), "2");
+    scene.attack(MACHINE4, ATTACKER4, 2);
+
+    let allow = format!("jailkeeper allow {ATTACKER4} --for 1h --comment 'on call'");
+    let (code, seen) = at_terminal(&scene, &allow, &Answer::Password(PASSWORD));
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(seen.contains("to change which addresses are never banned"), "{seen}");
+    assert!(scene.attacker.reaches(address(MACHINE4)), "the ban is lifted");
+    let why = scene.machine.run(&["jailkeeper", "why", ATTACKER4]);
+    assert!(why.contains("allowed by hand"), "{why}");
+    let list = scene.machine.run(&["jailkeeper", "allow", "--list"]);
+    assert!(list.contains("on call"), "{list}");
 }
 
 /// Each user has so few questions open that one which stays open is soon one too many.

@@ -118,9 +118,23 @@ impl Scene {
 
     /// The offenders in the jail `sshd`, as the service says on D-Bus.
     pub(crate) fn bans(&self) -> Vec<String> {
-        let list = self.call(&["ListBans", "s", "sshd"]);
+        self.bans_of("sshd")
+    }
+
+    /// The offenders in a jail, or in all if it has no name.
+    pub(crate) fn bans_of(&self, jail: &str) -> Vec<String> {
+        let list = self.call(&["ListBans", "s", jail]);
         let rows = list["data"][0].as_array().expect("an array of bans");
         rows.iter().map(|row| row[1].as_str().expect("an offender").to_owned()).collect()
+    }
+
+    /// How many seconds the one ban in the jail `sshd` lasts, and the how manieth it is.
+    pub(crate) fn length_of_ban(&self) -> (i64, u64) {
+        let list = self.call(&["ListBans", "s", "sshd"]);
+        let rows = list["data"][0].as_array().expect("an array of bans");
+        let [row] = rows.as_slice() else { panic!("not one ban: {rows:?}") };
+        let number = |column: usize| row[column].as_i64().expect("a number");
+        (number(3) - number(2), row[5].as_u64().expect("a count"))
     }
 
     /// Calls a method of the manager; the answer is in busctl's JSON.

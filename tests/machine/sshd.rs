@@ -26,6 +26,8 @@ fn a_wrong_password_is_in_the_journal_with_trusted_fields() {
 fn the_probe_notices_an_open_door_as_soon_as_a_machine_is_up_again() {
     let mut scene = Scene::bare();
     let targets = [address(MACHINE4), address(MACHINE6)];
+    // Until the machine is up again there is nobody behind the door.
+    scene.machine.run(&["systemctl", "stop", "ssh"]);
     let ((), tally) = probe::during(scene.attacker.netns(), &targets, || {
         scene.reboot();
         wait_for("sshd answers after the reboot", PATIENCE, || {

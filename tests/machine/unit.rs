@@ -9,6 +9,11 @@ use super::{PATIENCE, wait_for};
 /// Longer than the watchdog waits, with room for its check.
 const A_WATCHDOG_AND_MORE: Duration = Duration::from_secs(40);
 
+const FRIENDS: &str = "\
+[jail.sshd]
+ignoreip = [\"home.example.net\", \"file:/etc/jailkeeper/friends\"]
+";
+
 #[test]
 fn systemd_is_told_how_the_service_is_and_the_watchdog_is_fed() {
     let scene = Scene::guarded();
@@ -34,7 +39,23 @@ fn systemd_is_told_how_the_service_is_and_the_watchdog_is_fed() {
 
 #[test]
 fn nothing_that_the_service_does_is_forbidden_to_it() {
-    let scene = Scene::guarded();
+    let scene = Scene::installed();
+    scene.machine.run(&["useradd", "ordinary"]);
+    scene.machine.run(&["sh", "-c", "echo 192.0.2.1 home.example.net >> /etc/hosts"]);
+    scene.machine.run(&["systemctl", "enable", "--now", "systemd-resolved"]);
+    scene.machine.write("/etc/jailkeeper/friends", "192.0.2.2\n");
+    scene.configure("test.toml", FRIENDS);
+    scene.machine.run(&["systemctl", "enable", "--now", "jailkeeper"]);
+    wait_for("the name has an answer", PATIENCE, || {
+        knows_as_friend(&scene, "192.0.2.1").then_some(())
+    });
+    assert!(knows_as_friend(&scene, "192.0.2.2"));
+    scene.machine.write("/etc/jailkeeper/friends", "192.0.2.3\n");
+    wait_for("the list is read again", PATIENCE, || {
+        knows_as_friend(&scene, "192.0.2.3").then_some(())
+    });
+    let ordinary = ["runuser", "-u", "ordinary", "--", "jailkeeper", "unban", "192.0.2.1"];
+    assert_eq!(scene.machine.try_run(&ordinary).status.code(), Some(4), "polkit is asked");
     scene.attack(MACHINE4, ATTACKER4, MAXRETRY);
     scene.machine.run(&["systemctl", "reload", "jailkeeper"]);
     scene.machine.run(&["systemctl", "restart", "jailkeeper"]);
@@ -46,4 +67,17 @@ fn nothing_that_the_service_does_is_forbidden_to_it() {
         .map(|entry| entry["MESSAGE"].to_string())
         .collect();
     assert_eq!(loud, Vec::<String>::new(), "neither EPERM nor any other trouble");
+    // The exposure is told in tenths, of which there are 100.
+    scene.machine.run(&["systemd-analyze", "security", "--threshold=11", "jailkeeper"]);
+}
+
+fn knows_as_friend(scene: &Scene, address: &str) -> bool {
+    let ban = scene.machine.try_run(&["jailkeeper", "ban", "sshd", address]);
+    if ban.status.success() {
+        scene.machine.run(&["jailkeeper", "unban", address]);
+        return false;
+    }
+    let said = super::boot::text(&ban);
+    assert!(said.contains("ignoreip"), "{said}");
+    true
 }

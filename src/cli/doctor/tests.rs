@@ -9,7 +9,6 @@ const NOW: i64 = 1_700_000_000;
 fn jail(name: &str) -> NamedJail {
     let status = JailStatus {
         state: "running".to_owned(),
-        enforce: true,
         scope: "host".to_owned(),
         sources: vec!["journal".to_owned()],
         last_record: NOW - 60,
