@@ -578,7 +578,10 @@ fn an_unknown_jail_is_answered_with_the_known_ones() {
     let told = refused(&served.bus, "status postfix", 5);
     assert!(!told.contains("did you mean"), "{told}");
     let none = Served::with(snapshot([]), |_| None);
-    assert!(refused(&none.bus, "status sshd", 5).contains("no jail is\nthose that are off: jailkeeper show"));
+    assert!(
+        refused(&none.bus, "status sshd", 5)
+            .contains("no jail is\nthose that are off: jailkeeper show")
+    );
 }
 
 #[test]
