@@ -3,11 +3,10 @@
 use serde::Serialize;
 
 use crate::bus::client::{Allowed, Client};
-use crate::keeper::Sentence;
 
 use super::error::CliError;
 use super::jails;
-use super::orders::{AllowOrder, DisallowOrder};
+use super::orders::{AllowOrder, DisallowOrder, Sentenced};
 use super::page::{Page, Report};
 use super::table::{Cell, Column, render};
 use super::words;
@@ -44,10 +43,7 @@ pub(super) async fn list(client: &Client) -> Result<List, CliError> {
 }
 
 pub(super) async fn allow(client: &Client, order: &AllowOrder) -> Result<Done, CliError> {
-    let seconds = match order.sentence.map(|sentenced| sentenced.0) {
-        None | Some(Sentence::Forever) => -1,
-        Some(Sentence::For(span)) => i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
-    };
+    let seconds = order.sentence.map_or(-1, Sentenced::seconds);
     let networks: Vec<String> = order.addresses.iter().map(ToString::to_string).collect();
     let name = order.jail.as_deref().unwrap_or("");
     let comment = order.comment.clone().unwrap_or_default();

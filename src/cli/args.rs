@@ -141,6 +141,7 @@ Examples:
     /// Looks at the service, its sources and its table, at what other programs have in the firewall,
     /// and at this machine's journal and clock. Nothing is changed. The exit status is 1 when there
     /// is a problem.
+    #[command(after_help = "Example: sudo jailkeeper doctor")]
     Doctor,
 
     /// Ban addresses or networks by hand
@@ -228,7 +229,7 @@ Examples:
         option: String,
     },
 
-    /// Change a setting of a running jail
+    /// Change a setting of a jail, or switch a jail on or off
     ///
     /// Changes a setting of a jail, or of all jails that say nothing else. It counts at once, and
     /// until the next reload or restart of the service; with --save it is also written to
@@ -252,8 +253,8 @@ Examples:
     /// Read the configuration again
     ///
     /// Makes the service read its configuration again. If it has mistakes, all of them are shown,
-    /// the exit status is 78, and the old rules stay in force. Bans stay, but for those that the new
-    /// rules spare.
+    /// and the exit status is 78; a jail with a mistake keeps its old rules, and all others change.
+    /// Bans stay, but for those that the new rules spare. What was set and not saved is forgotten.
     #[command(after_help = "\
 Example: jailkeeper check && jailkeeper reload")]
     Reload,
@@ -301,9 +302,9 @@ Example: jailkeeper check && jailkeeper reload")]
     ///
     /// Ban actions that fail2ban brings become `port`, `protocol`, `action` and `scope`; those of
     /// one's own are read for what they close. Mail and other messages are not taken over: a service
-    /// can follow jailkeeper's events in the journal. A jail that bans nobody on this machine, one
-    /// that lets addresses in, and one that reads fail2ban's own log are left out; one with an
-    /// `ignorecommand` is switched off.
+    /// can listen to jailkeeper watch --json. The jail `recidive` counts bans themselves instead of
+    /// reading fail2ban's log; others that read it are left out, and so are those that ban nobody on
+    /// this machine and those that let addresses in. One with an `ignorecommand` is switched off.
     ///
     /// The exit status is 0 if every jail is there, 1 if some are left out, and 78 if fail2ban's
     /// configuration has mistakes; these are shown as those of check, and nothing is written.
@@ -368,6 +369,7 @@ Examples:
   jailkeeper set sshd maxretry 3
   jailkeeper set sshd ignoreip 192.0.2.1 198.51.100.0/24
   jailkeeper set default bantime 1h --save
+  jailkeeper set dovecot enabled true --save
   jailkeeper set web failregex -- '-bad <ADDR>'   what begins with - stands behind --")]
 pub struct SetArgs {
     /// The jail, or default for all that say nothing else
@@ -381,7 +383,7 @@ pub struct SetArgs {
     #[arg(required = true, allow_negative_numbers = true)]
     pub value: Vec<String>,
 
-    /// Keep it
+    /// Keep it: write it to jails.d/90-set.toml, and reload
     #[arg(long)]
     pub save: bool,
 

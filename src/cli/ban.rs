@@ -3,12 +3,11 @@
 use serde::Serialize;
 
 use crate::bus::client::Client;
-use crate::keeper::Sentence;
 
 use super::error::CliError;
 use super::jails;
 use super::many::{self, Progress};
-use super::orders::BanOrder;
+use super::orders::{BanOrder, Sentenced};
 use super::page::{Page, Report};
 use super::words;
 
@@ -25,11 +24,7 @@ pub(super) struct Banned {
 }
 
 pub(super) async fn run(client: &Client, order: &BanOrder) -> Result<Banned, CliError> {
-    let seconds = match order.sentence.map(|sentenced| sentenced.0) {
-        None => 0,
-        Some(Sentence::Forever) => -1,
-        Some(Sentence::For(span)) => i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
-    };
+    let seconds = order.sentence.map_or(0, Sentenced::seconds);
     let networks = many::named(&order.addresses)?;
     let progress = Progress::of(networks.len());
     let mut offenders = Vec::with_capacity(networks.len());

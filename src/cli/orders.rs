@@ -197,6 +197,14 @@ impl Sentenced {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         rules::parse_sentence(text).map(Self)
     }
+
+    /// In seconds, as the bus has it; -1 is for ever.
+    pub(super) fn seconds(self) -> i64 {
+        match self.0 {
+            Sentence::Forever => -1,
+            Sentence::For(span) => i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
+        }
+    }
 }
 
 /// Whom an order is about.

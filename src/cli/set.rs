@@ -127,7 +127,7 @@ impl Report for Done {
             before => format!(" (was {})", value(before)),
         };
         let mut text = format!("{} of {whose} is {} now{before}.\n", self.option, value(&self.now));
-        if !self.runs {
+        if !self.runs && self.option != "enabled" {
             text += "The jail is not switched on, so that this has no effect yet.\n";
         }
         if self.jail == DEFAULT {

@@ -56,14 +56,14 @@ pub(super) async fn run(args: &ShowArgs) -> Result<Shown, CliError> {
             let texts = confdir::read(&named(args));
             Ok(Shown::Jails { note: Some(note(args).to_owned()), jails: jails_of(&texts) })
         }
-        (Some(jail), Some(client)) => match settings::of_running(&client, jail).await? {
-            Some(settings) => Ok(one(jail, Vec::new(), settings)),
-            None => {
-                let told = client.manager().diagnose().await?;
-                let note = "it does not run; this is what the files say";
-                from_files(&settings::directories(&told), jail, note)
+        (Some(jail), Some(client)) => {
+            if let Some(settings) = settings::of_running(&client, jail).await? {
+                return Ok(one(jail, Vec::new(), settings));
             }
-        },
+            let told = client.manager().diagnose().await?;
+            let note = "it does not run; this is what the files say";
+            from_files(&settings::directories(&told), jail, note)
+        }
         (Some(jail), None) => from_files(&named(args), jail, note(args)),
     }
 }

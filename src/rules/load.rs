@@ -146,14 +146,11 @@ impl<'t> Loader<'t> {
     fn jail_of_bans(&mut self, draft: Draft) -> Read<Jail> {
         let nothing = Definition::default();
         let filter = filter::compile(&mut self.sink, &nothing, NORMAL, &Own::default())?;
-        match &draft.broken {
-            Some(wrong) => Err(wrong.clone()),
-            None => {
-                let filter = Arc::new(filter);
-                let chosen = Chosen { filter, matches: None, says: Vec::new() };
-                Ok(draft.into_jail(chosen, Sources::default()))
-            }
+        if let Some(wrong) = &draft.broken {
+            return Err(wrong.clone());
         }
+        let chosen = Chosen { filter: Arc::new(filter), matches: None, says: Vec::new() };
+        Ok(draft.into_jail(chosen, Sources::default()))
     }
 
     /// What a jail reads. A filter may say which journal entries it is for.
