@@ -40,6 +40,26 @@ fn why_tells_of_a_ban_of_attempts_and_of_nobody() {
 }
 
 #[test]
+fn why_tells_bans_from_those_that_only_would_have_been() {
+    let house = House::guarded("[default]\nenforce = false\n");
+    house.fails("203.0.113.5", 5);
+    house.await_log("[sshd] Would ban 203.0.113.5", 1);
+    let told = text(&house.client(&["why", "203.0.113.5"]).stdout);
+    let verdict = "203.0.113.5 is not banned, but would be in sshd, which does not enforce.";
+    assert!(told.starts_with(verdict), "{told}");
+    assert!(told.contains("Would ban     203.0.113.5 since "), "{told}");
+    assert!(!told.contains("Was banned"), "{told}");
+
+    house.client(&["unban", "203.0.113.5"]);
+    house.await_log("[sshd] Would unban 203.0.113.5", 1);
+    let told = text(&house.client(&["why", "203.0.113.5"]).stdout);
+    assert!(told.contains("Would have    banned it "), "{told}");
+    let past = json(&house, &["why", "203.0.113.5", "--json"]);
+    assert_eq!(past["jails"][0]["would_be"], Value::Array(vec![]), "{past}");
+    assert_eq!(past["jails"][0]["history"][0]["enforced"], false, "{past}");
+}
+
+#[test]
 fn why_counts_the_packets_that_were_stopped() {
     let house = House::guarded("[jail.sshd]\nport = \"all\"\nprotocol = \"all\"\n");
     let attacker = Netns::new();
