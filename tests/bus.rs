@@ -160,7 +160,7 @@ fn busctl_sees_the_manager_as_it_is_documented() {
     .Set method sss ss -
     .Settings method s a(sssu) -
     .Unban method sas u -
-    .Why method s a(sa(sxxu)axasutsa(sxxu)tt) -
+    .Why method s a(sa(sxxuub)a(sxxuub)axasutsa(sxxuub)tt) -
     .Jails property as 1 "sshd" emits-change
     .State property s "Guarding 1 jail." emits-change
     .Version property s "1.2.3" const
@@ -285,22 +285,12 @@ fn made_up(call: &Call) -> BusAnswer {
     }
 }
 
-#[test]
-fn busctl_calls_every_method() {
-    let bus = PrivateBus::start();
-    let (heard, calls) = mpsc::channel();
-    let service = served(
-        &bus,
-        answering(move |call| {
-            let answer = made_up(&call);
-            heard.send(call).expect("the test listens");
-            Some(answer)
-        }),
-    );
+/// What `busctl call` is given, what it prints, and what the service is asked.
+fn every_method() -> Vec<(&'static str, &'static str, Option<Call>)> {
     let sshd = || "sshd".to_owned();
     let one = || vec![network("192.0.2.1")];
     let hour = Some(Sentence::For(Duration::from_hours(1)));
-    let cases = [
+    vec![
         (
             "Ban sasx sshd 1 192.0.2.1 3600",
             "",
@@ -359,13 +349,27 @@ fn busctl_calls_every_method() {
         ("Reload", "", Some(Call::Reload)),
         (
             "Why s 192.0.2.1",
-            "a(sa(sxxu)axasutsa(sxxu)tt) 1 \"sshd\" 0 1 1700000000 0 0 0 \"\" 0 0 0",
+            "a(sa(sxxuub)a(sxxuub)axasutsa(sxxuub)tt) 1 \"sshd\" 0 0 1 1700000000 0 0 0 \"\" 0 0 0",
             Some(Call::Why { network: network("192.0.2.1") }),
         ),
         ("Diagnose", "xsassuasuas 1700000000 \"\" 0 \"\" 2 0 0 0", Some(Call::Diagnose)),
         ("ListJails", "a(so) 1 \"sshd\" \"/org/jailkeeper1/jail/sshd\"", None),
-    ];
-    for (arguments, printed, expected) in cases {
+    ]
+}
+
+#[test]
+fn busctl_calls_every_method() {
+    let bus = PrivateBus::start();
+    let (heard, calls) = mpsc::channel();
+    let service = served(
+        &bus,
+        answering(move |call| {
+            let answer = made_up(&call);
+            heard.send(call).expect("the test listens");
+            Some(answer)
+        }),
+    );
+    for (arguments, printed, expected) in every_method() {
         let arguments: Vec<&str> = arguments.split(' ').collect();
         assert_eq!(call(&bus, &arguments), Ok(printed.to_owned()), "{arguments:?}");
         assert_eq!(calls.try_recv().ok(), expected, "{arguments:?}");
@@ -377,15 +381,11 @@ fn entry(network: Network, by: SparedBy) -> Entry {
     Entry { network, name: None, file: None, by }
 }
 
-#[test]
-fn each_failure_has_its_name_and_a_reason() {
-    let bus = PrivateBus::start();
-    let (failures, next) = mpsc::channel();
-    let service =
-        served(&bus, answering(move |_| Some(BusAnswer::Failed(next.recv().expect("one more")))));
+/// Each with its name on the bus, and with what its text holds.
+fn every_failure() -> Vec<(Failure, &'static str, &'static str)> {
     let here = network("192.0.2.1");
     let own = network("192.0.2.0/24");
-    let cases = [
+    vec![
         (Failure::NoSuchJail, "NoSuchJail", "there is no jail \"sshd\" that is switched on"),
         (Failure::Ignored(here, Spared::OwnAddress), "Ignored", "an address of this host itself"),
         (
@@ -442,11 +442,19 @@ fn each_failure_has_its_name_and_a_reason() {
         (Failure::ReloadFailed("a.toml:1: no".to_owned()), "ReloadFailed", "a.toml:1: no"),
         (Failure::JailBroken("no filter".to_owned()), "JailBroken", "does not run: no filter"),
         (Failure::InvalidSetting("it is zero".to_owned()), "InvalidSetting", "it is zero"),
-    ];
+    ]
+}
+
+#[test]
+fn each_failure_has_its_name_and_a_reason() {
+    let bus = PrivateBus::start();
+    let (failures, next) = mpsc::channel();
+    let service =
+        served(&bus, answering(move |_| Some(BusAnswer::Failed(next.recv().expect("one more")))));
     let address = bus.address();
     run(async move {
         let client = client(address).await;
-        for (failure, name, text) in cases {
+        for (failure, name, text) in every_failure() {
             failures.send(failure).expect("the service listens");
             let error = ask(&client, "Ban", &("sshd", vec!["192.0.2.1"], 0i64)).await;
             let error = error.expect_err("a failure");

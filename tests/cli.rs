@@ -179,7 +179,7 @@ fn list_shows_who_is_banned() {
 }
 
 #[test]
-fn json_of_what_is_has_the_documented_keys() {
+fn json_of_bans_has_the_documented_keys() {
     let served = Served::answering(bans(1));
     insta::assert_snapshot!(shown(&served, "list --json"), @r#"
     [
@@ -193,6 +193,11 @@ fn json_of_what_is_has_the_documented_keys() {
       }
     ]
     "#);
+}
+
+#[test]
+fn json_of_a_status_has_the_documented_keys() {
+    let served = Served::answering(bans(1));
     insta::assert_snapshot!(shown(&served, "status sshd --json"), @r#"
     {
       "jail": "sshd",

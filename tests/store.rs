@@ -397,7 +397,9 @@ fn copy_of_descriptor(path: &Path) -> OwnedFd {
     let open = fs::read_dir("/proc/self/fd").expect("the descriptors").flatten();
     let found = open.filter(|entry| fs::read_link(entry.path()).is_ok_and(|link| link == path));
     let numbers: Vec<_> = found.map(|entry| entry.file_name()).collect();
-    let [number] = numbers.as_slice() else { panic!("{numbers:?} are descriptors of {path:?}") };
+    let [number] = numbers.as_slice() else {
+        panic!("{numbers:?} are descriptors of {}", path.display())
+    };
     let number = number.to_str().and_then(|number| number.parse().ok()).expect("a number");
     let this = pidfd_open(getpid(), PidfdFlags::empty()).expect("this process");
     pidfd_getfd(this, number, PidfdGetfdFlags::empty()).expect("a copy")

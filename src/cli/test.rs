@@ -37,7 +37,6 @@ Examples:
   jailkeeper test nginx.toml /var/log/nginx/access.log
   jailkeeper test '^login failed from <ADDR>$' app.log --missed
   jailkeeper test my.conf app.log.2.gz --explain       why each line is none")]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct TestArgs {
     /// A jail, with all its settings; or a filter
     #[arg(value_name = "JAIL|FILTER", required_unless_present = "filter", add = complete::jail_or_filter())]

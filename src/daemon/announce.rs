@@ -41,6 +41,30 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
         ),
         Notice::Allowed { .. } | Notice::Disallowed { .. } => log_allowing(roster, notice),
         Notice::Banned(banned) => log_banned(roster, banned),
+        Notice::WouldBan { .. } | Notice::WouldUnban { .. } => log_trial(roster, notice),
+        Notice::Unbanned { jail, network, why } => info!(
+            message_id = catalog::UNBANNED,
+            jailkeeper_jail = %roster.name(*jail),
+            jailkeeper_offender = %network,
+            jailkeeper_why = why.word(),
+            "[{}] Unban {network}{}",
+            roster.name(*jail),
+            lifted(*why),
+        ),
+        Notice::Refused { jail, network, reason } => warn!(
+            message_id = catalog::REFUSED,
+            jailkeeper_jail = %roster.name(*jail),
+            jailkeeper_offender = %network,
+            jailkeeper_reason = reason,
+            "[{}] The kernel refused the ban of {network}: {reason}; it is tried again in a minute",
+            roster.name(*jail),
+        ),
+    }
+}
+
+/// Writes what a jail would do that does not enforce.
+fn log_trial(roster: &Roster, notice: &Notice) {
+    match notice {
         Notice::WouldBan { jail, network, until, attempts, nth } => info!(
             message_id = catalog::WOULD_BAN,
             jailkeeper_jail = %roster.name(*jail),
@@ -60,23 +84,7 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
             roster.name(*jail),
             lifted(*why),
         ),
-        Notice::Unbanned { jail, network, why } => info!(
-            message_id = catalog::UNBANNED,
-            jailkeeper_jail = %roster.name(*jail),
-            jailkeeper_offender = %network,
-            jailkeeper_why = why.word(),
-            "[{}] Unban {network}{}",
-            roster.name(*jail),
-            lifted(*why),
-        ),
-        Notice::Refused { jail, network, reason } => warn!(
-            message_id = catalog::REFUSED,
-            jailkeeper_jail = %roster.name(*jail),
-            jailkeeper_offender = %network,
-            jailkeeper_reason = reason,
-            "[{}] The kernel refused the ban of {network}: {reason}; it is tried again in a minute",
-            roster.name(*jail),
-        ),
+        _ => {}
     }
 }
 
@@ -125,6 +133,7 @@ fn ordinal(number: u32) -> String {
     };
     format!("{number}{ending}")
 }
+
 /// A user's name on the bus is cut to this: an attacker chooses it, and thousands may wait.
 const USER_CHARS_MAX: usize = 256;
 

@@ -10,7 +10,7 @@ use super::time::Timestamp;
 
 /// A ban that other jails may hear of.
 struct Made {
-    made_by: JailId,
+    jail: JailId,
     network: Network,
     enforced: bool,
 }
@@ -21,11 +21,9 @@ impl Made {
     fn of(notice: &Notice) -> Option<Self> {
         match *notice {
             Notice::Banned(Banned { jail, network, news: News::New | News::Adopted, .. }) => {
-                Some(Self { made_by: jail, network, enforced: true })
+                Some(Self { jail, network, enforced: true })
             }
-            Notice::WouldBan { jail, network, .. } => {
-                Some(Self { made_by: jail, network, enforced: false })
-            }
+            Notice::WouldBan { jail, network, .. } => Some(Self { jail, network, enforced: false }),
             _ => None,
         }
     }
@@ -38,7 +36,7 @@ impl Keeper {
             return;
         }
         let made: Vec<Made> = notices.iter().filter_map(Made::of).collect();
-        for Made { made_by, network, enforced } in made {
+        for Made { jail: made_by, network, enforced } in made {
             if self.jails.get(&made_by).is_none_or(|jail| jail.policy.hears_bans) {
                 continue;
             }

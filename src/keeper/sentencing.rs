@@ -74,18 +74,16 @@ impl Jail {
             self.lift(network, Lifted::Escalated);
             return false;
         }
-        let (record, standing) = match self.ledger.get(network).copied() {
+        let before = self.ledger.get(network).copied();
+        let (record, standing) = if let Some(Ban { record, standing }) = before {
             // The same ban with another end, and not one more.
-            Some(Ban { record, standing }) => {
-                past.priors.end_at(self.asked(network).whose, now, until);
-                let attempts = attempts.max(record.attempts);
-                (BanRecord { until, attempts, ..record }, standing.followed_by())
-            }
-            None => {
-                let nth = self.remember(now, network, until, past);
-                let standing = if enforced { Standing::Wanted(News::New) } else { Standing::Trial };
-                (BanRecord { since: now, until, attempts, nth, enforced }, standing)
-            }
+            past.priors.end_at(self.asked(network).whose, now, until);
+            let attempts = attempts.max(record.attempts);
+            (BanRecord { until, attempts, ..record }, standing.followed_by())
+        } else {
+            let nth = self.remember(now, network, until, past);
+            let standing = if enforced { Standing::Wanted(News::New) } else { Standing::Trial };
+            (BanRecord { since: now, until, attempts, nth, enforced }, standing)
         };
         self.ban(network, record, standing);
         if !enforced {
