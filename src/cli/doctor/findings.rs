@@ -119,17 +119,11 @@ fn of_jail(NamedJail { jail, status }: &NamedJail, running: &Running, now: i64) 
         Finding::new(Level::Warning, jail, text).remedy(remedy)
     }));
     if !status.enforce {
-        let text = "it does not enforce: it bans nobody";
-        let remedy =
-            format!("when it is as you want it: jailkeeper set {jail} enforce true --save");
-        found.push(Finding::new(Level::Note, jail, text).remedy(remedy));
-    }
-    for warning in &status.warnings {
-        found.push(Finding::new(Level::Warning, jail, warning));
-    }
-    if !status.enforce {
         let text = "it is on trial (enforce = false): it bans nobody";
-        let remedy = format!("jailkeeper list --would-be {jail} shows whom it would ban");
+        let remedy = format!(
+            "jailkeeper list --would-be {jail} shows whom it would ban; \
+             jailkeeper set {jail} enforce true --save has it ban"
+        );
         found.push(Finding::new(Level::Note, jail, text).remedy(remedy));
     }
     // A jail that counts the bans of others has no other source.
