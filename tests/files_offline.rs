@@ -2,10 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering::Relaxed;
 
-use jailkeeper::files::{Encoding, LINE_BYTES_MAX, Lines};
+use jailkeeper::files::{Encoding, LINE_BYTES_MAX, Lines, LogLine};
 
 use crate::files::{append, directory};
 
@@ -21,8 +23,23 @@ fn pack(program: &[&str], from: &Path, to: &Path) {
     append(to, packed.stdout);
 }
 
+/// The lines of a log, `None` for one that is too long, and the error that has ended it.
+fn all(lines: &mut Lines) -> (Vec<Option<String>>, Option<io::Error>) {
+    let mut all = Vec::new();
+    let ended = lines.each(|line| {
+        all.push(match line {
+            LogLine::Text(text) => Some(text.to_owned()),
+            LogLine::TooLong => None,
+        });
+        ControlFlow::Continue(())
+    });
+    (all, ended.err())
+}
+
 fn read(path: &Path) -> Vec<String> {
-    Lines::open(path, Encoding::AUTO).unwrap().collect::<io::Result<_>>().unwrap()
+    let (lines, error) = all(&mut Lines::open(path, Encoding::AUTO).unwrap());
+    assert!(error.is_none(), "{error:?}");
+    lines.into_iter().flatten().collect()
 }
 
 #[test]
@@ -48,8 +65,8 @@ fn every_packing_gives_the_same_lines() {
         pack(program, &plain, &packed);
         assert_eq!(read(&packed), lines, "{program:?}");
         let mut reading = Lines::open(&packed, Encoding::AUTO).unwrap();
-        reading.by_ref().for_each(drop);
-        assert_eq!(reading.bytes_read(), fs::metadata(&packed).unwrap().len());
+        all(&mut reading);
+        assert_eq!(reading.meter().load(Relaxed), fs::metadata(&packed).unwrap().len());
     }
 }
 
@@ -83,17 +100,16 @@ fn what_is_damaged_gives_its_good_part_and_an_error() {
         let mut broken = whole.clone();
         let middle = broken.len() - 12;
         broken[middle] ^= 0x55;
-        let read = |bytes: &[u8]| -> Vec<_> {
-            Lines::new(Cursor::new(bytes.to_owned()), Encoding::AUTO).unwrap().collect()
+        let read = |bytes: &[u8]| {
+            all(&mut Lines::new(Cursor::new(bytes.to_owned()), Encoding::AUTO).unwrap())
         };
         // What is wrong may be known only at the end.
-        assert!(read(&broken).last().unwrap().is_err(), "{program:?}");
+        assert!(read(&broken).1.is_some(), "{program:?}");
         for damaged in [&whole[..whole.len() / 2], &whole[..whole.len() - 3]] {
-            let lines = read(damaged);
-            let (last, good) = lines.split_last().unwrap();
-            assert!(last.is_err(), "{program:?}");
-            let good = good.iter().enumerate();
-            assert!(good.into_iter().all(|(n, line)| *line.as_ref().unwrap() == n.to_string()));
+            let (good, error) = read(damaged);
+            assert!(error.is_some(), "{program:?}");
+            let mut good = good.into_iter().enumerate();
+            assert!(good.all(|(n, line)| line.unwrap() == n.to_string()));
         }
     }
 }
@@ -109,8 +125,8 @@ fn what_wants_too_much_memory_is_refused() {
     ] {
         let packed = path.join(program[0]);
         pack(program, &path.join("plain"), &packed);
-        let first = Lines::open(&packed, Encoding::AUTO).unwrap().next();
-        assert!(matches!(first, Some(Err(_))), "{program:?}: {first:?}");
+        let (lines, error) = all(&mut Lines::open(&packed, Encoding::AUTO).unwrap());
+        assert!(lines.is_empty() && error.is_some(), "{program:?}: {lines:?}");
     }
 }
 
@@ -118,16 +134,16 @@ fn what_wants_too_much_memory_is_refused() {
 fn a_stream_of_any_length_needs_no_memory() {
     let endless = io::repeat(b'x').take(1 << 30).chain(Cursor::new("\nlast".to_owned()));
     let mut lines = Lines::new(endless, Encoding::AUTO).unwrap();
-    assert_eq!(lines.next().unwrap().unwrap(), "last");
-    assert!(lines.next().is_none());
-    assert_eq!((lines.too_long(), lines.bytes_read()), (1, (1 << 30) + 5));
+    let line = |text: &str| Some(text.to_owned());
+    assert_eq!(all(&mut lines).0, [None, line("last")]);
+    assert_eq!(lines.meter().load(Relaxed), (1 << 30) + 5);
     let latin = vec![0xe9; LINE_BYTES_MAX];
-    let lines = Lines::new(Cursor::new(latin), "latin1".parse().unwrap()).unwrap();
-    assert_eq!(lines.count(), 0, "as text it is too long");
+    let mut lines = Lines::new(Cursor::new(latin), "latin1".parse().unwrap()).unwrap();
+    assert_eq!(all(&mut lines).0, [None], "as text it is too long");
     let mut lines = Lines::new(Cursor::new(b"\xff\xfea\0\n\0b\0"), Encoding::AUTO).unwrap();
-    assert_eq!(lines.by_ref().map(Result::unwrap).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(all(&mut lines).0, [line("a"), line("b")]);
     let mut lines = Lines::new(Cursor::new(b"\xff\n\xff\n"), Encoding::AUTO).unwrap();
-    assert_eq!(lines.by_ref().count(), 2);
+    assert_eq!(all(&mut lines).0.len(), 2);
     assert_eq!(lines.replaced(), 2);
-    assert_eq!(Lines::new(io::empty(), Encoding::AUTO).unwrap().count(), 0);
+    assert_eq!(all(&mut Lines::new(io::empty(), Encoding::AUTO).unwrap()).0, []);
 }

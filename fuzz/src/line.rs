@@ -36,8 +36,8 @@ pub fn run(input: &[u8]) {
         }
         let place = Place { source: SourceId(0), sequence: 1 };
         let verdict = journal.entry(&Record { time: now, place, message: line, fields: &fields });
-        if let Verdict::Failure(Failure { fields: caught, .. }) = verdict {
-            mask(line, &caught, &mut String::new());
+        if let Verdict::Failure(Failure { caught, .. }) = verdict {
+            mask(line, caught.iter(), &mut String::new());
         }
         journal.message(line, now);
         let _ = filter.explain(Line::entry(line, &fields));

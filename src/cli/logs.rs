@@ -4,6 +4,7 @@ use std::fs::Metadata;
 use std::io::{IsTerminal as _, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use glob::MatchOptions;
@@ -11,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::tz::TimeZone;
 
 use crate::dates::Zone;
-use crate::files::{Encoding, Lines};
+use crate::files::{Encoding, Lines, LogLine};
 use crate::journal::{Past, read_past};
 use crate::keeper::Timestamp;
 use crate::record::{Matches, Origin, Record, Want};
@@ -184,25 +185,19 @@ impl LogArgs {
             Lines::open(path, encoding)
         }
         .map_err(failed)?;
-        let (mut too_long, mut bytes) = (0, 0);
-        loop {
-            let next = lines.next().transpose().map_err(failed)?;
-            while too_long < lines.too_long() {
-                too_long += 1;
-                if take(Entry::TooLong).is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
+        let (meter, mut bytes) = (lines.meter(), 0);
+        let read = lines.each(|line| {
+            let read = meter.load(Ordering::Relaxed);
+            if bytes < read {
+                progress.add(read - bytes);
+                bytes = read;
             }
-            let Some(line) = next else { break };
-            if take(Entry::Line(line.trim_end_matches(['\r', '\n']))).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-            if bytes < lines.bytes_read() {
-                progress.add(lines.bytes_read() - bytes);
-                bytes = lines.bytes_read();
-            }
-        }
-        Ok(ControlFlow::Continue(()))
+            take(match line {
+                LogLine::Text(line) => Entry::Line(line.trim_end_matches(['\r', '\n'])),
+                LogLine::TooLong => Entry::TooLong,
+            })
+        });
+        read.map_err(failed)
     }
 }
 

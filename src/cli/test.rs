@@ -1,5 +1,6 @@
 //! `jailkeeper test`: what a jail or a filter says to each line of a log.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
@@ -96,7 +97,7 @@ struct Row<'r> {
     id: Option<String>,
     user: Option<&'r str>,
     regex: Option<usize>,
-    fields: BTreeMap<&'r str, &'r str>,
+    fields: BTreeMap<&'r str, Cow<'r, str>>,
 }
 
 /// A line with what became of it.
@@ -286,12 +287,12 @@ fn write_row(out: &mut impl io::Write, judged: &Judged<'_>) -> io::Result<()> {
         fields: BTreeMap::new(),
     };
     match &judged.verdict {
-        Verdict::Failure(Failure { offender, user, pattern, fields, .. }) => {
+        Verdict::Failure(Failure { offender, user, pattern, caught, .. }) => {
             row.verdict = "failure";
             row.id = Some(offender.to_string());
             row.user = user.as_deref();
             row.regex = *pattern;
-            row.fields = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+            row.fields = caught.iter().collect();
         }
         Verdict::Helper { pattern } => {
             row.verdict = "helper";

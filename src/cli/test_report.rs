@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use crate::filter::{Filter, Line, Step, Verdict};
 
@@ -28,7 +29,7 @@ pub(super) struct Tally<'f> {
     undated: u64,
     hits: Vec<u64>,
     ignore_hits: Vec<u64>,
-    users: BTreeMap<String, u64>,
+    users: BTreeMap<Arc<str>, u64>,
     missed: Vec<String>,
     missed_in_all: u64,
 }
@@ -208,7 +209,7 @@ impl<'f> Tally<'f> {
         }
         if self.args.user {
             writeln!(out, "Users:")?;
-            let mut users: Vec<(&String, &u64)> = self.users.iter().collect();
+            let mut users: Vec<_> = self.users.iter().collect();
             users.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
             for (user, count) in users {
                 writeln!(out, "{count:>8}  {}", clean(user))?;

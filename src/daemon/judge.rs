@@ -174,13 +174,12 @@ impl Judge {
         let Some(Post { watch, .. }) = self.posts.get(post) else { return };
         let jail = watch.jail;
         let remark = match verdict {
-            Verdict::Failure(Failure { offender, user, fields, .. }) => {
+            Verdict::Failure(Failure { offender, user, caught, .. }) => {
                 let text = watch.keeps_lines.then(|| {
                     self.shown.clear();
-                    mask(text, &fields, &mut self.shown);
+                    mask(text, caught.iter(), &mut self.shown);
                     Arc::from(&*self.shown)
                 });
-                let user = user.map(Arc::from);
                 if let Some(offender) = offender.network() {
                     self.attempts.push(Attempt { jail, offender, user, time, place, text });
                     return;

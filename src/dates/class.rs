@@ -112,6 +112,11 @@ impl Class {
         !matches!(letters.filter(|c| self.has_ascii(*c)).count(), 0 | 52)
     }
 
+    /// Whether it takes everything but this character of ASCII.
+    pub(super) fn is_all_but(self, c: char) -> bool {
+        self.negated && self.beyond == Beyond::Nothing && self.ascii == 1 << (u32::from(c) & 0x7f)
+    }
+
     fn has_ascii(self, c: char) -> bool {
         self.ascii >> (u32::from(c) & 0x7f) & 1 == 1
     }

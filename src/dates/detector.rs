@@ -16,6 +16,7 @@ use super::clock::Clock;
 use super::error::DatePatternError;
 use super::expand::around_date;
 use super::line::Line;
+use super::look::{Alike, Look};
 use super::moment::Known;
 use super::scan::{self, Region};
 use super::standard::STANDARD;
@@ -52,6 +53,7 @@ pub struct Detector {
     /// How many templates at the beginning have been used.
     first_unused: usize,
     last: Option<Last>,
+    look: Option<Look>,
     clock: Clock,
 }
 
@@ -108,7 +110,7 @@ impl Detector {
     #[must_use]
     pub fn standard(zone: Zone) -> Self {
         let slots = STANDARD.all().map(|template| Slot::new(Arc::clone(template))).collect();
-        Self { slots, first_unused: 0, last: None, clock: Clock::new(zone) }
+        Self { slots, first_unused: 0, last: None, look: None, clock: Clock::new(zone) }
     }
 
     /// A detector for the patterns of a `datepattern`, one an entry; without any, the standard one.
@@ -187,6 +189,9 @@ impl Detector {
     /// Finds the date of a line that is read at `now`; none when no template matches.
     pub fn find(&mut self, line: &str, now: Timestamp) -> Option<Found> {
         let line = Line { text: line, latest_year: self.latest_year(now) };
+        if let Some(found) = self.alike(line, now) {
+            return Some(found);
+        }
         let attempt = self.where_the_last_was(line);
         let winner = match attempt.candidate {
             Some(candidate) if attempt.settled => candidate,
@@ -194,14 +199,32 @@ impl Detector {
         };
         let span = winner.found.cut.clone().unwrap_or(0..0);
         let template = &self.slots.get(winner.slot)?.template;
-        let time = if span.is_empty() {
-            None
-        } else {
-            let mut known = Known { clock: &mut self.clock, now, asks_for_half: false };
-            template.time(line.text, &winner.found, &mut known)
+        let mut known = Known { clock: &mut self.clock, now, asks_for_half: false };
+        let reckoned = match span.is_empty() {
+            true => None,
+            false => template.time(line.text, &winner.found, &mut known),
         };
+        let basis = reckoned.as_ref().and_then(|reckoned| reckoned.basis);
+        self.look = template.look(line, &winner.found, basis);
         self.settle(line, &winner, now);
-        Some(Found { span, time })
+        Some(Found { span, time: reckoned.map(|reckoned| reckoned.time) })
+    }
+
+    #[cfg(test)]
+    pub(super) fn forget_look(&mut self) {
+        self.look = None;
+    }
+
+    /// The date of a line, if it looks like the last.
+    fn alike(&mut self, line: Line<'_>, now: Timestamp) -> Option<Found> {
+        let (look, last) = (self.look.as_ref()?, self.last?);
+        let mut known = Known { clock: &mut self.clock, now, asks_for_half: false };
+        let Alike { cut, time } = look.read(line.text, line.latest_year, &mut known)?;
+        let slot = self.slots.get_mut(last.slot)?;
+        slot.hits += 1;
+        slot.matches += 1;
+        slot.last_used = now;
+        Some(Found { span: cut, time: Some(time) })
     }
 
     /// The latest year that `%ExY` takes.

@@ -57,6 +57,14 @@ impl Engine {
         Self::of(wrapped, index)
     }
 
+    /// The program, if it needs no regex.
+    pub(super) fn scanner(&self) -> Option<&Program> {
+        match self {
+            Self::Scanner(program) => Some(program),
+            Self::Regex(_) => None,
+        }
+    }
+
     /// The leftmost match in the region.
     pub(super) fn search(&self, region: Region<'_>) -> Option<Found> {
         match self {

@@ -4,7 +4,8 @@
 //! the boundaries that a pattern gets; `engine` runs it, on `program`, `reader` and `scan` if it is
 //! plain and on [`crate::pattern`] if not; `template` makes a pattern one form of date and `standard` has
 //! those that are known without one; `moment`, `zone` and `clock` make the parts of a date a point in time;
-//! [`Detector`] finds the date of each line of a source and learns which template serves.
+//! [`Detector`] finds the date of each line of a source and learns which template serves; `look` reads
+//! a date that looks like the last without asking any.
 //!
 //! What is found and what it means is what fail2ban 1.0.2 finds and takes it for, so that its
 //! configuration keeps its meaning, but for this:
@@ -25,6 +26,7 @@ mod engine;
 mod error;
 mod expand;
 mod line;
+mod look;
 mod moment;
 mod program;
 mod reader;

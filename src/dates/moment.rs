@@ -59,6 +59,55 @@ pub(super) struct Known<'c> {
     pub(super) asks_for_half: bool,
 }
 
+/// A point in time, and what a later one of the same day can be told by.
+pub(super) struct Reckoned {
+    pub(super) time: Timestamp,
+    pub(super) basis: Option<Basis>,
+}
+
+impl Reckoned {
+    /// One by which no other can be told.
+    pub(super) fn alone(time: Timestamp) -> Self {
+        Self { time, basis: None }
+    }
+}
+
+/// What all dates of a day have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Basis {
+    /// What the clock has shown, in unix seconds as if that were UTC, in the year that is now if the date
+    /// names none; the time itself where the offset is known.
+    said: i64,
+    has_offset: bool,
+    year: Option<AssumedYear>,
+}
+
+/// The year of a date that names none.
+#[derive(Clone, Copy, Debug)]
+struct AssumedYear {
+    /// Seconds to take away: those of a year when the date is of the last.
+    back: i64,
+    /// The day that is now, since 1970.
+    today: i64,
+}
+
+impl Basis {
+    /// The time of a date that says so many seconds more on the same day, if that can be told.
+    pub(super) fn later_by(&self, seconds: i64, known: &mut Known<'_>) -> Option<Timestamp> {
+        let mut said = self.said + seconds;
+        if let Some(year) = self.year {
+            let now = Now::of(known)?;
+            let is_last_year = now.is_a_day_before(said)?;
+            if now.day() != year.today || is_last_year != (year.back > 0) {
+                return None;
+            }
+            said -= year.back;
+        }
+        let time = if self.has_offset { said } else { known.clock.time(said)? };
+        Some(Timestamp::from_seconds(time))
+    }
+}
+
 /// The point in time of a date; none when there is no such date. Fractions of a second are dropped.
 ///
 /// What a date leaves out is taken from now, in the zone of this host: the year, which is last year's
@@ -67,7 +116,7 @@ pub(super) struct Known<'c> {
 pub(super) fn time_of<'l>(
     fields: impl Iterator<Item = (Field, &'l str)>,
     known: &mut Known<'_>,
-) -> Option<Timestamp> {
+) -> Option<Reckoned> {
     let mut said = said(fields, known.asks_for_half)?;
     let assumes_year = said.year.is_none();
     let assumes_something = assumes_year || said.month.is_none() && said.day.is_none();
@@ -87,18 +136,24 @@ pub(super) fn time_of<'l>(
     };
     let clock = clock(&said)?;
     let offset = said.offset.or(known.clock.fixed().map(i64::from));
-    let mut time = in_range(midnight(date(year, month, day)?) + clock - offset.unwrap_or(0) * 60)?;
+    let shown = in_range(midnight(date(year, month, day)?) + clock - offset.unwrap_or(0) * 60)?;
+    let mut time = shown;
     if assumes_day && now.is_before(time) {
         time = in_range(time - DAY)?;
     }
     if assumes_year && now.is_a_day_before(time)? {
         time = midnight(date(year - 1, month, day)?) + time.rem_euclid(DAY);
     }
+    let assumed = AssumedYear { back: shown - time, today: now.day() };
+    let basis =
+        Basis { said: shown, has_offset: offset.is_some(), year: assumes_year.then_some(assumed) };
+    // An offset may lead into the next day, which is another one a year ago.
+    let is_plain = !assumes_day && !(offset.is_some() && assumed.back > 0);
     let time = match offset {
         Some(_) => time,
         None => known.clock.time(time)?,
     };
-    Some(Timestamp::from_seconds(time))
+    Some(Reckoned { time: Timestamp::from_seconds(time), basis: is_plain.then_some(basis) })
 }
 
 /// Now as a clock on the wall shows it.
@@ -114,6 +169,11 @@ impl Now {
         let seconds = in_range(known.clock.shown(known.now.seconds())?)?;
         let date = known.clock.date(seconds)?;
         Some(Self { seconds, date })
+    }
+
+    /// The day that it is, since 1970.
+    fn day(&self) -> i64 {
+        self.seconds.div_euclid(DAY)
     }
 
     fn is_before(&self, time: i64) -> bool {

@@ -53,6 +53,45 @@ pub(super) enum Step {
     EpochPlace,
 }
 
+/// What stands before the date at the beginning of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lead {
+    /// Nothing that is known.
+    Nothing,
+    /// Everything up to the first of this character.
+    UpTo(char),
+}
+
+impl Lead {
+    /// What `steps` begin with.
+    fn of(steps: &[Step]) -> Self {
+        match steps {
+            [Step::LineBegin, Step::Many(class, 0, u32::MAX), Step::Char(c), ..]
+                if c.is_ascii() && class.is_all_but(*c) =>
+            {
+                Self::UpTo(*c)
+            }
+            _ => Self::Nothing,
+        }
+    }
+
+    /// So many steps it is.
+    pub(super) fn steps(self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::UpTo(_) => 3,
+        }
+    }
+
+    /// Where it ends in a line.
+    pub(super) fn end_in(self, line: &str) -> Option<usize> {
+        match self {
+            Self::Nothing => Some(0),
+            Self::UpTo(c) => line.find(c).map(|at| at + 1),
+        }
+    }
+}
+
 /// A pattern that needs no regex engine.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
@@ -61,6 +100,8 @@ pub(super) struct Program {
     pub(super) fold: bool,
     /// Whether it can only match at the beginning of the line.
     pub(super) line_begin: bool,
+    /// What it passes over there.
+    pub(super) lead: Lead,
     /// Whether every match has a colon between digits.
     pub(super) needs_clock: bool,
     /// The group with an epoch's digits.
@@ -110,7 +151,8 @@ impl Program {
         let line_begin = steps.first() == Some(&Step::LineBegin);
         let needs_clock = needs_clock(&steps);
         let first = super::scan::first(&steps, fold);
-        Some(Self { steps, fold, line_begin, needs_clock, epoch, first })
+        let lead = Lead::of(&steps);
+        Some(Self { steps, fold, line_begin, lead, needs_clock, epoch, first })
     }
 }
 

@@ -66,6 +66,21 @@ impl Default for Place {
     }
 }
 
+/// A step that was tried, and where.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Visit {
+    pub(super) step: usize,
+    pub(super) at: usize,
+}
+
+impl Found {
+    /// Whether this field of the date begins at this byte.
+    pub(super) fn has(&self, field: Field, start: usize) -> bool {
+        let mut places = self.fields.places.iter().take(self.fields.count);
+        places.any(|place| place.field == field && place.start as usize == start)
+    }
+}
+
 impl Fields {
     /// Adds a field. One that is too far from the beginning of the line, or too long to be part of
     /// a date, becomes one that cannot be read.
@@ -95,13 +110,7 @@ impl Program {
     /// The leftmost match in the region.
     pub(super) fn search(&self, region: Region<'_>) -> Option<Found> {
         let bytes = region.text.as_bytes();
-        let mut run = Run {
-            program: self,
-            reader: Reader { text: region.text, fold: self.fold, latest_year: region.latest_year },
-            groups: [None; GROUPS_LIMIT],
-            fields: Fields::default(),
-            budget: BUDGET,
-        };
+        let mut run = Run::new(self, region, None);
         if self.line_begin {
             return if region.from == 0 { run.from(0) } else { None };
         }
@@ -134,15 +143,33 @@ impl Program {
     }
 }
 
+impl Program {
+    /// The steps that are tried to find a match at the beginning of the line.
+    pub(super) fn visits(&self, region: Region<'_>) -> Vec<Visit> {
+        let mut run = Run::new(self, region, Some(Vec::new()));
+        run.from(0);
+        run.visits.unwrap_or_default()
+    }
+}
+
 struct Run<'p, 't> {
     program: &'p Program,
     reader: Reader<'t>,
     groups: [Option<(usize, usize)>; GROUPS_LIMIT],
     fields: Fields,
     budget: u32,
+    /// Where the steps that are tried are noted, if somebody wants to know.
+    visits: Option<Vec<Visit>>,
 }
 
-impl Run<'_, '_> {
+impl<'p, 't> Run<'p, 't> {
+    fn new(program: &'p Program, region: Region<'t>, visits: Option<Vec<Visit>>) -> Self {
+        let Region { text, latest_year, .. } = region;
+        let reader = Reader { text, fold: program.fold, latest_year };
+        let (groups, fields) = ([None; GROUPS_LIMIT], Fields::default());
+        Self { program, reader, groups, fields, budget: BUDGET, visits }
+    }
+
     fn from(&mut self, start: usize) -> Option<Found> {
         self.fields.count = 0;
         let end = self.steps(0, start)?;
@@ -159,6 +186,9 @@ impl Run<'_, '_> {
         loop {
             self.budget = self.budget.checked_sub(1)?;
             let Some(now) = program.steps.get(step) else { return Some(at) };
+            if let Some(visits) = &mut self.visits {
+                visits.push(Visit { step, at });
+            }
             step += 1;
             match now {
                 Step::Char(c) => at = self.reader.one(at, |here| here == *c)?,

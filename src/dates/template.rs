@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use crate::keeper::Timestamp;
-
 use super::engine::{EPOCH_GROUP, Engine};
 use super::error::DatePatternError;
 use super::expand::{Expanded, LINE_BEGIN, UNBOUND};
-use super::moment::{self, Known};
+use super::line::Line;
+use super::look::Look;
+use super::moment::{self, Basis, Known, Reckoned};
 use super::scan::{Found, Region};
 use super::wrap::{Begin, wrap};
 
@@ -159,16 +159,26 @@ impl Template {
         line: &str,
         found: &Found,
         known: &mut Known<'_>,
-    ) -> Option<Timestamp> {
+    ) -> Option<Reckoned> {
         let text = |span: &Option<Range<usize>>| line.get(span.clone()?);
         match self.meaning {
             Meaning::Fields { half } => {
                 known.asks_for_half = half;
                 moment::time_of(found.fields.values(line), known)
             }
-            Meaning::Epoch { long } => moment::epoch(text(&found.epoch)?, long),
-            Meaning::Tai64n => moment::tai64n(text(&found.cut)?),
+            Meaning::Epoch { long } => {
+                moment::epoch(text(&found.epoch)?, long).map(Reckoned::alone)
+            }
+            Meaning::Tai64n => moment::tai64n(text(&found.cut)?).map(Reckoned::alone),
         }
+    }
+
+    /// What a date looks like that was found in `line`, if others can be told by that.
+    pub(super) fn look(&self, line: Line<'_>, found: &Found, basis: Option<Basis>) -> Option<Look> {
+        let program = self.engine.scanner().filter(|program| program.line_begin)?;
+        let Line { text, latest_year } = line;
+        let visits = program.visits(Region { text, from: 0, latest_year, has_clock: true });
+        Look::of(program, (text, latest_year), &visits, found, basis?)
     }
 }
 

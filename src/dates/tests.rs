@@ -439,3 +439,62 @@ fn engines() -> Vec<(String, Program, Searcher)> {
     }
     engines
 }
+
+/// Forms of date that lines begin with, `@` for the time of day and `#` for a digit.
+const FORMS: &[&str] = &[
+    "Jun 30 @ host",
+    "Jun ## @ 2026 host",
+    "[Tue Jun 30 @.### 2026] x",
+    "2026-06-30T@.###+00:00 host",
+    "2026-06-30 @,### host",
+    "2026/06/30 @ [error]",
+    "192.0.2.# - - [30/Jun/2026:@ +0000] \"GET",
+    "user [30/Jun/2026:@ +0#00] x",
+    "## @ x",
+    "@ x",
+    "1782820###.### x",
+    "no date",
+];
+
+fn clock() -> impl Strategy<Value = String> {
+    let text = |(hour, minute, second)| format!("{hour:02}:{minute:02}:{second:02}");
+    prop_oneof![
+        6 => (0..24, 0..60, 0..60).prop_map(text),
+        1 => (0..100, 0..100, 0..100).prop_map(text),
+    ]
+}
+
+proptest! {
+    /// What the last date looked like saves work and changes nothing.
+    #[test]
+    fn a_date_that_looks_like_the_last_is_the_one_that_a_search_finds(
+        lines in prop::collection::vec(
+            (prop::sample::select(FORMS), clock(), prop::collection::vec(0_u8..10, 8), 0_u8..4, 0_u64..3),
+            1..40,
+        ),
+        zone in prop::sample::select(&["UTC", "Europe/Berlin", "UTC+0130"][..]),
+    ) {
+        let zone = Zone::parse(zone).expect("a zone");
+        for patterns in [
+            &["{^LN-BEG}ISO8601", r"^[^\[]*\[(%d/%b/%ExY:%H:%M:%S %z)\]", "{DEFAULT}"][..],
+            &[r"^\[?(%b %d %k:%M:%S)", r"^\[?(%a %b %d %H:%M:%S(?:\.%f)? %Y)", "^(%H:%M(?::%S)?)"],
+        ] {
+            let mut learning = Detector::new(patterns, zone.clone()).expect("good patterns");
+            let mut searching = learning.clone();
+            let mut form = lines[0].0;
+            for (other, clock, digits, stays, days) in &lines {
+                // Mostly as the line before.
+                form = if *stays > 0 { form } else { other };
+                let mut digits = digits.iter();
+                let line: String = form
+                    .replace('@', clock)
+                    .chars()
+                    .map(|c| if c == '#' { char::from(b'0' + digits.next().unwrap_or(&0)) } else { c })
+                    .collect();
+                let now = now().plus(Duration::from_hours(24 * days));
+                searching.forget_look();
+                prop_assert_eq!(learning.find(&line, now), searching.find(&line, now), "{}", line);
+            }
+        }
+    }
+}

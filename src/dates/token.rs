@@ -158,7 +158,7 @@ pub(super) const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 /// All tokens. No key is the beginning of another, for which "E" by itself is none.
-const TOKENS: &[Token] = &[
+pub(super) const TOKENS: &[Token] = &[
     token(("%", "%"), "", Takes::Other, "%"),
     token(("ExY", "ExYear"), "Y", Takes::RecentYear, r"(?P<Y>20\d\d)"),
     token(("Exy", "ExYear2"), "y", Takes::Digits(2), r"(?P<y>\d\d)"),

@@ -47,7 +47,7 @@ pub use crate::control::Control;
 pub use encoding::Encoding;
 pub use error::{FilesError, Trouble};
 pub use names::FILES_MAX;
-pub use offline::{DICTIONARY_BYTES_MAX, Lines};
+pub use offline::{DICTIONARY_BYTES_MAX, Lines, LogLine};
 pub use position::Position;
 pub use reader::{Line, Reader, Sink};
 pub use split::LINE_BYTES_MAX;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,17 +40,16 @@ impl Packing {
     }
 }
 
-/// What is next in the buffer.
-enum Next {
-    Line(String),
+/// A line of a log, without its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLine<'l> {
+    /// Its text.
+    Text(&'l str),
+    /// It has more than [`LINE_BYTES_MAX`] bytes and is left out.
     TooLong,
-    Unknown,
 }
 
-/// The lines of one log, decoded, without their ends.
-///
-/// Lines of more than [`LINE_BYTES_MAX`] bytes are left out and counted. After an error there are
-/// no more lines.
+/// The lines of one log, decoded.
 pub struct Lines {
     source: Box<dyn Read + Send>,
     count: Arc<AtomicU64>,
@@ -60,7 +60,6 @@ pub struct Lines {
     from: usize,
     to: usize,
     is_at_end: bool,
-    too_long: u64,
     replaced: u64,
 }
 
@@ -103,19 +102,13 @@ impl Lines {
             from: 0,
             to: 0,
             is_at_end: false,
-            too_long: 0,
             replaced: 0,
         })
     }
 
     /// How many bytes have been read so far, as they are in the file.
-    pub fn bytes_read(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    /// How many lines were too long so far.
-    pub fn too_long(&self) -> u64 {
-        self.too_long
+    pub fn meter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.count)
     }
 
     /// How many lines so far had bytes without meaning in the encoding.
@@ -148,61 +141,57 @@ impl Lines {
         Ok(())
     }
 
-    /// What is next in the buffer.
-    fn split(&mut self) -> Next {
-        let bytes = self.buffer.get(self.from..self.to).unwrap_or_default();
+    /// Hands over each line, until there is none or nobody wants more.
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be read on.
+    pub fn each(
+        &mut self,
+        mut take: impl FnMut(LogLine<'_>) -> ControlFlow<()>,
+    ) -> io::Result<ControlFlow<()>> {
+        while !self.is_at_end {
+            self.fill()?;
+            if self.hand_over(&mut take).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Hands over the lines that are in the buffer.
+    fn hand_over(
+        &mut self,
+        take: &mut impl FnMut(LogLine<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let bytes = self.buffer.get(..self.to).unwrap_or_default();
         let (form, splitter) = self.splitter.get_or_insert_with(|| {
             let (form, mark) = form_of(&[self.encoding], bytes);
-            self.from += mark;
+            self.from = mark;
             (form, Splitter::new(form, false))
         });
-        let bytes = self.buffer.get(self.from..self.to).unwrap_or_default();
-        let mut step = splitter.step(bytes);
-        if self.is_at_end && matches!(step, Step::More { .. }) {
-            step = splitter.rest(bytes);
-        }
-        match step {
-            Step::Line { text, used } => {
-                let (text, replaced) = decode(self.encoding, *form, text);
-                self.replaced += u64::from(replaced);
-                let line = (text.len() <= LINE_BYTES_MAX).then(|| text.into_owned());
-                self.from += used;
-                line.map_or(Next::TooLong, Next::Line)
-            }
-            Step::TooLong { used } => {
-                self.from += used;
-                Next::TooLong
-            }
-            Step::More { skipped } => {
-                self.from += skipped;
-                Next::Unknown
-            }
-        }
-    }
-}
-
-impl Iterator for Lines {
-    type Item = io::Result<String>;
-
-    fn next(&mut self) -> Option<io::Result<String>> {
         loop {
-            if self.to > 0 {
-                match self.split() {
-                    Next::Line(line) => return Some(Ok(line)),
-                    Next::TooLong => {
-                        self.too_long += 1;
-                        continue;
-                    }
-                    Next::Unknown => {}
+            let bytes = bytes.get(self.from..).unwrap_or_default();
+            let mut step = splitter.step(bytes);
+            if self.is_at_end && matches!(step, Step::More { .. }) {
+                step = splitter.rest(bytes);
+            }
+            match step {
+                Step::Line { text, used } => {
+                    self.from += used;
+                    let (text, replaced) = decode(self.encoding, *form, text);
+                    self.replaced += u64::from(replaced);
+                    let fits = text.len() <= LINE_BYTES_MAX;
+                    take(if fits { LogLine::Text(&text) } else { LogLine::TooLong })?;
                 }
-            }
-            if self.is_at_end {
-                return None;
-            }
-            if let Err(e) = self.fill() {
-                self.is_at_end = true;
-                (self.from, self.to) = (0, 0);
-                return Some(Err(e));
+                Step::TooLong { used } => {
+                    self.from += used;
+                    take(LogLine::TooLong)?;
+                }
+                Step::More { skipped } => {
+                    self.from += skipped;
+                    return ControlFlow::Continue(());
+                }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Who is to blame, of what was caught and told.
 
+use std::borrow::Cow;
+
 use super::groups::{Groups, Names};
 use super::structured::Told;
 use super::verdict::{Offender, parse_address, parse_network, parse_peer};
@@ -60,27 +62,25 @@ impl Ids {
         let id = value(self.id);
         let Some(address) = value(self.ip4).or_else(|| value(self.ip6)) else {
             let name = value(self.dns);
-            let other = |id: String| match parse_address(&id) {
-                Some(address) => Offender::Address(address),
-                None => Offender::Other(id),
-            };
             return match (id, name) {
-                (Some(id), Some(name)) if id != name => Some(other(id)),
-                (_, Some(name)) => Some(match parse_address(&name) {
-                    Some(address) => Offender::Address(address),
-                    None => Offender::Name(name),
-                }),
-                (id, None) => id.map(other),
+                (Some(id), Some(name)) if id != name => Some(offender_of(id, Offender::Other)),
+                (_, Some(name)) => Some(offender_of(name, Offender::Name)),
+                (id, None) => id.map(|id| offender_of(id, Offender::Other)),
             };
         };
         if let Some(id) = id.filter(|id| *id != address) {
-            return Some(Offender::Other(id));
+            return Some(Offender::Other(id.into_owned()));
         }
         let length = value(self.cidr).filter(|cidr| !cidr.is_empty());
         let found = match length {
             Some(length) => length.parse().ok().and_then(|length| parse_network(&address, length)),
             None => parse_address(&address).map(Offender::Address),
         };
-        Some(found.unwrap_or(Offender::Other(address)))
+        Some(found.unwrap_or_else(|| Offender::Other(address.into_owned())))
     }
+}
+
+/// The address that a text is, or else what it is.
+fn offender_of(text: Cow<'_, str>, otherwise: fn(String) -> Offender) -> Offender {
+    parse_address(&text).map_or_else(|| otherwise(text.into_owned()), Offender::Address)
 }

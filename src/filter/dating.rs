@@ -14,7 +14,9 @@ const LAST_COUNTS: Duration = Duration::from_mins(1);
 /// How lines are dated for our own filters that say nothing of it. fail2ban's forms do not know a
 /// fraction of more than six digits, which the programs of today write. Tied to the beginning of the
 /// line, it is not given up for a shorter match when the fraction is longer or shorter than the last.
-const OURS: [&str; 2] = ["{^LN-BEG}ISO8601", "{DEFAULT}"];
+/// So is the date of a web server's access log, which stands in the first brackets behind an address of
+/// any length.
+const OURS: [&str; 3] = ["{^LN-BEG}ISO8601", r"^[^\[]*\[(%d/%b/%ExY:%H:%M:%S %z)\]", "{DEFAULT}"];
 
 /// Cuts the dates out of a source's lines.
 #[derive(Clone, Debug)]

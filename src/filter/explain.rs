@@ -1,8 +1,8 @@
 //! Why a filter says what it says to a line.
 
 use super::judge::{Filter, Line};
-use super::recipe::{Pattern, Patterns};
-use crate::pattern::Progress;
+use super::patterns::Pattern;
+use crate::pattern::{Captures, Progress};
 
 /// Where a line leaves a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,19 +43,19 @@ impl Filter {
     pub fn explain(&self, line: Line<'_>) -> Step {
         let mut text = String::new();
         self.lay_out(line, &mut text);
-        let Ok(Some(prefixed)) = self.content(&text) else {
+        let Ok(Some(prefixed)) = self.content(&text, &mut Captures::default()) else {
             let prefix = self.parts.prefix.as_ref();
             return match prefix.and_then(|pattern| pattern.regex.progress(&text)) {
                 Some(progress) => Step::Prefix { progress, text: shown(&text) },
                 None => Step::Empty,
             };
         };
-        if let Some(pattern) = first(&self.parts.ignores, &text) {
+        if let Ok(Some(pattern)) = self.parts.ignores.first(&text) {
             return Step::Ignored { pattern };
         }
-        let text = prefixed.content.unwrap_or(text);
+        let text = prefixed.content.unwrap_or_else(|| text.as_str().into());
         let list = &self.parts.failures.list;
-        if let Some(pattern) = first(&self.parts.failures, &text) {
+        if let Ok(Some(pattern)) = self.parts.failures.first(&text) {
             return Step::Matched { pattern };
         }
         let progress = |(index, pattern): (usize, &Pattern)| {
@@ -72,9 +72,4 @@ impl Filter {
 
 fn shown(text: &str) -> String {
     text.trim_end_matches('\n').to_owned()
-}
-
-fn first(patterns: &Patterns, text: &str) -> Option<usize> {
-    let matches = |pattern: &Pattern| matches!(pattern.regex.captures(text), Ok(Some(_)));
-    patterns.list.iter().position(matches)
 }

@@ -1,5 +1,9 @@
 //! What the groups of patterns have caught.
 
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
 use crate::pattern::{Captures, Regex};
 
 /// Groups whose name begins so are one part of a value of several (`<F-TUPLE_ID>`).
@@ -8,7 +12,7 @@ const TUPLE: &str = "tuple_";
 const ALTERNATE: &str = "alt_";
 
 /// The names of all groups of a filter, in the order of their first appearance.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
     names: Vec<String>,
 }
@@ -25,15 +29,6 @@ impl Names {
     /// The index of `name`.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|known| known == name)
-    }
-
-    /// The names with what they have caught.
-    pub(super) fn named<'g>(
-        &'g self,
-        groups: &'g Groups,
-    ) -> impl Iterator<Item = (&'g str, String)> {
-        let caught = self.names.iter().zip(&groups.slots);
-        caught.filter_map(|(name, slot)| Some((name.as_str(), slot.value()?.text())))
     }
 
     /// No groups at all.
@@ -72,6 +67,12 @@ impl Plan {
             }
         }
         plan
+    }
+
+    /// Where the group with this name has matched.
+    pub(super) fn span(&self, name: usize, captures: &Captures) -> Option<Range<usize>> {
+        let groups = self.direct.iter().filter(|(known, _)| *known == name);
+        groups.filter_map(|(_, group)| captures.group(*group)).last()
     }
 
     /// What the groups have caught in `text`.
@@ -116,6 +117,21 @@ fn base(part: &str) -> &str {
     }
 }
 
+/// What the groups with a name have caught, of all lines of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caught {
+    pub(super) names: Arc<Names>,
+    pub(super) groups: Groups,
+}
+
+impl Caught {
+    /// The names and values, in the order of the names' first appearance in the filter.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        let caught = self.names.names.iter().zip(&self.groups.slots);
+        caught.filter_map(|(name, slot)| Some((name.as_str(), slot.value()?.text())))
+    }
+}
+
 /// What groups have caught, by the index of their names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Groups {
@@ -141,13 +157,13 @@ impl Slot {
     }
 
     /// The value as text; of several parts as Python writes them, which is what fail2ban counts by.
-    fn text(&self) -> String {
+    fn text(&self) -> Cow<'_, str> {
         match self {
-            Self::Absent | Self::Null => String::new(),
-            Self::Text(text) => text.clone(),
+            Self::Absent | Self::Null => "".into(),
+            Self::Text(text) => text.into(),
             Self::Tuple(parts) => {
                 let parts: Vec<String> = parts.iter().map(|part| quoted(part.as_deref())).collect();
-                format!("({})", parts.join(", "))
+                format!("({})", parts.join(", ")).into()
             }
         }
     }
@@ -181,7 +197,7 @@ impl Groups {
     }
 
     /// The value of a group as text.
-    pub(super) fn value(&self, name: usize) -> Option<String> {
+    pub(super) fn value(&self, name: usize) -> Option<Cow<'_, str>> {
         Some(self.slots.get(name)?.value()?.text())
     }
 

@@ -33,7 +33,8 @@ impl Filter {
 /// program (OpenWrt's logread) or before the host (FreeBSD's syslogd -v); a message ID behind it
 /// (msgid(1M) of Solaris); the program in brackets (metalog); the container of Linux-VServer.
 pub(super) fn message<'l>(after_date: &'l str, programs: &[String]) -> Option<&'l str> {
-    let is_one = |program: &str| programs.iter().any(|known| is_like(program, known));
+    let is_one =
+        |program: &str| programs.iter().any(|known| known == program || is_like(program, known));
     let rest = past_severity(after_date.trim_start_matches(' '));
     // The host may be left out.
     if let Some((program, message)) = tagged(rest)
@@ -56,36 +57,48 @@ pub(super) fn message<'l>(after_date: &'l str, programs: &[String]) -> Option<&'
 }
 
 fn word(text: &str) -> Option<(&str, &str)> {
-    text.split_once(' ')
+    split_at(text, b' ')
+}
+
+/// What stands before and behind the first of a byte of ASCII, which is near.
+fn split_at(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|here| here == byte)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// `PROGRAM[PID]: MESSAGE`, `PROGRAM: MESSAGE`, `PROGRAM(PART)[PID]: MESSAGE`, `[PROGRAM] MESSAGE` or
 /// `[PROGRAM]: MESSAGE`; the message with the space before it.
 fn tagged(text: &str) -> Option<(&str, &str)> {
-    if let Some((program, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+    if let Some((program, rest)) = text.strip_prefix('[').and_then(|rest| split_at(rest, b']')) {
         let rest = rest.strip_prefix(':').unwrap_or(rest);
         return (!program.contains(' ') && rest.starts_with(' ')).then_some((program, rest));
     }
-    let end = text.find([' ', '[', '(', ':'])?;
+    let ends = |byte: &u8| matches!(byte, b' ' | b'[' | b'(' | b':');
+    let end = text.as_bytes().iter().position(ends)?;
     let (program, rest) = text.split_at(end);
-    let rest = past_brackets(rest, '(', ')')?;
-    let rest = past_brackets(rest, '[', ']')?;
+    let rest = past_brackets(rest, '(', b')')?;
+    let rest = past_brackets(rest, '[', b']')?;
     Some((program, rest.strip_prefix(':')?))
 }
 
 /// The text behind brackets, if it begins with some; none when they do not end.
-fn past_brackets(text: &str, open: char, close: char) -> Option<&str> {
+fn past_brackets(text: &str, open: char, close: u8) -> Option<&str> {
     match text.strip_prefix(open) {
-        Some(inner) => inner.split_once(close).map(|(_, rest)| rest),
+        Some(inner) => split_at(inner, close).map(|(_, rest)| rest),
         None => Some(text),
     }
 }
 
 /// The text behind `auth.info ` or `<auth.info> `, if it begins so.
 fn past_severity(text: &str) -> &str {
+    // Most words have no dot.
+    let stops = |byte: &u8| matches!(byte, b' ' | b'.');
+    if text.as_bytes().iter().find(|byte| stops(byte)) != Some(&b'.') {
+        return text;
+    }
     let Some((first, rest)) = word(text) else { return text };
     let bare = first.strip_prefix('<').and_then(|word| word.strip_suffix('>')).unwrap_or(first);
-    let is_severity = bare.split_once('.').is_some_and(|(facility, severity)| {
+    let is_severity = split_at(bare, b'.').is_some_and(|(facility, severity)| {
         let numbers = [facility, severity].iter().all(|part| part.parse::<u8>().is_ok());
         FACILITIES.contains(&facility) && SEVERITIES.contains(&severity)
             || numbers && bare.len() < first.len()

@@ -1,9 +1,13 @@
 //! A filter, ready for lines.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::blame::Ids;
-use super::groups::{Groups, Names};
+use super::groups::{Caught, Groups, Names};
 use super::lines::Lines;
-use super::recipe::{Pattern, Patterns, Recipe};
+use super::patterns::{Pattern, Patterns};
+use super::recipe::Recipe;
 use super::session::{Sessions, Steering};
 use super::structured::{Structured, Told};
 use super::verdict::{Failure, Verdict};
@@ -33,7 +37,7 @@ pub(super) struct Parts {
     pub(super) ignores_first: bool,
     pub(super) text: Text,
     pub(super) max_lines: usize,
-    pub(super) names: Names,
+    pub(super) names: Arc<Names>,
     pub(super) steering: Steering,
     pub(super) structured: Structured,
 }
@@ -44,15 +48,16 @@ pub struct Memory {
     pub(super) sessions: Sessions,
     lines: Lines,
     buffer: String,
+    captures: Captures,
 }
 
 /// What a prefregex makes of a text.
 #[derive(Default)]
-pub(super) struct Prefixed {
+pub(super) struct Prefixed<'t> {
     /// What its groups have caught.
     caught: Option<Groups>,
     /// What the other patterns are to look at, if that is not the whole text.
-    pub(super) content: Option<String>,
+    pub(super) content: Option<Cow<'t, str>>,
 }
 
 /// A line, with its date cut out.
@@ -178,7 +183,9 @@ impl Filter {
         let whole = joined.as_deref().unwrap_or(line.after);
         let Some(told) = structured.read(whole, line.fields) else { return Verdict::Nothing };
         let line = told.message.as_deref().map_or(line, Line::plain);
-        let verdict = self.judge_text(memory, line, Beside { told: &told, now });
+        let mut captures = std::mem::take(&mut memory.captures);
+        let verdict = self.judge_text(memory, &mut captures, line, Beside { told: &told, now });
+        memory.captures = captures;
         let mut verdict = verdict.unwrap_or(Verdict::GaveUp);
         if let Verdict::Failure(failure) = &mut verdict {
             failure.time = told.time;
@@ -190,17 +197,20 @@ impl Filter {
     fn judge_text(
         &self,
         memory: &mut Memory,
+        captures: &mut Captures,
         line: Line<'_>,
         beside: Beside<'_>,
     ) -> Result<Verdict, GaveUp> {
         match self.parts.text {
-            Text::Lines => self.judge_together(memory, line, beside),
-            Text::Message if line.before.is_empty() => self.judge_alone(memory, line.after, beside),
+            Text::Lines => self.judge_together(memory, captures, line, beside),
+            Text::Message if line.before.is_empty() => {
+                self.judge_alone(memory, captures, line.after, beside)
+            }
             Text::Message | Text::Line => {
                 let mut buffer = std::mem::take(&mut memory.buffer);
                 buffer.clear();
                 self.lay_out(line, &mut buffer);
-                let verdict = self.judge_alone(memory, &buffer, beside);
+                let verdict = self.judge_alone(memory, captures, &buffer, beside);
                 memory.buffer = buffer;
                 verdict
             }
@@ -227,13 +237,14 @@ impl Filter {
     fn judge_alone(
         &self,
         memory: &mut Memory,
+        captures: &mut Captures,
         text: &str,
         beside: Beside<'_>,
     ) -> Result<Verdict, GaveUp> {
         if let Some(verdict) = self.ignored_first(text)? {
             return Ok(verdict);
         }
-        let Some(prefixed) = self.content(text)? else { return Ok(Verdict::Nothing) };
+        let Some(prefixed) = self.content(text, captures)? else { return Ok(Verdict::Nothing) };
         let Prefixed { caught, content } = prefixed;
         let text = content.as_deref().unwrap_or(text);
         if self.parts.failures.list.is_empty() && self.parts.structured.tells_offender() {
@@ -243,17 +254,17 @@ impl Filter {
             let groups = caught.unwrap_or_else(|| self.parts.names.nothing());
             return Ok(self.verdict(memory, groups, None, beside));
         }
-        let mut otherwise = Verdict::Nothing;
-        for (index, pattern) in self.parts.failures.candidates(text) {
-            let Some(captures) = pattern.regex.captures(text)? else { continue };
+        let (mut otherwise, mut from) = (Verdict::Nothing, 0);
+        while let Some((index, pattern)) = self.parts.failures.find(text, from, captures)? {
             if let Some(pattern) = self.parts.ignores.first(text)? {
                 return Ok(Verdict::Ignored { pattern });
             }
-            let groups = self.groups(caught.as_ref(), pattern, &captures, text);
+            let groups = self.groups(caught.as_ref(), pattern, captures, text);
             match self.verdict(memory, groups, Some(index), beside) {
                 unfinished @ Verdict::NoAddress { .. } => otherwise = unfinished,
                 verdict => return Ok(verdict),
             }
+            from = index + 1;
         }
         Ok(otherwise)
     }
@@ -262,6 +273,7 @@ impl Filter {
     fn judge_together(
         &self,
         memory: &mut Memory,
+        captures: &mut Captures,
         line: Line<'_>,
         beside: Beside<'_>,
     ) -> Result<Verdict, GaveUp> {
@@ -273,21 +285,23 @@ impl Filter {
         if let Some(verdict) = self.ignored_first(&text)? {
             return Ok(verdict);
         }
-        let Some(prefixed) = self.content(&text)? else { return Ok(Verdict::Nothing) };
+        let Some(prefixed) = self.content(&text, captures)? else { return Ok(Verdict::Nothing) };
         let Prefixed { caught, content } = prefixed;
-        if let Some(content) = content {
+        if let Some(content) = content.map(Cow::into_owned) {
             memory.lines = Lines::one(content.trim_end_matches('\n'));
             text = content;
         }
         let mut otherwise = Verdict::Nothing;
         for (index, pattern) in self.parts.failures.list.iter().enumerate() {
-            let Some(captures) = pattern.regex.captures(&text)? else { continue };
-            let (used, others) = lines.divide(&text, &captures, &pattern.skips);
+            if !pattern.regex.catch(&text, captures)? {
+                continue;
+            }
+            let (used, others) = lines.divide(&text, captures, &pattern.skips);
             memory.lines = others;
             if let Some(pattern) = self.parts.ignores.first(&used.text())? {
                 return Ok(Verdict::Ignored { pattern });
             }
-            let groups = self.groups(caught.as_ref(), pattern, &captures, &text);
+            let groups = self.groups(caught.as_ref(), pattern, captures, &text);
             match self.verdict(memory, groups, Some(index), beside) {
                 unfinished @ Verdict::NoAddress { .. } => otherwise = unfinished,
                 verdict => return Ok(verdict),
@@ -306,16 +320,22 @@ impl Filter {
     }
 
     /// What the prefregex makes of a text; nothing when it does not match.
-    pub(super) fn content(&self, text: &str) -> Result<Option<Prefixed>, GaveUp> {
+    pub(super) fn content<'t>(
+        &self,
+        text: &'t str,
+        captures: &mut Captures,
+    ) -> Result<Option<Prefixed<'t>>, GaveUp> {
         let Some(prefix) = &self.parts.prefix else { return Ok(Some(Prefixed::default())) };
-        let Some(captures) = prefix.regex.captures(text)? else { return Ok(None) };
-        let mut groups = prefix.plan.read(&self.parts.names, &captures, text);
+        if !prefix.regex.catch(text, captures)? {
+            return Ok(None);
+        }
+        let mut groups = prefix.plan.read(&self.parts.names, captures, text);
         let content = self.ids.content.and_then(|name| {
-            let content = groups.text(name).filter(|text| !text.is_empty());
-            let end = if self.parts.text == Text::Message { "" } else { "\n" };
-            let content = content.map(|content| [content, end].concat());
+            let content = prefix.plan.span(name, captures).filter(|span| !span.is_empty());
             groups.take(name);
-            content
+            let content = text.get(content?)?;
+            let is_message = self.parts.text == Text::Message;
+            Some(if is_message { content.into() } else { [content, "\n"].concat().into() })
         });
         Ok(Some(Prefixed { caught: Some(groups), content }))
     }
@@ -364,32 +384,8 @@ impl Filter {
             }
             return Verdict::NoAddress { pattern };
         };
-        let fields = self.parts.names.named(&groups);
-        let fields = fields.map(|(name, value)| (name.to_owned(), value)).collect();
-        let user = groups.value(steering.user);
-        Verdict::Failure(Failure { offender, user, pattern, time: None, fields })
-    }
-}
-
-impl Patterns {
-    /// The patterns that may match, in their order.
-    fn candidates<'p>(
-        &'p self,
-        text: &str,
-    ) -> impl Iterator<Item = (usize, &'p Pattern)> + use<'p> {
-        let set = self.set();
-        let found = set.is_match(text).then(|| set.matches(text));
-        let found = found.map(regex::SetMatches::into_iter);
-        found.into_iter().flatten().filter_map(|index| Some((index, self.list.get(index)?)))
-    }
-
-    /// The first pattern that matches.
-    fn first(&self, text: &str) -> Result<Option<usize>, GaveUp> {
-        for (index, pattern) in self.candidates(text) {
-            if pattern.regex.captures(text)?.is_some() {
-                return Ok(Some(index));
-            }
-        }
-        Ok(None)
+        let user = groups.value(steering.user).map(Arc::from);
+        let caught = Caught { names: Arc::clone(&self.parts.names), groups };
+        Verdict::Failure(Failure { offender, user, pattern, time: None, caught })
     }
 }

@@ -23,12 +23,15 @@ const AUTHORIZATION: &str = "authorization";
 /// Writes `text` into `out`, at most [`TEXT_BYTES_MAX`] bytes and `…`: control characters are
 /// escaped, and what is a password by the words around it is `***`, as is what the filter has
 /// `caught` as one (`<F-PASS>`, `<F-PASSWORD>`).
-pub fn mask(text: &str, caught: &[(String, String)], out: &mut String) {
+pub fn mask<'c>(
+    text: &str,
+    caught: impl Iterator<Item = (&'c str, Cow<'c, str>)>,
+    out: &mut String,
+) {
     let text = text.trim_end_matches(['\r', '\n']);
-    let secrets = caught.iter().filter(|(group, value)| is_secret(group) && !value.is_empty());
-    let text = secrets.fold(Cow::Borrowed(text), |text, (_, secret)| {
-        Cow::Owned(text.replace(secret.as_str(), MASK))
-    });
+    let secrets = caught.filter(|(group, value)| is_secret(group) && !value.is_empty());
+    let text = secrets
+        .fold(Cow::Borrowed(text), |text, (_, secret)| Cow::Owned(text.replace(&*secret, MASK)));
     mask_by_words(&text, out);
 }
 
@@ -39,12 +42,16 @@ fn is_secret(group: &str) -> bool {
 
 fn mask_by_words(text: &str, out: &mut String) {
     let mut at = 0;
-    while let Some(next) = text.get(at..).and_then(|rest| rest.chars().next()) {
-        if let Some(Secret { start, end }) = secret(text, at) {
+    while let Some(rest) = text.as_bytes().get(at..).filter(|rest| !rest.is_empty()) {
+        let plain = rest.iter().position(|byte| is_notable(*byte)).unwrap_or(rest.len());
+        if plain > 0 {
+            out.push_str(&text[at..at + plain]);
+            at += plain;
+        } else if let Some(Secret { start, end }) = secret(text, at) {
             text[at..start].chars().for_each(|c| push(c, out));
             out.push_str(MASK);
             at = end;
-        } else {
+        } else if let Some(next) = text[at..].chars().next() {
             push(next, out);
             at += next.len_utf8();
         }
@@ -54,6 +61,11 @@ fn mask_by_words(text: &str, out: &mut String) {
             return;
         }
     }
+}
+
+/// Whether a secret may begin with this byte, or it is not shown as it is.
+fn is_notable(byte: u8) -> bool {
+    matches!(byte, b'/' | b'a' | b'A' | b'p' | b'P') || !matches!(byte, b' '..=b'~')
 }
 
 fn push(c: char, out: &mut String) {
@@ -206,16 +218,16 @@ mod tests {
 
     fn masked(text: &str) -> String {
         let mut out = String::new();
-        mask(text, &[], &mut out);
+        mask(text, std::iter::empty(), &mut out);
         out
     }
 
     #[test]
     fn what_a_filter_has_caught_as_a_password_is_hidden_wherever_it_stands() {
         let caught = [("user", "bob"), ("pass", "s3cret"), ("password_1", "")];
-        let caught = caught.map(|(group, value)| (group.to_owned(), value.to_owned()));
+        let caught = caught.into_iter().map(|(group, value)| (group, value.into()));
         let mut out = String::new();
-        mask("bob tried s3cret, and s3cret again", &caught, &mut out);
+        mask("bob tried s3cret, and s3cret again", caught, &mut out);
         assert_eq!(out, "bob tried ***, and *** again");
     }
 

@@ -1,7 +1,7 @@
 //! Filters: from a line to an attempt. Pure.
 //!
 //! In reading order: a [`Recipe`] holds a filter's patterns as text; [`Filter`] is what is compiled
-//! of them, and judges lines; `groups` holds what the patterns catch, `blame` knows whom that means,
+//! of them, and judges lines; `patterns` finds the first that matches, `groups` holds what the patterns catch, `blame` knows whom that means,
 //! `session` ties lines together by an id, `lines` by standing close; [`Verdict`] is what comes out.
 //! `mask` makes a line fit to be kept.
 //! Of logs that have fields, `structured` knows what must hold and what is told: `condition` compares
@@ -19,6 +19,7 @@ mod json;
 mod judge;
 mod lines;
 mod mask;
+mod patterns;
 mod recipe;
 mod session;
 mod structured;
@@ -31,6 +32,7 @@ pub use condition::{Condition, Operand, OperandFault};
 pub use dating::{Dated, Dating, Placed, place};
 pub use examine::{Examined, Examiner};
 pub use explain::Step;
+pub use groups::Caught;
 pub use json::KeyFault;
 pub use judge::{Filter, Line, Memory};
 pub use lines::LINES_MAX;

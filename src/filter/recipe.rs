@@ -1,14 +1,11 @@
 //! A filter's patterns, as text, to a filter.
 
-use std::sync::OnceLock;
-
-use regex::{RegexSet, RegexSetBuilder};
-
 use super::condition::{Condition, OperandFault};
 use super::groups::{Names, Plan};
 use super::json::KeyFault;
 use super::judge::Filter;
 use super::lines::LINES_MAX;
+use super::patterns::{Pattern, Patterns};
 use super::session::Steering;
 use super::structured::{Extract, Structured};
 use crate::dates::{DatePatternError, Detector, Zone};
@@ -17,9 +14,6 @@ use crate::pattern::{self, Fault, FaultKind, Language, Options, Regex, Text};
 /// So many patterns of a kind a filter may have, so many conditions, and so many values and fields in
 /// each list of them. The largest filter of fail2ban's has under a hundred patterns.
 pub const PATTERNS_MAX: usize = 500;
-
-/// So large the automaton of all patterns of a filter may be.
-const SET_BYTES_MAX: usize = 64 << 20;
 
 /// The groups that tell who is to blame, and the one that ties lines together.
 const IDS: [&str; 5] = ["fid", "ip4", "ip6", "dns", "mlfid"];
@@ -152,37 +146,6 @@ pub enum RecipeError {
     NoCondition,
 }
 
-/// A pattern, compiled.
-#[derive(Debug)]
-pub(super) struct Pattern {
-    pub(super) written: String,
-    pub(super) regex: Regex,
-    pub(super) plan: Plan,
-    /// The groups of `<SKIPLINES>`.
-    pub(super) skips: Vec<usize>,
-}
-
-/// Several patterns, of which the first that matches counts.
-#[derive(Debug)]
-pub(super) struct Patterns {
-    pub(super) list: Vec<Pattern>,
-    /// Matches wherever they do; compiled when the first line comes.
-    set: OnceLock<RegexSet>,
-}
-
-impl Patterns {
-    /// What matches wherever they do.
-    pub(super) fn set(&self) -> &RegexSet {
-        // When they were read they were small enough together.
-        self.set.get_or_init(|| compiled(&self.list).unwrap_or_else(|_| RegexSet::empty()))
-    }
-}
-
-fn compiled(list: &[Pattern]) -> Result<RegexSet, regex::Error> {
-    let sources = list.iter().map(|pattern| pattern.regex.loose());
-    RegexSetBuilder::new(sources).size_limit(SET_BYTES_MAX).build()
-}
-
 impl Filter {
     /// Compiles `recipe`.
     ///
@@ -213,9 +176,9 @@ impl Filter {
         kitchen.check_whole();
         kitchen.check_dates();
         let Kitchen { names, structured, errors, .. } = kitchen;
-        if !errors.is_empty() {
+        let (Some(failures), Some(ignores), true) = (failures, ignores, errors.is_empty()) else {
             return Err(errors);
-        }
+        };
         let many_ignores = recipe.ignores.len() + 2 >= recipe.failures.len();
         Ok(Self::new(super::judge::Parts {
             prefix,
@@ -225,7 +188,7 @@ impl Filter {
             text,
             max_lines: recipe.max_lines.clamp(1, LINES_MAX),
             recipe,
-            names,
+            names: names.into(),
             steering,
             structured,
         }))
@@ -319,19 +282,14 @@ impl Kitchen<'_> {
         }
     }
 
-    fn together(&mut self, list: Vec<Pattern>, part: fn(usize) -> Part) -> Patterns {
-        let size = list.iter().map(|pattern| pattern.regex.size()).fold(0, usize::saturating_add);
-        if size <= SET_BYTES_MAX {
-            return Patterns { list, set: OnceLock::new() };
-        }
-        // What may be too large is compiled now, so that it is known.
-        let set = compiled(&list).unwrap_or_else(|_| {
+    fn together(&mut self, list: Vec<Pattern>, part: fn(usize) -> Part) -> Option<Patterns> {
+        let last = part(list.len().saturating_sub(1));
+        let patterns = Patterns::new(list);
+        if patterns.is_err() {
             let fault = Fault { span: 0..0, kind: FaultKind::TooLarge };
-            let part = part(list.len().saturating_sub(1));
-            self.errors.push(RecipeError::Pattern { part, fault });
-            RegexSet::empty()
-        });
-        Patterns { list, set: set.into() }
+            self.errors.push(RecipeError::Pattern { part: last, fault });
+        }
+        patterns.ok()
     }
 }
 

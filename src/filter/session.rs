@@ -1,5 +1,6 @@
 //! Failures that several lines tell of, tied together by an id (`<F-MLFID>`).
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
@@ -86,7 +87,7 @@ impl Sessions {
             caught.copy(by.gained, by.no_fail);
         }
         let forget = caught.take(by.forget);
-        let user = caught.value(by.user).filter(|user| !user.is_empty());
+        let user = caught.value(by.user).filter(|user| !user.is_empty()).map(Cow::into_owned);
         let known = self.remove(&id).filter(|session| session.until > now);
         let mut session = match known {
             Some(mut session) => {

@@ -132,9 +132,9 @@ fn what_is_caught_and_who_is_to_blame() {
     let alternate =
         judge("(?:<F-USER>a+</F-USER>|<F-ALT_USER_1>b+</F-ALT_USER_1>) <IP4>", "bb 192.0.2.1");
     assert_eq!(alternate.user.as_deref(), Some("bb"));
-    let fields = alternate.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let fields: Vec<_> = fields.collect();
-    assert_eq!(fields, [("user", "bb"), ("alt_user_1", "bb"), ("ip4", "192.0.2.1")]);
+    let caught = alternate.caught.iter().map(|(name, value)| format!("{name}={value}"));
+    let caught: Vec<String> = caught.collect();
+    assert_eq!(caught, ["user=bb", "alt_user_1=bb", "ip4=192.0.2.1"]);
 }
 
 #[test]

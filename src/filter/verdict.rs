@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use super::groups::Caught;
 use crate::keeper::{Network, Timestamp};
 
 /// What a filter says to a line.
@@ -40,14 +42,13 @@ pub struct Failure {
     /// Whose.
     pub offender: Offender,
     /// As whom, if that is told.
-    pub user: Option<String>,
+    pub user: Option<Arc<str>>,
     /// Which failregex says so: the first that matches; none where the filter has none.
     pub pattern: Option<usize>,
     /// When, if a field says so (`extract.time`).
     pub time: Option<Stated>,
-    /// What the groups with a name have caught, of all lines of the session, in the order of their
-    /// names' first appearance in the filter.
-    pub fields: Vec<(String, String)>,
+    /// What the groups with a name have caught.
+    pub caught: Caught,
 }
 
 /// When something was, as a field of a line states it.

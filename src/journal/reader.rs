@@ -74,6 +74,8 @@ pub struct Reader {
     wanted: Matches,
     sieve: Sieve,
     fields: Fields,
+    /// The message of the entry at hand.
+    message: Vec<u8>,
     since: Timestamp,
     position: Option<Position>,
     sequence: u64,
@@ -121,6 +123,7 @@ impl Reader {
             sieve: Sieve::new(&matches, &wanted),
             wanted,
             fields: Fields::of(wants.iter().flat_map(|want| want.fields.iter().cloned())),
+            message: Vec::new(),
             since: start.since,
             sequence: start.position.as_ref().map_or(0, |position| position.sequence),
             position: start.position,
@@ -226,28 +229,45 @@ impl Reader {
         let unreadable = |e: systemd::Error| Trouble::Unreadable { sequence, source: e.into() };
         let time = handle::time_of(&self.journal).map_err(unreadable)?;
         self.time = Some(time);
-        if self.sieve.looks_at_fields() {
-            self.sieve.begin();
-            self.journal.restart_data();
-            while let Some(field) = self.journal.enumerate_data().map_err(unreadable)? {
-                self.sieve.look_at(field.data());
-            }
-            self.sieve.judge();
-        }
-        handle::read_fields(&mut self.journal, &mut self.fields).map_err(unreadable)?;
-        // Last, since what it points to is gone with the next call.
-        let Some(field) = self.journal.get_data(c"MESSAGE").map_err(unreadable)? else {
+        if !self.read_entry().map_err(unreadable)? {
             return Ok(());
-        };
-        let message = field.value().unwrap_or_default();
-        if message.len() > MESSAGE_BYTES_MAX {
+        }
+        if self.message.len() > MESSAGE_BYTES_MAX {
             return Err(Trouble::TooLong { sequence, limit: MESSAGE_BYTES_MAX });
         }
         let place = Place { source: self.source, sequence };
-        let message = &String::from_utf8_lossy(message);
+        let message = &String::from_utf8_lossy(&self.message);
         let record = Record { time, place, message, fields: &self.fields };
         sink.entry(record, self.sieve.wanted_by());
         Ok(())
+    }
+
+    /// Takes what is needed of the entry at which the handle stands; whether it has a message. Each of
+    /// its parts is fetched once: one by its name, or all if wants have to be told apart.
+    fn read_entry(&mut self) -> systemd::Result<bool> {
+        self.message.clear();
+        if !self.sieve.looks_at_fields() {
+            handle::read_fields(&mut self.journal, &mut self.fields)?;
+            let field = self.journal.get_data(c"MESSAGE")?;
+            let message = field.as_ref().and_then(|field| field.value());
+            self.message.extend(message.unwrap_or_default());
+            return Ok(field.is_some());
+        }
+        self.sieve.begin();
+        self.fields.clear();
+        let mut has_message = false;
+        self.journal.restart_data();
+        while let Some(field) = self.journal.enumerate_data()? {
+            self.sieve.look_at(field.data());
+            self.fields.look_at(field.data());
+            let message = field.data().strip_prefix(b"MESSAGE=");
+            if let (Some(message), false) = (message, has_message) {
+                self.message.extend(message);
+                has_message = true;
+            }
+        }
+        self.sieve.judge();
+        Ok(has_message)
     }
 
     /// Tells of files that sd-journal passes over.

@@ -64,12 +64,25 @@ impl<K: Ord + Clone> Windows<K> {
         (findtime, maxretry): (Duration, NonZeroU32),
         forgotten: &mut BTreeSet<K>,
     ) -> Count {
-        let times = self.with(&key, time, findtime);
-        let attempts = u32::try_from(times.len()).unwrap_or(u32::MAX);
-        if attempts >= maxretry.get() {
-            return Count::Reached(attempts);
+        let Some(times) = self.attempts.get_mut(&key) else {
+            if maxretry.get() == 1 {
+                return Count::Reached(1);
+            }
+            self.keep(key, vec![time], forgotten);
+            return Count::Below;
+        };
+        let before = times[times.len() - 1];
+        add(times, time, findtime);
+        let (last, attempts) = (times[times.len() - 1], times.len());
+        if attempts >= maxretry.get() as usize {
+            self.clear(&key);
+            self.by_last_attempt.remove(&(before, key));
+            return Count::Reached(u32::try_from(attempts).unwrap_or(u32::MAX));
         }
-        self.keep(key, times, forgotten);
+        if last != before {
+            self.by_last_attempt.remove(&(before, key.clone()));
+            self.by_last_attempt.insert((last, key));
+        }
         Count::Below
     }
 
@@ -150,9 +163,7 @@ impl<K: Ord + Clone> Windows<K> {
     /// Takes a window out, with an attempt more and without those that have become too old.
     fn with(&mut self, key: &K, time: Timestamp, findtime: Duration) -> Vec<Timestamp> {
         let mut times = self.take(key).unwrap_or_default();
-        times.insert(times.partition_point(|earlier| *earlier <= time), time);
-        let oldest = times[times.len() - 1].minus(findtime);
-        times.drain(..times.partition_point(|time| *time < oldest));
+        add(&mut times, time, findtime);
         times
     }
 
@@ -180,4 +191,11 @@ impl<K: Ord + Clone> Windows<K> {
         self.by_last_attempt.insert((times[times.len() - 1], key.clone()));
         self.attempts.insert(key, times);
     }
+}
+
+/// Adds an attempt to a window, and drops those that have become too old.
+fn add(times: &mut Vec<Timestamp>, time: Timestamp, findtime: Duration) {
+    times.insert(times.partition_point(|earlier| *earlier <= time), time);
+    let oldest = times[times.len() - 1].minus(findtime);
+    times.drain(..times.partition_point(|time| *time < oldest));
 }

@@ -64,6 +64,26 @@ impl Node {
         }
     }
 
+    /// Shows this node and all that are in it.
+    pub(super) fn each(&self, see: &mut impl FnMut(&Self)) {
+        see(self);
+        match self {
+            Self::Concat(nodes) | Self::Alternation(nodes) => {
+                nodes.iter().for_each(|node| node.each(see));
+            }
+            Self::Repeat { node, .. }
+            | Self::Capture(_, node)
+            | Self::Case { node, .. }
+            | Self::Look { node, .. }
+            | Self::Atomic(node) => node.each(see),
+            Self::Conditional { yes, no, .. } => {
+                yes.each(see);
+                no.each(see);
+            }
+            _ => {}
+        }
+    }
+
     /// Whether it is a place between two characters.
     pub(super) fn is_edge(&self) -> bool {
         matches!(
@@ -74,6 +94,16 @@ impl Node {
                 | Self::TextEnd
                 | Self::WordEdge { .. }
         )
+    }
+}
+
+impl Class {
+    /// Whether it names no character beyond ASCII.
+    pub(super) fn is_of_ascii(&self) -> bool {
+        self.items.iter().all(|item| match item {
+            Item::Range(low, high) => low.is_ascii() && high.is_ascii(),
+            Item::Kind { .. } => true,
+        })
     }
 }
 

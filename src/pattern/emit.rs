@@ -20,15 +20,21 @@ pub(super) struct Written {
 
 /// Writes `tree` exactly. Only groups that have a name or are referred to are remembered.
 pub(super) fn exact(tree: &Tree, text: Text) -> Written {
-    let with_name = tree.names.iter().map(|(_, group)| *group);
-    let mut kept: Vec<usize> = with_name.chain(tree.referenced.iter().copied()).collect();
-    kept.sort_unstable();
-    kept.dedup();
+    let kept = kept(tree);
     let mut writer = Writer { out: String::new(), text, kept: Some(&kept) };
     writer.node(&tree.node);
     let out = writer.out;
     let numbered = |(name, group): &(String, usize)| (name.clone(), number_of(&kept, *group));
     Written { text: out, names: tree.names.iter().map(numbered).collect() }
+}
+
+/// The groups that are remembered, sorted.
+pub(super) fn kept(tree: &Tree) -> Vec<usize> {
+    let with_name = tree.names.iter().map(|(_, group)| *group);
+    let mut kept: Vec<usize> = with_name.chain(tree.referenced.iter().copied()).collect();
+    kept.sort_unstable();
+    kept.dedup();
+    kept
 }
 
 /// Writes a regex that matches wherever `tree` does, and can do without backtracking: what looks
@@ -39,7 +45,8 @@ pub(super) fn loose(tree: &Tree, text: Text) -> String {
     writer.out
 }
 
-fn number_of(kept: &[usize], group: usize) -> usize {
+/// The number by which a group is remembered.
+pub(super) fn number_of(kept: &[usize], group: usize) -> usize {
     kept.binary_search(&group).map_or(0, |index| index + 1)
 }
 

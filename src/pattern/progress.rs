@@ -2,7 +2,6 @@
 
 use super::ast::{Node, Tree};
 use super::emit;
-use super::flags::Flags;
 use super::parse::parse;
 use super::regex::{Options, Regex};
 
@@ -20,8 +19,7 @@ impl Regex {
     #[must_use]
     pub fn progress(&self, text: &str) -> Option<Progress> {
         let options = self.options();
-        let flags = Flags { multi_line: options.multi_line, ..Flags::default() };
-        let tree = parse(self.source(), flags).ok()?;
+        let tree = parse(self.source(), options.flags()).ok()?;
         let pieces = pieces(&tree.node);
         let reach = |count: usize| reach(&tree, &pieces[..count], options, text);
         // If the first n pieces match, so do the first n - 1.

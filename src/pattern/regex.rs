@@ -1,14 +1,16 @@
 //! A regex, with the engine that it needs.
 
-use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::ast::Tree;
+use super::captures::Captures;
 use super::emit;
 use super::fault::{Fault, FaultKind};
 use super::flags::Flags;
 use super::parse::parse;
+use super::program::Program;
 use super::size;
+use super::walk::Walked;
 
 /// So large one compiled regex may be; the largest of fail2ban's filters takes a tenth of it.
 const SIZE_MAX: usize = 4 << 20;
@@ -52,6 +54,8 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub struct Regex {
     engine: Engine,
+    /// What serves instead of the engine where it can; made when the first line comes.
+    program: OnceLock<Option<Program>>,
     names: Vec<(Box<str>, usize)>,
     source: Box<str>,
     options: Options,
@@ -89,23 +93,10 @@ struct Backtracking {
 #[error("the regex needs too many steps for this text")]
 pub struct GaveUp;
 
-/// Where a regex and its groups have matched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Captures {
-    spans: Vec<Option<Range<usize>>>,
-}
-
-impl Captures {
-    /// Where the whole has matched.
-    #[must_use]
-    pub fn whole(&self) -> Range<usize> {
-        self.group(0).unwrap_or(0..0)
-    }
-
-    /// Where the group with this number has matched, if it has.
-    #[must_use]
-    pub fn group(&self, group: usize) -> Option<Range<usize>> {
-        self.spans.get(group).cloned().flatten()
+impl Options {
+    /// The flags that a regex begins with.
+    pub(super) fn flags(self) -> Flags {
+        Flags { multi_line: self.multi_line, ..Flags::default() }
     }
 }
 
@@ -121,8 +112,7 @@ impl Regex {
         if text.len() > TEXT_MAX {
             return Err(too_large());
         }
-        let flags = Flags { multi_line: options.multi_line, ..Flags::default() };
-        let tree = parse(text, flags)?;
+        let tree = parse(text, options.flags())?;
         if let (Some(what), true) = (tree.needs_backtracking, options.linear) {
             return Err(Fault::new(whole, FaultKind::Backtracking(what)));
         }
@@ -139,7 +129,8 @@ impl Regex {
         let source = text.into();
         let needs_backtracking = tree.needs_backtracking;
         let size = size::at_most(&tree.node);
-        Ok(Self { engine, names, source, options, size, needs_backtracking })
+        let program = OnceLock::new();
+        Ok(Self { engine, program, names, source, options, size, needs_backtracking })
     }
 
     /// The text that it was compiled from.
@@ -188,13 +179,57 @@ impl Regex {
         }
     }
 
+    /// With which bytes a match in a text of ASCII can begin, a bit each; none when an engine is needed
+    /// to tell.
+    #[must_use]
+    pub fn first_bytes(&self) -> Option<u128> {
+        self.program().map(|program| program.first)
+    }
+
+    fn program(&self) -> Option<&Program> {
+        let make = || {
+            let tree = parse(&self.source, self.options.flags()).ok()?;
+            Program::of(&tree, self.options.text)
+        };
+        self.program.get_or_init(make).as_ref()
+    }
+
     /// The first match in `text`.
     ///
     /// # Errors
     ///
     /// When the backtracking engine gives up.
     pub fn captures(&self, text: &str) -> Result<Option<Captures>, GaveUp> {
-        self.captures_from(text, 0)
+        let mut captures = Captures::default();
+        Ok(self.catch(text, &mut captures)?.then_some(captures))
+    }
+
+    /// Whether there is a match in `text`, and what the first has caught. Without one `captures` holds
+    /// nothing of use.
+    ///
+    /// # Errors
+    ///
+    /// When the backtracking engine gives up.
+    pub fn catch(&self, text: &str, captures: &mut Captures) -> Result<bool, GaveUp> {
+        if text.is_ascii() {
+            self.catch_in_ascii(text, captures)
+        } else {
+            self.search(text, 0, captures)
+        }
+    }
+
+    /// The same for a text that is known to be of ASCII.
+    ///
+    /// # Errors
+    ///
+    /// When the backtracking engine gives up.
+    pub fn catch_in_ascii(&self, text: &str, captures: &mut Captures) -> Result<bool, GaveUp> {
+        let Some(program) = self.program() else { return self.search(text, 0, captures) };
+        match program.walk(text, captures) {
+            Walked::Found => Ok(true),
+            Walked::Not => Ok(false),
+            Walked::Unknown => self.search(text, 0, captures),
+        }
     }
 
     /// The first match in `text` that begins at the byte `from` or later. `^` is at the beginning
@@ -207,17 +242,22 @@ impl Regex {
         if from > text.len() || !text.is_char_boundary(from) {
             return Ok(None);
         }
+        let mut captures = Captures::default();
+        Ok(self.search(text, from, &mut captures)?.then_some(captures))
+    }
+
+    /// Has the engine search.
+    fn search(&self, text: &str, from: usize, captures: &mut Captures) -> Result<bool, GaveUp> {
         match &self.engine {
             Engine::Linear(it) => {
                 let regex = it.regex().ok_or(GaveUp)?;
                 let mut places = regex.capture_locations();
-                if regex.captures_read_at(&mut places, text, from).is_none() {
-                    return Ok(None);
-                }
+                let found = regex.captures_read_at(&mut places, text, from).is_some();
                 let span = |group| places.get(group).map(|(start, end)| start..end);
-                Ok(Some(Captures { spans: (0..places.len()).map(span).collect() }))
+                captures.take((0..places.len()).map(span));
+                Ok(found)
             }
-            Engine::Backtracking(it) => it.captures_from(text, from),
+            Engine::Backtracking(it) => it.search(text, from, captures),
         }
     }
 }
@@ -228,15 +268,14 @@ impl Backtracking {
         Ok(Self { exact, for_long: OnceLock::new(), loose })
     }
 
-    fn captures_from(&self, text: &str, from: usize) -> Result<Option<Captures>, GaveUp> {
+    fn search(&self, text: &str, from: usize, captures: &mut Captures) -> Result<bool, GaveUp> {
         // The exact one need not be tried where the loose one does not match yet.
-        let Some(first) = self.loose.find_at(text, from) else { return Ok(None) };
+        let Some(first) = self.loose.find_at(text, from) else { return Ok(false) };
         let exact = if text.len() > SHORT_MAX { self.for_long() } else { Some(&self.exact) };
         let found = exact.ok_or(GaveUp)?.captures_from_pos(text, first.start());
-        Ok(found.map_err(|_| GaveUp)?.map(|captures| {
-            let spans = captures.iter().map(|group| group.map(|group| group.range()));
-            Captures { spans: spans.collect() }
-        }))
+        let Some(found) = found.map_err(|_| GaveUp)? else { return Ok(false) };
+        captures.take(found.iter().map(|group| group.map(|group| group.range())));
+        Ok(true)
     }
 
     fn for_long(&self) -> Option<&fancy_regex::Regex> {

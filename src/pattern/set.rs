@@ -23,6 +23,11 @@ impl Set {
         Self { ascii, others: !high.is_ascii() }
     }
 
+    /// Those of ASCII, a bit each.
+    pub(super) fn ascii(self) -> u128 {
+        self.ascii
+    }
+
     pub(super) fn union(self, other: Self) -> Self {
         Self { ascii: self.ascii | other.ascii, others: self.others || other.others }
     }
@@ -45,7 +50,7 @@ impl Set {
         match node {
             Node::Literal(c) => Self::of(*c),
             Node::Any { .. } | Node::BackReference(_) => Self::ALL,
-            Node::Class(class) => Self::of_class(class),
+            Node::Class(class) => Self::of_class(class, false),
             Node::Concat(nodes) | Node::Alternation(nodes) => {
                 nodes.iter().map(Self::anywhere_in).fold(Self::NONE, Self::union)
             }
@@ -107,7 +112,8 @@ impl Set {
         }
     }
 
-    fn of_class(class: &Class) -> Self {
+    /// The characters of a class; with `fold`, of its letters those in the other case too.
+    pub(super) fn of_class(class: &Class, fold: bool) -> Self {
         let all = class.items.iter().map(|item| match item {
             Item::Range(low, high) => Self::range(*low, *high),
             Item::Kind { kind, not, ascii } => {
@@ -116,13 +122,14 @@ impl Set {
             }
         });
         let set = all.fold(Self::NONE, Self::union);
+        let set = if fold { set.in_both_cases() } else { set };
         if class.not { set.inverted() } else { set }
     }
 
     fn of_kind(kind: Kind, ascii: bool) -> Self {
         let is_in = |c: char| match kind {
             Kind::Digit => c.is_ascii_digit(),
-            Kind::Space => matches!(c, '\t'..='\r' | ' ' | '\x1c'..='\x1f'),
+            Kind::Space => matches!(c, '\t'..='\r' | ' ') || !ascii && matches!(c, '\x1c'..='\x1f'),
             Kind::Word => c.is_ascii_alphanumeric() || c == '_',
         };
         let bits = ('\0'..='\x7f').filter(|c| is_in(*c)).map(|c| 1 << u32::from(c));

@@ -1,5 +1,7 @@
 //! The translation, case by case; against Python itself it is held in `tests/pattern.rs`.
 
+mod plain;
+
 use proptest::prelude::*;
 
 use super::{Danger, FaultKind, Language, Options, Regex, Text, compile, shape};

@@ -22,6 +22,21 @@ impl Fields {
         self.fields.iter_mut().map(|(name, value)| (name.as_str(), value))
     }
 
+    /// Forgets all values.
+    pub fn clear(&mut self) {
+        self.fields.iter_mut().for_each(|(_, value)| *value = None);
+    }
+
+    /// Takes the value of `FIELD=value`, if the field is asked for and has none yet.
+    pub fn look_at(&mut self, data: &[u8]) {
+        for (name, value) in self.fields.iter_mut().filter(|(_, value)| value.is_none()) {
+            let told = data.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+            if let Some(told) = told {
+                *value = Some(String::from_utf8_lossy(told).into_owned());
+            }
+        }
+    }
+
     /// The value of a field, if the entry has it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -223,7 +223,7 @@ impl Listener {
             return;
         };
         if self.span.since <= time {
-            let user = failure.user.as_deref().map(Arc::from);
+            let user = failure.user.clone();
             self.batch.push(Heard { read_at, jail, offender, user, time });
         }
     }
