@@ -27,7 +27,7 @@ struct Case<'c> {
 }
 
 /// Whom a failure names, as whom, and by which pattern.
-type Named = (IpAddr, Option<String>, Option<usize>);
+type Named = (IpAddr, Option<Arc<str>>, Option<usize>);
 
 fn named(verdict: Verdict) -> Option<Named> {
     match verdict {

@@ -476,7 +476,7 @@ proptest! {
     ) {
         let zone = Zone::parse(zone).expect("a zone");
         for patterns in [
-            &["{^LN-BEG}ISO8601", r"^[^\[]*\[(%d/%b/%ExY:%H:%M:%S %z)\]", "{DEFAULT}"][..],
+            &["{^LN-BEG}", r"^[^\[]*\[(%d/%b/%ExY:%H:%M:%S %z)\]", "{DEFAULT}"][..],
             &[r"^\[?(%b %d %k:%M:%S)", r"^\[?(%a %b %d %H:%M:%S(?:\.%f)? %Y)", "^(%H:%M(?::%S)?)"],
         ] {
             let mut learning = Detector::new(patterns, zone.clone()).expect("good patterns");

@@ -16,7 +16,8 @@ const LAST_COUNTS: Duration = Duration::from_mins(1);
 /// line, it is not given up for a shorter match when the fraction is longer or shorter than the last.
 /// So is the date of a web server's access log, which stands in the first brackets behind an address of
 /// any length.
-const OURS: [&str; 3] = ["{^LN-BEG}ISO8601", r"^[^\[]*\[(%d/%b/%ExY:%H:%M:%S %z)\]", "{DEFAULT}"];
+const OURS: [&str; 4] =
+    ["{^LN-BEG}ISO8601", "{^LN-BEG}", r"^[^\[]*\[(%d/%b/%ExY:%H:%M:%S %z)\]", "{DEFAULT}"];
 
 /// Cuts the dates out of a source's lines.
 #[derive(Clone, Debug)]

@@ -140,7 +140,7 @@ impl Keeper {
             match event {
                 Event::Attempt(attempt) => {
                     let jail = attempt.jail;
-                    decisions.notices.extend(self.attempt(now, attempt));
+                    self.attempt(now, attempt, &mut decisions.notices);
                     decisions.notices.extend(self.escalate(now, jail));
                 }
                 Event::Attempts(order) => {
@@ -263,13 +263,12 @@ impl Keeper {
         self.jails.values_mut().flat_map(|jail| std::mem::take(&mut jail.told)).collect()
     }
 
-    fn attempt(&mut self, now: Timestamp, attempt: Attempt) -> Vec<Notice> {
+    fn attempt(&mut self, now: Timestamp, attempt: Attempt, notices: &mut Vec<Notice>) {
         let before = self.counted.get(&attempt.place.source).copied().unwrap_or_default();
-        let Some(jail) = self.jails.get_mut(&attempt.jail) else { return Vec::new() };
-        if attempt.place.sequence <= before || !jail.sees_first(attempt.place) {
-            return Vec::new();
+        let Some(jail) = self.jails.get_mut(&attempt.jail) else { return };
+        if attempt.place.sequence > before && jail.sees_first(attempt.place) {
+            jail.attempt(now, attempt, (&self.friends, &mut self.past), notices);
         }
-        jail.attempt(now, attempt, &self.friends, &mut self.past)
     }
 
     fn escalate(&mut self, now: Timestamp, id: JailId) -> Vec<Notice> {

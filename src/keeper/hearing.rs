@@ -51,7 +51,7 @@ impl Keeper {
                     time: now,
                     place,
                 };
-                notices.extend(jail.attempt(now, attempt, &self.friends, &mut self.past));
+                jail.attempt(now, attempt, (&self.friends, &mut self.past), notices);
                 notices.extend(jail.escalate(now, &self.friends, &mut self.past));
                 notices.append(&mut jail.told);
                 self.due |= !jail.pending.is_empty();

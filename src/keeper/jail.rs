@@ -88,19 +88,20 @@ impl Jail {
         self.seen.remove(&source);
     }
 
-    /// Counts an attempt, and passes sentence when it is one too many.
+    /// Counts an attempt, passes sentence when it is one too many, and adds what is to be told.
     pub(super) fn attempt(
         &mut self,
         now: Timestamp,
         attempt: Attempt,
-        friends: &Friends,
-        past: &mut Past,
-    ) -> Vec<Notice> {
+        (friends, past): (&Friends, &mut Past),
+        notices: &mut Vec<Notice>,
+    ) {
         let culprit = attempt.offender;
         let network = culprit.widened(self.policy.prefix);
         let excused = || self.policy.excuses(attempt.user.as_deref(), culprit);
         if let Some(why) = self.spares(culprit, network, friends).or_else(excused) {
-            return vec![Notice::Ignored { jail: self.id, network: culprit, why }];
+            notices.push(Notice::Ignored { jail: self.id, network: culprit, why });
+            return;
         }
         // A record from the future is one from a clock that is wrong.
         let time = attempt.time.min(now);
@@ -120,8 +121,8 @@ impl Jail {
             }
             refusal = self.count(now, (network, time), user.clone(), (friends, past));
         }
-        let found = Notice::Found { jail: self.id, offender: culprit, user, time, banned };
-        [found].into_iter().chain(refusal).collect()
+        notices.push(Notice::Found { jail: self.id, offender: culprit, user, time, banned });
+        notices.extend(refusal);
     }
 
     /// Counts an attempt; a notice if it should have led to a ban and did not.

@@ -122,7 +122,7 @@ impl Jail {
                 let user = order.user.clone();
                 let (jail, text) = (self.id, None);
                 let attempt = Attempt { jail, offender: *offender, user, text, time: now, place };
-                notices.extend(self.attempt(now, attempt, friends, past));
+                self.attempt(now, attempt, (friends, &mut *past), notices);
             }
         }
         Answer::Done(counted)
