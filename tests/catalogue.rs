@@ -13,6 +13,7 @@ use std::thread;
 
 use jailkeeper::filter::{Failure, Filter, Offender, Verdict};
 use jailkeeper::pattern::{self, Shape};
+use jailkeeper::record::Matches;
 use jailkeeper::rules::{self, Card, Loaded, Sample, Sampled};
 
 use crate::support::stock;
@@ -75,6 +76,76 @@ fn all_jails_but_sshd_are_switched_off() {
     let Loaded { jails, diagnostics, .. } = rules::load(&texts);
     assert_eq!(diagnostics, []);
     assert_eq!(jails.iter().map(|jail| jail.name.as_str()).collect::<Vec<_>>(), ["sshd"]);
+}
+
+/// What an entry says of itself anybody may write: it must be user 0 who did, to syslog's socket, and
+/// not a program that hands on what others have logged.
+#[test]
+fn no_filter_believes_what_anybody_may_write_to_the_journal() {
+    for card in rules::catalogue(&stock::texts()) {
+        for alternative in matches_of(&card).alternatives() {
+            let is = |field: &str, value: &str| {
+                alternative.get(field).is_some_and(|values| values.iter().all(|it| it == value))
+            };
+            let trusted = alternative.keys().all(|field| field.starts_with('_'));
+            let by_root = is("_UID", "0") && is("_TRANSPORT", "syslog");
+            assert!(trusted || by_root, "{}: {alternative:?}", card.name);
+        }
+    }
+}
+
+/// Of a process that is gone before journald looks at it, neither program nor unit is known.
+#[test]
+fn what_a_process_logs_that_is_gone_at_once_is_read_if_it_was_roots() {
+    let cards = rules::catalogue(&stock::texts());
+    for (filter, identifier) in [
+        ("cockpit", "cockpit-session"),
+        ("courier-auth", "imapd-ssl"),
+        ("dropbear", "dropbear"),
+        ("gssftpd", "ftpd"),
+        ("proftpd", "proftpd"),
+        ("pure-ftpd", "pure-ftpd"),
+        ("rsyncd", "rsyncd"),
+        ("sendmail-auth", "sm-mta"),
+        ("sendmail-reject", "sm-mta"),
+        ("solid-pop3d", "solid-pop3d"),
+        ("sshd", "sshd"),
+        ("sshd", "sshd-session"),
+        ("uwimap-auth", "imapd"),
+        ("vsftpd", "vsftpd"),
+        ("wuftpd", "wu-ftpd"),
+    ] {
+        let card = cards.iter().find(|card| card.name == filter).expect("a stock filter");
+        let matches = matches_of(card);
+        let wants = |user: &str, transport: &str| {
+            let entry = [
+                ("_TRANSPORT", transport),
+                ("_UID", user),
+                ("_PID", "1234"),
+                ("SYSLOG_IDENTIFIER", identifier),
+            ];
+            matches.wants(|field, value| entry.contains(&(field, value)))
+        };
+        assert!(wants("0", "syslog"), "{filter}: {identifier}");
+        assert!(!wants("1000", "syslog"), "{filter}: a user may call himself {identifier}");
+        assert!(!wants("0", "journal"), "{filter}: what is handed on may call itself {identifier}");
+    }
+}
+
+/// Which entries the filter wants; none if it names no field.
+fn matches_of(card: &Card) -> Matches {
+    let written = match card.journalmatch.as_str() {
+        "" => "[]",
+        written => written,
+    };
+    let table: toml::Table = format!("lines = {written}").parse().expect("TOML");
+    let lines = match &table["lines"] {
+        toml::Value::Array(lines) => lines.clone(),
+        line => vec![line.clone()],
+    };
+    let lines = lines.iter().map(|line| line.as_str().expect("a text").to_owned());
+    let matches = lines.map(|line| Matches::parse(&line).expect("a journal match"));
+    matches.reduce(Matches::or).unwrap_or_default()
 }
 
 #[test]

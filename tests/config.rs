@@ -8,7 +8,7 @@ use jailkeeper::confdir::{self, Directories};
 use jailkeeper::filter::{Failure, Filter, Line, Memory, Offender, Verdict};
 use jailkeeper::keeper::Timestamp;
 use jailkeeper::keeper::{JailId, Ports};
-use jailkeeper::record::Origin;
+use jailkeeper::record::{Alternative, Origin};
 use jailkeeper::rules::{self, Texts};
 
 use crate::support::stock;
@@ -66,11 +66,12 @@ fn one_wrong_password_is_one_attempt_and_one_more_for_an_unknown_user() {
 }
 
 #[test]
-fn sshd_asks_for_trusted_fields_only_and_closes_its_port() {
+fn sshd_believes_nobody_but_user_0_and_closes_its_port() {
     let loaded = rules::load(&stock::texts());
     let jail = &loaded.jails[0];
     let (_, want) = jail.sources.journal.as_ref().expect("it reads the journal");
-    assert!(want.matches.fields().iter().all(|field| field.starts_with('_')));
+    let by_root = |it: &Alternative| it.get("_UID").is_some_and(|users| users == &["0"]);
+    assert!(!want.matches.is_any() && want.matches.alternatives().iter().all(by_root));
     let gate = jail.gate(JailId(7));
     assert_eq!((gate.jail, gate.ports), (JailId(7), Ports::Only(vec![22..=22])));
     assert!(gate.spare_loopback);

@@ -134,8 +134,9 @@ impl Keeper {
     /// Decides about events, in their order, and about everything that is due at `now`.
     pub fn decide(&mut self, now: Timestamp, events: impl IntoIterator<Item = Event>) -> Decisions {
         self.jails.values_mut().for_each(|jail| jail.expire(now));
-        let mut decisions = Decisions { notices: self.escalate_all(now), ..Decisions::default() };
+        let mut decisions = Decisions::default();
         self.expire_allowed(now, &mut decisions);
+        decisions.notices.extend(self.escalate_all(now));
         for event in events {
             match event {
                 Event::Attempt(attempt) => {
@@ -157,6 +158,7 @@ impl Keeper {
                 }
                 Event::Disallow(order) => {
                     decisions.replies.push(self.disallow(&order, &mut decisions.notices));
+                    decisions.notices.extend(self.escalate_all(now));
                 }
             }
         }

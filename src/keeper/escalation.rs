@@ -32,7 +32,7 @@ impl Escalation {
         }
     }
 
-    /// The rule has changed, or who is spared: all is looked at again.
+    /// The rule has changed: all is looked at again.
     pub(super) fn begin_anew(
         &mut self,
         banned: impl Iterator<Item = Network>,
@@ -43,6 +43,12 @@ impl Escalation {
         for offender in banned {
             self.touch(offender, rule);
         }
+    }
+
+    /// Who is spared has changed: what was not banned for somebody's sake is looked at again. A
+    /// restart looks at everything, and must not come to another end than the process that lives on.
+    pub(super) fn look_again(&mut self) {
+        self.touched.extend(self.spared.iter().copied());
     }
 
     /// How many members were banned before this network was, if that is still to be told.
@@ -71,6 +77,7 @@ impl Jail {
                     notices.push(Notice::Ignored { jail: self.id, network, why });
                 }
             } else {
+                self.escalation.spared.remove(&network);
                 self.ban_instead_of_members(now, network, past);
             }
         }
@@ -78,7 +85,7 @@ impl Jail {
     }
 
     /// Why not all of a network must be banned for what some of its members did.
-    fn spares_all_of(&self, network: Network, friends: &Friends) -> Option<Spared> {
+    pub(super) fn spares_all_of(&self, network: Network, friends: &Friends) -> Option<Spared> {
         let own = || {
             let own = friends.own.within(network).filter(|_| self.policy.ignoreself);
             own.map(Spared::HoldsOwnAddress)

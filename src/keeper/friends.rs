@@ -104,6 +104,7 @@ impl Keeper {
     /// Forgets all lists but these.
     pub fn keep_lists(&mut self, wanted: &BTreeSet<ListId>) {
         self.friends.lists.retain(|id, _| wanted.contains(id));
+        self.look_again();
     }
 
     /// Learns who is logged in; bans of their addresses are lifted at the next decision.
@@ -116,6 +117,7 @@ impl Keeper {
                     jail.lift(banned, Lifted::LoggedIn);
                 }
             }
+            jail.escalation.look_again();
         }
     }
 
@@ -138,7 +140,12 @@ impl Keeper {
     fn review(&mut self) {
         for jail in self.jails.values_mut() {
             jail.review(&self.friends);
+            jail.escalation.look_again();
         }
+    }
+
+    fn look_again(&mut self) {
+        self.jails.values_mut().for_each(|jail| jail.escalation.look_again());
     }
 
     pub(super) fn allow(
@@ -184,6 +191,7 @@ impl Keeper {
                 struck += 1;
             }
         }
+        self.look_again();
         Reply { ticket, answer: Answer::Done(struck) }
     }
 
@@ -191,6 +199,7 @@ impl Keeper {
     pub(super) fn expire_allowed(&mut self, now: Timestamp, decisions: &mut Decisions) {
         while let Some((jail, network)) = self.friends.allowed.strike_one_over(now) {
             decisions.notices.push(Notice::Disallowed { jail, network, why: Disallowed::Expired });
+            self.look_again();
         }
     }
 

@@ -1,7 +1,9 @@
 //! What everything else relies on: sshd's entries in the journal, and a probe that can fail.
 
+use serde_json::Value;
+
 use super::lan::Login;
-use super::scene::{ATTACKER4, ATTACKER6, MACHINE4, MACHINE6, Scene, address};
+use super::scene::{ATTACKER4, ATTACKER6, MACHINE4, MACHINE6, MAXRETRY, Scene, address};
 use super::{PATIENCE, probe, wait_for};
 
 #[test]
@@ -20,6 +22,36 @@ fn a_wrong_password_is_in_the_journal_with_trusted_fields() {
         assert_eq!(entry["_UID"], "0");
         assert_eq!(entry["SYSLOG_FACILITY"], "4", "auth");
     }
+}
+
+/// Somebody who has the journal busy, by whatever it writes down of him, must not get away with it.
+#[test]
+fn attempts_count_whose_processes_are_gone_before_the_journal_looks_at_them() {
+    let scene = Scene::guarded();
+    let journald = |signal| {
+        scene.machine.run(&["systemctl", "kill", "--signal", signal, "systemd-journald"]);
+    };
+    journald("STOP");
+    for number in 1..=MAXRETRY {
+        let login = scene.attacker.try_password("root", address(MACHINE4));
+        assert_eq!(login, Login::Denied, "attempt {number}");
+    }
+    wait_for("the last of sshd's processes is gone", PATIENCE, || {
+        let pids =
+            scene.machine.run(&["cat", "/sys/fs/cgroup/system.slice/ssh.service/cgroup.procs"]);
+        (pids.lines().count() == 1).then_some(())
+    });
+    journald("CONT");
+    scene.wait_for_ban(ATTACKER4);
+    let entries =
+        scene.machine.journal(&["SYSLOG_IDENTIFIER=sshd", "SYSLOG_IDENTIFIER=sshd-session"]);
+    let failed = |entry: &&Value| {
+        entry["MESSAGE"].as_str().is_some_and(|message| message.starts_with("Failed password"))
+    };
+    let failed: Vec<_> = entries.iter().filter(failed).collect();
+    assert_eq!(failed.len(), MAXRETRY);
+    let unknown = |field: &str| failed.iter().all(|entry| entry[field].is_null());
+    assert!(unknown("_COMM") && unknown("_SYSTEMD_UNIT"), "the journal was early: {failed:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! All features at once: whatever happens, some things hold.
 
 use super::*;
+use crate::keeper::jail::Jail;
 
 const RECIDIVE: JailId = JailId(2);
 
@@ -119,12 +120,18 @@ impl World {
                         address: from.first(),
                     })
                     .collect();
+                self.keeper.set_sessions(self.sessions.clone());
             }
-            17 => self.jails = jails(u16::from(who) << (much * 2)),
-            18 => self.comes_or_goes(),
+            17 => {
+                self.jails = jails(u16::from(who) << (much * 2));
+                self.rule();
+            }
+            18 => {
+                self.comes_or_goes();
+                self.rule();
+            }
             _ => {}
         }
-        self.rule();
         None
     }
 
@@ -240,6 +247,17 @@ impl World {
             assert!(jail.policy.enforce, "{network}");
             assert_eq!(jail.spares(network, network, &self.keeper.friends), None);
             assert_eq!(self.keeper.friends.session(&jail.policy, network), None);
+        }
+        self.keeper.jails.values().for_each(|jail| self.check_escalation(jail));
+    }
+
+    /// Enough members of a network are banned instead of it only where somebody in it is spared.
+    fn check_escalation(&self, jail: &Jail) {
+        let Some(Escalate { after, prefix }) = jail.policy.escalate else { return };
+        for (member, _) in jail.ledger.iter() {
+            let wide = member.widened(prefix);
+            let enough = wide != member && jail.ledger.within(wide).count() >= after as usize;
+            assert!(!enough || jail.spares_all_of(wide, &self.keeper.friends).is_some(), "{wide}");
         }
     }
 }

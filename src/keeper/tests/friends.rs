@@ -244,6 +244,89 @@ fn a_jail_may_ban_whoever_is_logged_in() {
     assert_eq!(step(&mut keeper, &mut kernel, at(1), vec![]).0, []);
 }
 
+/// Changes who is spared: at once, or by what the next turn is told.
+type Turn = fn(&mut Keeper) -> Vec<Event>;
+
+/// Ways in which 198.51.100.99 is spared, and how each is over half a minute later.
+const WAYS: [(Turn, Turn); 5] = [
+    (|keeper| own(keeper, &["198.51.100.99"]), |keeper| own(keeper, &[])),
+    (|keeper| list(keeper, &["198.51.100.99"]), |keeper| list(keeper, &[])),
+    (|keeper| sessions(keeper, &["198.51.100.99"]), |keeper| sessions(keeper, &[])),
+    (|_| vec![allow(None, &["198.51.100.99"], Sentence::For(Duration::from_secs(30)))], |_| vec![]),
+    (
+        |_| vec![allow(None, &["198.51.100.99"], Sentence::Forever)],
+        |_| {
+            let networks = vec![net("198.51.100.99")];
+            vec![Event::Disallow(DisallowOrder { ticket: Ticket(4), jail: None, networks })]
+        },
+    ),
+];
+
+fn own(keeper: &mut Keeper, addresses: &[&str]) -> Vec<Event> {
+    keeper.set_own_addresses(addresses.iter().map(|text| net(text).first()).collect());
+    vec![]
+}
+
+fn list(keeper: &mut Keeper, networks: &[&str]) -> Vec<Event> {
+    keeper.set_list(ListId::File("/etc/friends".into()), listed(networks));
+    vec![]
+}
+
+fn sessions(keeper: &mut Keeper, addresses: &[&str]) -> Vec<Event> {
+    keeper.set_sessions(addresses.iter().map(|address| logged_in(address)));
+    vec![]
+}
+
+/// Three banned neighbours are a ban of their network.
+fn escalating() -> Policy {
+    let prefix = Prefix { ipv4: 24, ipv6: 56 };
+    let mut rules = Policy { escalate: Some(Escalate { after: 3, prefix }), ..policy(1, 600, 60) };
+    rules.ignore.lists.insert(ListId::File("/etc/friends".into()));
+    rules
+}
+
+#[test]
+fn a_network_is_banned_when_nobody_in_it_is_spared_any_more() {
+    let network = net("198.51.100.0/24");
+    for (way, (spare, end)) in WAYS.into_iter().enumerate() {
+        let (mut keeper, mut kernel) = (keeper(escalating()), Kernel::default());
+        // The second time it is told again, since the network was banned in between.
+        for (start, sequence) in [(0, 10), (1000, 20)] {
+            let mut events = spare(&mut keeper);
+            let members = (sequence..sequence + 3).map(|n| (format!("198.51.100.{n}"), n));
+            events.extend(members.map(|(address, n)| attempt(&address, start, n)));
+            let (notices, _) = step(&mut keeper, &mut kernel, at(start), events);
+            let told = notices.iter().filter(|it| matches!(it, Notice::Ignored { .. })).count();
+            assert_eq!((told, kernel.0.len()), (1, 3), "way {way}");
+            let events = end(&mut keeper);
+            let (notices, _) = step(&mut keeper, &mut kernel, at(start + 30), events);
+            assert_eq!(banned(&notices), [network], "way {way}");
+            let (jail, until) = (JAIL, Until::At(at(start + 90)));
+            assert_eq!(kernel.elements(), [Element { jail, network, until }], "way {way}");
+        }
+    }
+}
+
+#[test]
+fn what_a_spared_network_comes_to_does_not_depend_on_a_restart() {
+    for (way, (spare, end)) in WAYS.into_iter().enumerate() {
+        let (mut lives, mut kernel) = (keeper(escalating()), Kernel::default());
+        let mut events = spare(&mut lives);
+        events.extend((1..4).map(|n| attempt(&format!("198.51.100.{n}"), 0, n)));
+        step(&mut lives, &mut kernel, at(0), events);
+        let mut disk = Disk::new();
+        saved(&mut disk, lives.take_unsaved());
+        let mut reborn = restored(&[(JAIL, escalating())], at(30), &disk);
+        let kernels = [&mut lives, &mut reborn].map(|keeper| {
+            let (mut kernel, events) = (kernel.clone(), end(keeper));
+            step(keeper, &mut kernel, at(30), events);
+            kernel
+        });
+        assert_eq!(kernels[0], kernels[1], "way {way}");
+        assert_eq!(kernels[0].0.len(), 1, "way {way}");
+    }
+}
+
 fn a_network() -> impl Strategy<Value = Network> {
     (any::<u8>(), 0_u8..=32, any::<bool>()).prop_map(|(low, length, wide)| {
         let address = std::net::Ipv4Addr::new(192, 0, if wide { low } else { 2 }, low);
