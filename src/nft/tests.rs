@@ -233,11 +233,12 @@ fn raising_gets_through_while_others_never_rest() {
             let end = End(&over);
             for count in [1, 20, 3, 10] {
                 firewall.raise(&gates(count)).unwrap();
-                assert_eq!(firewall.counters().unwrap().len(), count as usize);
-                assert_eq!(firewall.elements(Timestamp::default()).unwrap(), []);
             }
             drop(end);
             assert!(noise.join().unwrap() > 1);
+            // Whoever only looks gives up before he stands in the way of the others.
+            assert_eq!(firewall.counters().unwrap().len(), 10);
+            assert_eq!(firewall.elements(Timestamp::default()).unwrap(), []);
         });
     });
 }
