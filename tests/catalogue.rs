@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use jailkeeper::filter::{Failure, Filter, Offender, Verdict};
-use jailkeeper::pattern::{self, Shape};
+use jailkeeper::pattern::{self, Language, Options, Shape};
 use jailkeeper::record::Matches;
 use jailkeeper::rules::{self, Card, Loaded, Sample, Sampled};
 
@@ -159,6 +159,21 @@ fn every_pattern_is_tied_safe_and_shown() {
     wrong.sort_unstable();
     wrong.dedup();
     assert!(wrong.is_empty(), "{} things are missing:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// They are written so that steps find what they match, and lines of ASCII wait for no engine.
+#[test]
+fn every_pattern_is_plain() {
+    let wrong = of_every_mode(|case| {
+        let is_engines = |written: &str| {
+            let options = Options { linear: true, ..Options::default() };
+            let regex = pattern::compile(written, Language::Native, true, options);
+            regex.expect("it is compiled").first_bytes().is_none()
+        };
+        let own = case.own().filter(|(_, written)| is_engines(written));
+        own.map(|(index, written)| format!("{} {}: {written}", case.name(), index + 1)).collect()
+    });
+    assert!(wrong.is_empty(), "{} patterns:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// Leaving out a branch of a pattern, or making certain what is optional, changes what some sample

@@ -20,6 +20,16 @@ pub(super) struct Clock {
     last_offset: i64,
     /// A day since 1970, and its date.
     day: (i64, Date),
+    /// The last time that was now, and what the clock has shown.
+    now: Option<(i64, Shown)>,
+}
+
+/// What a clock shows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
+    /// Seconds since 1970 as if it showed UTC.
+    pub(super) seconds: i64,
+    pub(super) date: Date,
 }
 
 /// A stretch of time between two changes of the clock, in unix seconds.
@@ -35,12 +45,24 @@ struct Stretch {
 impl Clock {
     pub(super) const fn new(zone: Zone) -> Self {
         let stretch = Stretch { from: 0, until: 0, offset: 0, summer: false };
-        Self { zone, stretch, last_offset: 0, day: (0, Date::constant(1970, 1, 1)) }
+        let day = (0, Date::constant(1970, 1, 1));
+        Self { zone, stretch, last_offset: 0, day, now: None }
     }
 
     /// Minutes east of Greenwich that every date without a zone of its own gets.
     pub(super) const fn fixed(&self) -> Option<i32> {
         self.zone.fixed()
+    }
+
+    /// What the clock shows now. Many lines are read at the same time.
+    pub(super) fn now(&mut self, now: i64) -> Option<Shown> {
+        if let Some((_, shown)) = self.now.filter(|(known, _)| *known == now) {
+            return Some(shown);
+        }
+        let seconds = self.shown(now)?;
+        let shown = Shown { seconds, date: self.date(seconds)? };
+        self.now = Some((now, shown));
+        Some(shown)
     }
 
     /// What the clock shows at a time: seconds since 1970 as if it showed UTC.

@@ -229,9 +229,8 @@ impl Detector {
 
     /// The latest year that `%ExY` takes.
     fn latest_year(&mut self, now: Timestamp) -> u32 {
-        let shown = self.clock.shown(now.seconds());
-        let today = shown.and_then(|shown| self.clock.date(shown));
-        let year = today.and_then(|today| u32::try_from(today.year()).ok());
+        let shown = self.clock.now(now.seconds());
+        let year = shown.and_then(|shown| u32::try_from(shown.date.year()).ok());
         year.map_or(u32::MAX, |year| (year + YEARS_AHEAD).max(YEAR_AT_LEAST) / 10 * 10 + 9)
     }
 

@@ -6,7 +6,7 @@ use jiff::tz::Offset;
 use crate::keeper::Timestamp;
 
 use super::class::{digit, is_space};
-use super::clock::Clock;
+use super::clock::{Clock, Shown};
 use super::token::{Field, MONTHS};
 use super::zone;
 
@@ -166,9 +166,8 @@ struct Now {
 
 impl Now {
     fn of(known: &mut Known<'_>) -> Option<Self> {
-        let seconds = in_range(known.clock.shown(known.now.seconds())?)?;
-        let date = known.clock.date(seconds)?;
-        Some(Self { seconds, date })
+        let Shown { seconds, date } = known.clock.now(known.now.seconds())?;
+        Some(Self { seconds: in_range(seconds)?, date })
     }
 
     /// The day that it is, since 1970.

@@ -24,8 +24,8 @@ pub(super) struct Pattern {
 #[derive(Debug)]
 pub(super) struct Patterns {
     pub(super) list: Vec<Pattern>,
-    /// For texts of ASCII, with which bytes each can begin; none when an automaton must tell.
-    first_bytes: OnceLock<Option<Box<[u128]>>>,
+    /// For texts of ASCII; none when an automaton must tell.
+    starts: OnceLock<Option<Starts>>,
     /// Matches wherever they do; compiled when a line needs it.
     set: OnceLock<RegexSet>,
 }
@@ -43,12 +43,11 @@ impl Patterns {
             0..=SET_BYTES_MAX => OnceLock::new(),
             _ => compiled(&list).map_err(|_| TooLarge)?.into(),
         };
-        Ok(Self { list, first_bytes: OnceLock::new(), set })
+        Ok(Self { list, starts: OnceLock::new(), set })
     }
 
-    fn first_bytes(&self) -> Option<&[u128]> {
-        let all = || self.list.iter().map(|pattern| pattern.regex.first_bytes()).collect();
-        self.first_bytes.get_or_init(all).as_deref()
+    fn starts(&self) -> Option<&Starts> {
+        self.starts.get_or_init(|| Starts::of(&self.list)).as_ref()
     }
 
     fn set(&self) -> &RegexSet {
@@ -66,15 +65,11 @@ impl Patterns {
         if self.list.len() <= from {
             return Ok(None);
         }
-        if let Some(bytes) = self.first_bytes()
+        if let Some(starts) = self.starts()
             && text.is_ascii()
         {
-            let may_begin =
-                |begins: &u128| text.bytes().next().is_none_or(|b| begins >> b & 1 != 0);
-            let numbers = bytes.iter().enumerate().skip(from).filter(|(_, it)| may_begin(it));
-            return self.first_of(numbers.map(|(index, _)| index), |regex| {
-                regex.catch_in_ascii(text, captures)
-            });
+            let numbers = starts.numbers(text).filter(|index| *index >= from);
+            return self.first_of(numbers, |regex| regex.catch_in_ascii(text, captures));
         }
         let set = self.set();
         if !set.is_match(text) {
@@ -103,6 +98,45 @@ impl Patterns {
     pub(super) fn first(&self, text: &str) -> Result<Option<usize>, GaveUp> {
         let found = self.find(text, 0, &mut Captures::default())?;
         Ok(found.map(|(index, _)| index))
+    }
+}
+
+/// Which patterns a text of ASCII can match, by its first byte.
+#[derive(Debug)]
+struct Starts {
+    /// For each 64 patterns, and each byte, the patterns that it can begin, a bit each.
+    blocks: Vec<Box<[u64; 128]>>,
+}
+
+impl Starts {
+    /// None when a pattern cannot be told by its beginning.
+    fn of(list: &[Pattern]) -> Option<Self> {
+        let block = |patterns: &[Pattern]| {
+            let mut table = Box::new([0; 128]);
+            for (number, pattern) in patterns.iter().enumerate() {
+                let bytes = pattern.regex.first_bytes()?;
+                for (byte, patterns) in table.iter_mut().enumerate() {
+                    *patterns |= u64::from(bytes >> byte & 1 != 0) << number;
+                }
+            }
+            Some(table)
+        };
+        Some(Self { blocks: list.chunks(64).map(block).collect::<Option<_>>()? })
+    }
+
+    /// The numbers of the patterns that may match `text`.
+    fn numbers(&self, text: &str) -> impl Iterator<Item = usize> {
+        let first = text.bytes().next();
+        self.blocks.iter().zip((0..).step_by(64)).flat_map(move |(table, base)| {
+            let byte = first.and_then(|byte| table.get(usize::from(byte)));
+            // An empty text may be one for all.
+            let mut left = byte.copied().unwrap_or(u64::MAX);
+            std::iter::from_fn(move || {
+                let number = (left != 0).then_some(left.trailing_zeros() as usize)?;
+                left &= left - 1;
+                Some(base + number)
+            })
+        })
     }
 }
 

@@ -73,6 +73,12 @@ impl Policy {
         Some(Spared::Rule(rule.to_string()))
     }
 
+    /// Whether it matters as whom somebody has tried.
+    #[must_use]
+    pub fn asks_for_users(&self) -> bool {
+        self.count_by == CountBy::User || !self.rules.is_empty()
+    }
+
     /// How many lines of each offender are kept.
     #[must_use]
     pub fn matches_kept(&self) -> usize {

@@ -138,9 +138,17 @@ impl Iterator for Queue {
     }
 }
 
+/// A jail at a source.
+struct Post {
+    jail: JailId,
+    /// Whether it matters as whom somebody has tried.
+    asks_for_users: bool,
+    examiner: Examiner,
+}
+
 /// Has the jails examine one source.
 struct Listener {
-    examiners: Vec<(JailId, Examiner)>,
+    posts: Vec<Post>,
     span: Span,
     latest: Option<Timestamp>,
     counts: Counts,
@@ -151,10 +159,13 @@ struct Listener {
 impl Listener {
     fn new(feed: &Feed<'_>, span: Span, sender: Sender<Vec<Heard>>) -> Self {
         let zone = feed.args.zone();
-        let examiner =
-            |watch: &&Watch| (watch.id, Examiner::new(watch.filter.clone(), zone.clone()));
+        let post = |watch: &&Watch| Post {
+            jail: watch.id,
+            asks_for_users: watch.policy.asks_for_users(),
+            examiner: Examiner::new(watch.filter.clone(), zone.clone()),
+        };
         Self {
-            examiners: feed.watches.iter().map(examiner).collect(),
+            posts: feed.watches.iter().map(post).collect(),
             span,
             latest: None,
             counts: Counts::default(),
@@ -182,8 +193,9 @@ impl Listener {
 
     fn take(&mut self, entry: Entry<'_>) {
         self.counts.records += 1;
-        let mut examiners = std::mem::take(&mut self.examiners);
-        for (jail, examiner) in &mut examiners {
+        let mut posts = std::mem::take(&mut self.posts);
+        for Post { jail, asks_for_users, examiner } in &mut posts {
+            let jail = (*jail, *asks_for_users);
             match entry {
                 Entry::TooLong => {
                     self.counts.unjudged += 1;
@@ -191,17 +203,17 @@ impl Listener {
                 }
                 Entry::Line(text) => {
                     let examined = examiner.past_line(text, self.span.now);
-                    self.judged(*jail, &examined.verdict, examined.time);
+                    self.judged(jail, &examined.verdict, examined.time);
                 }
                 Entry::Record(record) => {
-                    self.judged(*jail, &examiner.entry(&record), Some(record.time));
+                    self.judged(jail, &examiner.entry(&record), Some(record.time));
                 }
             }
         }
-        self.examiners = examiners;
+        self.posts = posts;
     }
 
-    fn judged(&mut self, jail: JailId, verdict: &Verdict, time: Option<Timestamp>) {
+    fn judged(&mut self, jail: (JailId, bool), verdict: &Verdict, time: Option<Timestamp>) {
         // A record from the future is one from a clock that is wrong.
         let time = time.map(|time| time.min(self.span.now));
         self.latest = self.latest.max(time);
@@ -213,7 +225,12 @@ impl Listener {
         }
     }
 
-    fn failed(&mut self, jail: JailId, failure: &Failure, time: Option<Timestamp>) {
+    fn failed(
+        &mut self,
+        (jail, asks_for_users): (JailId, bool),
+        failure: &Failure,
+        time: Option<Timestamp>,
+    ) {
         let Some(offender) = failure.offender.network() else {
             self.counts.nameless += 1;
             return;
@@ -223,7 +240,7 @@ impl Listener {
             return;
         };
         if self.span.since <= time {
-            let user = failure.user.clone();
+            let user = failure.user.clone().filter(|_| asks_for_users);
             self.batch.push(Heard { read_at, jail, offender, user, time });
         }
     }
