@@ -93,6 +93,22 @@ fuzz: ## feed the readers of texts at random; FUZZ=line SECONDS=3600
 			-print_final_stats=1; \
 	done
 
+# Beside others and beside the floor (benches/goals): which parts, if not all of them.
+PARTS ?=
+GOALS := $(CARGO) bench --locked --bench goals -- --cache $(CACHE)/bench
+
+.PHONY: bench
+bench: deps bench-deps ## measure every goal, for an hour, into benches/RESULTS.md (root); PARTS="offline journal"
+	$(GOALS) --results $(CURDIR)/benches/RESULTS.md $(PARTS)
+
+.PHONY: bench-quick
+bench-quick: deps bench-deps ## the same with less of everything, in three minutes, printed only (root)
+	$(GOALS) --quick $(PARTS)
+
+.PHONY: bench-deps
+bench-deps:
+	@packaging/deps bench
+
 .PHONY: deb
 deb: deps build $(CARGO_DEB) ## make the Debian package, in target/debian
 	rm -f $(TARGET)/debian/*.deb

@@ -43,7 +43,7 @@ fn lifts(count: u32) -> Vec<Change> {
 }
 
 fn apply(firewall: &mut Firewall, changes: &[Change]) {
-    let outcome = firewall.apply(black_box(changes), NOW);
+    let outcome = firewall.apply(black_box(changes), |_| None, NOW);
     assert_eq!(outcome, Outcome::Applied { refused: vec![] });
 }
 

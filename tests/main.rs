@@ -7,6 +7,7 @@ mod catalogue;
 mod cli;
 mod completion;
 mod config;
+mod corpus;
 mod daemon;
 mod dates;
 mod dialect;

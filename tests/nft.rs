@@ -1,5 +1,6 @@
 //! The firewall, in the kernel: each test in network namespaces of its own.
 
+mod common;
 mod elements;
 mod monitor;
 mod networks;
@@ -57,6 +58,6 @@ fn lift(text: &str) -> Change {
 
 /// Makes changes, all of which must go in.
 fn apply(firewall: &mut Firewall, changes: &[Change]) {
-    let outcome = firewall.apply(changes, now());
+    let outcome = firewall.apply(changes, |_| None, now());
     assert_eq!(outcome, Outcome::Applied { refused: vec![] });
 }

@@ -328,7 +328,8 @@ impl Service {
     }
 
     fn perform(&mut self, now: Timestamp, changes: &[Change]) -> Settled {
-        let outcome = self.firewall.apply(changes, now);
+        let elsewhere = |network| self.keeper.last_end(network);
+        let outcome = self.firewall.apply(changes, elsewhere, now);
         match &outcome {
             Outcome::Applied { .. } => self.troubles.firewall = None,
             Outcome::Failed { reason } => {

@@ -189,7 +189,8 @@ fn raise_firewall(
     firewall.raise(&lineup.gates())?;
     let installed = firewall.elements(now)?;
     let decisions = keeper.audit(now, &installed, true);
-    let outcome = firewall.apply(&decisions.changes, now);
+    let elsewhere = |network| keeper.last_end(network);
+    let outcome = firewall.apply(&decisions.changes, elsewhere, now);
     if let Outcome::Failed { reason } = outcome {
         return Err(StartError::Bans(reason));
     }

@@ -4,6 +4,7 @@
 //! IPv4 address that arrives mapped into IPv6 (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2) is
 //! IPv4 from here on.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -11,7 +12,7 @@ use std::str::FromStr;
 /// A network: an address whose host bits are zero, and the length of its prefix.
 ///
 /// A single address is a network of full length. Offenders are networks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Network {
     /// An IPv4 network; the length is at most 32.
     V4(Ipv4Addr, u8),
@@ -55,7 +56,28 @@ impl Prefix {
     }
 }
 
+impl Ord for Network {
+    /// By family, address and length. Most of the keeper's work is to find offenders in maps, and
+    /// numbers are compared in half the time that bytes take.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
+
+impl PartialOrd for Network {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl Network {
+    fn rank(self) -> (Family, u128, u8) {
+        match self {
+            Self::V4(address, length) => (Family::V4, address.to_bits().into(), length),
+            Self::V6(address, length) => (Family::V6, address.to_bits(), length),
+        }
+    }
+
     /// The single address, IPv4-mapped IPv6 as IPv4.
     #[must_use]
     pub fn address(address: IpAddr) -> Self {

@@ -9,7 +9,7 @@ use super::network::Network;
 use super::notice::Spared;
 use super::plan::plan;
 use super::roster::JailId;
-use super::time::Timestamp;
+use super::time::{Timestamp, Until};
 
 /// What a jail has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +44,12 @@ pub struct View {
 }
 
 impl Keeper {
+    /// When the last of the bans of this network ends that the firewall is to have.
+    pub fn last_end(&self, network: Network) -> Option<Until> {
+        let bans = self.jails.values().filter_map(|jail| jail.ledger.enforced(network));
+        bans.map(|ban| ban.record.until).max()
+    }
+
     /// What the jail `id` knows of `asked`; nothing if there is no such jail.
     pub fn view(&self, id: JailId, asked: Network) -> Option<View> {
         let jail = self.jails.get(&id)?;

@@ -12,19 +12,19 @@
 //! refused take three. For a small one a refused attempt would cost more: to undo it the kernel
 //! waits for all its processors, some 20 ms.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_netfilter::nftables::NfTablesMessage;
 use netlink_packet_netfilter::nftables::SetElementMessage;
 
 use super::error::{NftError, errno, in_words};
-use super::rules::{self, Lookup, Place, wide_set_name};
-use super::sets::{self, ELEMENTS_PER_MESSAGE, Node};
+use super::rules::{self, Lookup, Place};
+use super::sets::{self, ELEMENTS_PER_MESSAGE, Elements};
 use super::transaction::{Rejection, Transaction};
 use super::wire::Wire;
-use super::{ATTEMPTS, Jail, Packets, SetKey};
-use crate::keeper::{Change, JailId, Network, Outcome, Timestamp, Until};
+use super::{ATTEMPTS, Holder, Jail, Layout, Packets, SetKey};
+use crate::keeper::{Change, Network, Outcome, Timestamp, Until};
 
 const DOING: &str = "changing elements";
 
@@ -41,11 +41,14 @@ const ROUNDS: usize = 12 + ATTEMPTS;
 const SMALL: usize = ELEMENTS_PER_MESSAGE;
 
 /// What is meant by a change: which element.
-type Key = (JailId, Network);
+type Key = (Holder, Network);
+
+/// An element, and how it is to be: with an end, or not at all.
+type Wanted = (Key, Option<Until>);
 
 /// A set for wider networks than usual, and the rules that look into it, which are to come with the
 /// first element.
-type Opening = (JailId, SetKey);
+type Opening = (Holder, SetKey);
 
 /// Elements of one set that share the fate of their messages.
 struct Chunk<'a> {
@@ -71,20 +74,22 @@ enum Remedy {
 /// Makes the changes; see `Firewall::apply`.
 pub(super) fn apply(
     wire: &mut Wire,
-    jails: &mut BTreeMap<JailId, Jail>,
-    changes: &[Change],
+    layout: &mut Layout,
+    (changes, elsewhere): (&[Change], &dyn Fn(Network) -> Option<Until>),
     now: Timestamp,
 ) -> Outcome {
     let mut refused = HashMap::new();
-    let wanted = wanted(jails, changes, &mut refused);
-    let mut openings = openings(jails, &wanted);
-    enter(jails, &openings);
+    let wanted = wanted(layout, (changes, elsewhere), &mut refused);
+    let mut openings = openings(layout, &wanted);
+    for (holder, key) in &openings {
+        layout.enter(*holder, *key);
+    }
     let mut limit = CHANGES_PER_TRANSACTION;
     let mut first = true;
     let mut rest = wanted.as_slice();
     while !rest.is_empty() {
         let (now_wanted, later) = rest.split_at(rest.len().min(limit));
-        match commit(wire, jails, &openings, chunks(jails, now_wanted, now)) {
+        match commit(wire, layout, &openings, chunks(layout, now_wanted, now)) {
             Ok(more) => {
                 openings.clear();
                 refused.extend(more);
@@ -94,8 +99,8 @@ pub(super) fn apply(
                 continue;
             }
             Err(error) if first => {
-                for (id, key) in openings {
-                    jails.get_mut(&id).map(|jail| jail.sets.remove(&key));
+                for (holder, key) in &openings {
+                    layout.leave(*holder, *key);
                 }
                 return Outcome::Failed { reason: error.to_string() };
             }
@@ -107,24 +112,28 @@ pub(super) fn apply(
         rest = later;
     }
     let refused = changes.iter().enumerate().filter_map(|(index, change)| {
-        refused.get(&key(change)).map(|reason| (index, reason.clone()))
+        let (holder, network) = key(change);
+        let reason = refused.get(&(holder, network)).or_else(|| refused.get(&(None, network)))?;
+        Some((index, reason.clone()))
     });
     Outcome::Applied { refused: refused.collect() }
 }
 
 fn key(change: &Change) -> Key {
     match change {
-        Change::Ban { jail, network, .. } | Change::Lift { jail, network } => (*jail, *network),
+        Change::Ban { jail, network, .. } | Change::Lift { jail, network } => {
+            (Some(*jail), *network)
+        }
     }
 }
 
 /// The last change to each element, lifts first: they make room. Bans that cannot be meant are
 /// refused; to lift what is in a jail without a gate is done, since its sets are gone.
 fn wanted(
-    jails: &BTreeMap<JailId, Jail>,
-    changes: &[Change],
+    layout: &Layout,
+    (changes, elsewhere): (&[Change], &dyn Fn(Network) -> Option<Until>),
     refused: &mut HashMap<Key, String>,
-) -> Vec<(Key, Option<Until>)> {
+) -> Vec<Wanted> {
     let mut last = HashMap::new();
     for change in changes {
         let until = match change {
@@ -133,50 +142,70 @@ fn wanted(
         };
         last.insert(key(change), until);
     }
-    last.retain(|key, until| match (until, blunder(jails, *key)) {
+    last.retain(|key, until| match (until, blunder(layout, *key)) {
         (Some(_), Some(reason)) => {
             refused.insert(*key, reason);
             false
         }
         (Some(_), None) => true,
-        (None, _) => jails.contains_key(&key.0),
+        (None, _) => jail(layout, key.0).is_some(),
     });
-    let mut wanted: Vec<_> = last.into_iter().collect();
-    wanted.sort_unstable_by_key(|((jail, network), until)| (until.is_some(), *jail, *network));
+    let common = if layout.shares() { common(layout, &last, elsewhere) } else { Vec::new() };
+    let mut wanted: Vec<_> = common.into_iter().chain(last).collect();
+    wanted.sort_unstable_by_key(|((holder, network), until)| (until.is_some(), *holder, *network));
     wanted
 }
 
-/// The sets that are wanted and not there.
-fn openings(jails: &BTreeMap<JailId, Jail>, wanted: &[(Key, Option<Until>)]) -> Vec<Opening> {
-    let banned = wanted.iter().filter(|(_, until)| until.is_some());
-    let needed: BTreeSet<Opening> =
-        banned.map(|((id, network), _)| (*id, jails[id].key(*network))).collect();
-    needed.into_iter().filter(|(id, key)| !jails[id].sets.contains_key(key)).collect()
-}
-
-/// Gives the jails the sets that are to come.
-fn enter(jails: &mut BTreeMap<JailId, Jail>, openings: &[Opening]) {
-    for (id, key) in openings {
-        if let Some(jail) = jails.get_mut(id) {
-            let name = wide_set_name(&jail.gate.name, key.0, key.1);
-            jail.sets.insert(*key, name);
+/// How these elements are to be in the common sets: there for as long as in any jail's. What can be
+/// in no set of its length, such as a key with host bits, is in none of them.
+fn common(
+    layout: &Layout,
+    last: &HashMap<Key, Option<Until>>,
+    elsewhere: &dyn Fn(Network) -> Option<Until>,
+) -> Vec<Wanted> {
+    let mut common = HashMap::with_capacity(last.len());
+    for ((holder, network), until) in last {
+        if jail(layout, *holder).is_some_and(|jail| jail.key(*network) == key_of(*network)) {
+            let longest = common.entry(*network).or_insert_with(|| elsewhere(*network));
+            *longest = (*longest).max(*until);
         }
     }
+    common.into_iter().map(|(network, until)| ((None, network), until)).collect()
+}
+
+fn key_of(network: Network) -> SetKey {
+    (network.family(), network.length())
+}
+
+fn jail(layout: &Layout, holder: Holder) -> Option<&Jail> {
+    layout.jails.get(&holder?)
+}
+
+/// The sets that are wanted and not there.
+fn openings(layout: &Layout, wanted: &[Wanted]) -> Vec<Opening> {
+    let banned = wanted.iter().filter(|(_, until)| until.is_some());
+    let needed: BTreeSet<Opening> = banned.map(|(key, _)| set_of(layout, *key)).collect();
+    needed.into_iter().filter(|(holder, key)| layout.set(*holder, *key).is_none()).collect()
+}
+
+/// Where an element belongs.
+fn set_of(layout: &Layout, (holder, network): Key) -> (Holder, SetKey) {
+    (holder, jail(layout, holder).map_or_else(|| key_of(network), |jail| jail.key(network)))
 }
 
 /// A set and the rules that look into it. The kernel refuses the set if it is there.
-fn open(
-    transaction: &mut Transaction,
-    jails: &BTreeMap<JailId, Jail>,
-    (id, key): Opening,
-    set_id: &mut u32,
-) {
-    let Jail { gate, sets } = &jails[&id];
+fn open(transaction: &mut Transaction, layout: &Layout, (holder, key): Opening, set_id: &mut u32) {
+    let Some(set) = layout.set(holder, key) else { return };
     let (family, length) = key;
-    let set = sets[&key].as_str();
     *set_id += 1;
-    transaction.message(sets::offenders(set, family, *set_id), NLM_F_CREATE | NLM_F_EXCL);
-    for place in Place::of_all(jails) {
+    let made = sets::offenders(set, (family, holder), *set_id);
+    transaction.message(made, NLM_F_CREATE | NLM_F_EXCL);
+    let places = Place::of_all(&layout.jails);
+    if holder.is_none() || !layout.shares() {
+        rules::add_doors(transaction, &places, key, set);
+    }
+    let Some(Jail { gate, .. }) = jail(layout, holder) else { return };
+    for place in places {
         if place.sees(gate.scope) {
             let lookup = Lookup { set, family, length, spent: Packets::default() };
             rules::add_rules(transaction, gate, place, lookup, set_id);
@@ -185,8 +214,8 @@ fn open(
 }
 
 /// Why this must not be banned, if it must not.
-fn blunder(jails: &BTreeMap<JailId, Jail>, (id, network): Key) -> Option<String> {
-    match jails.get(&id) {
+fn blunder(layout: &Layout, (holder, network): Key) -> Option<String> {
+    match jail(layout, holder) {
         None => Some("the jail has no gate in the firewall".to_owned()),
         Some(Jail { gate, .. }) if network.fits(gate.max_prefix, gate.prefix) => None,
         Some(_) => Some(format!("{network} is not as wide or as narrow as the jail's bans are")),
@@ -194,18 +223,14 @@ fn blunder(jails: &BTreeMap<JailId, Jail>, (id, network): Key) -> Option<String>
 }
 
 /// Lists of elements, each of one set and for one end.
-fn chunks<'a>(
-    jails: &'a BTreeMap<JailId, Jail>,
-    wanted: &[(Key, Option<Until>)],
-    now: Timestamp,
-) -> Vec<Chunk<'a>> {
+fn chunks<'a>(layout: &'a Layout, wanted: &[Wanted], now: Timestamp) -> Vec<Chunk<'a>> {
     let whatever_is_there = wanted.len() <= SMALL;
     let mut chunks: Vec<Chunk<'a>> = Vec::new();
-    for ((id, network), until) in wanted {
+    for (key, until) in wanted {
         // To lift what belongs into a set that is not there is done.
-        let jail = &jails[id];
-        let Some(set) = jail.sets.get(&jail.key(*network)).map(String::as_str) else { continue };
-        let element = ((*id, *network), until.and_then(|until| sets::timeout(until, now)));
+        let (holder, of) = set_of(layout, *key);
+        let Some(set) = layout.set(holder, of) else { continue };
+        let element = (*key, until.and_then(|until| sets::timeout(until, now)));
         let lift = until.is_none();
         match chunks.last_mut() {
             Some(chunk)
@@ -224,7 +249,7 @@ fn chunks<'a>(
 /// Commits them, all but the refused elements; those, and why.
 fn commit(
     wire: &mut Wire,
-    jails: &BTreeMap<JailId, Jail>,
+    layout: &Layout,
     openings: &[Opening],
     mut chunks: Vec<Chunk<'_>>,
 ) -> Result<Vec<(Key, String)>, NftError> {
@@ -236,7 +261,7 @@ fn commit(
         let mut sets = Vec::with_capacity(openings.len());
         for opening in &openings {
             sets.push(transaction.len());
-            open(&mut transaction, jails, *opening, &mut set_id);
+            open(&mut transaction, layout, *opening, &mut set_id);
         }
         let opened = transaction.len();
         // The number of the first message behind each chunk.
@@ -310,8 +335,8 @@ fn mended<'a>(
 
 impl Chunk<'_> {
     fn write(&self, transaction: &mut Transaction) {
-        let bare = || self.nodes(|_| None);
-        let full = || self.nodes(|timeout| timeout);
+        let bare = || self.list(|_| None);
+        let full = || self.list(|timeout| timeout);
         if self.whatever_is_there {
             transaction.message(add(self.set, bare()), NLM_F_CREATE);
             transaction.message(delete(self.set, bare()), 0);
@@ -325,9 +350,9 @@ impl Chunk<'_> {
         }
     }
 
-    fn nodes(&self, timeout: impl Fn(Option<u64>) -> Option<u64>) -> Vec<Node> {
-        let node = |((_, network), until): &(Key, _)| sets::offender(*network, timeout(*until));
-        self.elements.iter().map(node).collect()
+    fn list(&self, timeout: impl Fn(Option<u64>) -> Option<u64>) -> Elements {
+        let elements = self.elements.iter();
+        Elements::of_offenders(elements.map(|((_, network), left)| (*network, timeout(*left))))
     }
 
     /// What to do when the kernel refuses the chunk's message with this number, from 0.
@@ -349,10 +374,12 @@ impl Chunk<'_> {
     }
 }
 
-fn add(set: &str, nodes: Vec<Node>) -> NfTablesMessage {
-    NfTablesMessage::NewSetElement(SetElementMessage { attributes: sets::list_of(set, nodes) })
+fn add(set: &str, elements: Elements) -> NfTablesMessage {
+    NfTablesMessage::NewSetElement(SetElementMessage { attributes: sets::list_of(set, elements) })
 }
 
-fn delete(set: &str, nodes: Vec<Node>) -> NfTablesMessage {
-    NfTablesMessage::DeleteSetElement(SetElementMessage { attributes: sets::list_of(set, nodes) })
+fn delete(set: &str, elements: Elements) -> NfTablesMessage {
+    NfTablesMessage::DeleteSetElement(SetElementMessage {
+        attributes: sets::list_of(set, elements),
+    })
 }

@@ -5,13 +5,22 @@
 //! such as
 //!
 //! ```text
-//! tcp dport 22 iif != "lo" ip6 saddr & ffff:ffff:ffff:ffff:: @sshd6 counter drop comment "sshd"
+//! ip6 saddr & ffff:ffff:ffff:ffff:: @sshd6 tcp dport 22 iif != "lo" counter drop comment "sshd"
 //! ```
 //!
 //! The sets are plain hash sets of networks' first addresses; how long the prefix is stands in the
 //! rule. Wider networks than a jail usually bans have sets and rules of their own for each length
 //! (`sshd4/24`), which come with the first element and go, once empty, when the table is raised the
-//! next time. Forwarded packets whose destination the host has translated have a chain of their
+//! next time.
+//!
+//! The offenders of all jails are also in common sets, one for each family and length
+//! (`banned/4/32`). The chains on the hooks look only into those, and what is not there passes: so
+//! the packets of everybody else meet no rule of a jail, however many there are. An element stays
+//! there at least as long as in any jail's set. A jail that is alone needs no common sets: its own
+//! serve. Should it stay longer, that costs its packets the
+//! way through the jails' rules and does nothing else to them.
+//!
+//! Forwarded packets whose destination the host has translated have a chain of their
 //! own, in which a jail's ports are those that the client has asked for.
 //!
 //! Table and chains are made with rustables, all else with netlink-packet-netfilter, and both go
@@ -20,6 +29,7 @@
 //! table cannot hinder us from mending it.
 
 mod apply;
+mod common;
 mod error;
 mod expressions;
 mod monitor;
@@ -41,9 +51,10 @@ pub use sets::SET_SIZE;
 pub use surroundings::{Flowtable, Neighbour, Surroundings};
 
 use self::error::errno;
+use self::rules::{common_set_name, wide_set_name};
 use self::transaction::Transaction;
 use self::wire::Wire;
-use crate::keeper::{Change, Element, Family, Gate, JailId, Network, Outcome, Timestamp};
+use crate::keeper::{Change, Element, Family, Gate, JailId, Network, Outcome, Timestamp, Until};
 
 /// The name of our table, of family `inet`.
 pub const TABLE: &str = "jailkeeper";
@@ -72,6 +83,9 @@ impl Packets {
 
 /// What is in one set: networks of this family and this length.
 type SetKey = (Family, u8);
+
+/// Whose set: a jail's own, or the common one of all.
+type Holder = Option<JailId>;
 
 /// A gate that stands, and its sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,12 +121,71 @@ impl Jail {
     }
 }
 
+/// The sets that stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Layout {
+    jails: BTreeMap<JailId, Jail>,
+    /// The common sets, for whatever the jails have sets, if there are several jails.
+    common: BTreeMap<SetKey, String>,
+}
+
+impl Layout {
+    fn of(jails: BTreeMap<JailId, Jail>) -> Self {
+        let mut layout = Self { jails, common: BTreeMap::new() };
+        if layout.shares() {
+            let keys = layout.jails.values().flat_map(|jail| jail.sets.keys());
+            layout.common = keys.map(|key| (*key, common_set_name(key.0, key.1))).collect();
+        }
+        layout
+    }
+
+    /// Whether there are common sets: a jail that is alone needs none.
+    fn shares(&self) -> bool {
+        self.jails.len() > 1
+    }
+
+    /// The sets into which every packet is looked up.
+    fn doors(&self) -> impl Iterator<Item = (SetKey, &str)> {
+        let alone = self.jails.values().filter(|_| !self.shares()).flat_map(|jail| &jail.sets);
+        self.common.iter().chain(alone).map(|(key, set)| (*key, set.as_str()))
+    }
+
+    /// The set for these networks, if it is there.
+    fn set(&self, holder: Holder, key: SetKey) -> Option<&str> {
+        let sets = match holder {
+            None => &self.common,
+            Some(jail) => &self.jails.get(&jail)?.sets,
+        };
+        sets.get(&key).map(String::as_str)
+    }
+
+    /// A set comes to those that stand.
+    fn enter(&mut self, holder: Holder, key: SetKey) {
+        match holder.map(|jail| self.jails.get_mut(&jail)) {
+            None => drop(self.common.insert(key, common_set_name(key.0, key.1))),
+            Some(None) => {}
+            Some(Some(jail)) => {
+                let name = wide_set_name(&jail.gate.name, key.0, key.1);
+                jail.sets.insert(key, name);
+            }
+        }
+    }
+
+    /// It has not come.
+    fn leave(&mut self, holder: Holder, key: SetKey) {
+        match holder.map(|jail| self.jails.get_mut(&jail)) {
+            None => drop(self.common.remove(&key)),
+            Some(jail) => drop(jail.and_then(|jail| jail.sets.remove(&key))),
+        }
+    }
+}
+
 /// The kernel's firewall, as far as it is ours.
 ///
 /// It needs CAP_NET_ADMIN in the network namespace in which it is opened, and stays in that one.
 pub struct Firewall {
     wire: Wire,
-    jails: BTreeMap<JailId, Jail>,
+    layout: Layout,
 }
 
 impl Firewall {
@@ -123,7 +196,7 @@ impl Firewall {
     /// When the kernel has no netfilter. That it lacks CAP_NET_ADMIN the process learns from the
     /// first request.
     pub fn open() -> Result<Self, NftError> {
-        Ok(Self { wire: Wire::open()?, jails: BTreeMap::new() })
+        Ok(Self { wire: Wire::open()?, layout: Layout::default() })
     }
 
     /// Our netlink port, by which a [`Monitor`] tells our changes from those of others.
@@ -136,13 +209,13 @@ impl Firewall {
     ///
     /// A set that fits keeps its elements. One of the wrong shape is made anew, with the single
     /// addresses that it had. Sets for wider networks than usual stay if there is one in them that
-    /// the gate may ban. Chains, sets and rules that no gate wants go. Counters go on.
+    /// the gate may ban. The common sets are held against those of the jails. Chains, sets and rules that no gate wants go. Counters go on.
     ///
     /// # Errors
     ///
     /// When the kernel refuses; the table is then as it was.
     pub fn raise(&mut self, gates: &[Gate]) -> Result<(), NftError> {
-        self.jails = raise::raise(&mut self.wire, gates)?;
+        self.layout = raise::raise(&mut self.wire, gates)?;
         Ok(())
     }
 
@@ -155,7 +228,7 @@ impl Firewall {
     /// When the kernel refuses, as it does when the table is gone.
     pub fn elements(&mut self, now: Timestamp) -> Result<Vec<Element>, NftError> {
         let mut all = Vec::new();
-        for (id, jail) in &self.jails {
+        for (id, jail) in &self.layout.jails {
             for ((family, length), set) in &jail.sets {
                 let listed = present::elements(&mut self.wire, set)?;
                 let is_main = *length == jail.gate.prefix.of(*family);
@@ -178,8 +251,15 @@ impl Firewall {
     ///
     /// More than 131,072 changes are several transactions; so are fewer where the system lets us
     /// have no large buffers, as in a user namespace (some 5,000 with its default limits).
-    pub fn apply(&mut self, changes: &[Change], now: Timestamp) -> Outcome {
-        apply::apply(&mut self.wire, &mut self.jails, changes, now)
+    ///
+    /// `elsewhere` tells until when any other jail keeps a network out.
+    pub fn apply(
+        &mut self,
+        changes: &[Change],
+        elsewhere: impl Fn(Network) -> Option<Until>,
+        now: Timestamp,
+    ) -> Outcome {
+        apply::apply(&mut self.wire, &mut self.layout, (changes, &elsewhere), now)
     }
 
     /// What each jail's rules have stopped since the table was made.
@@ -198,7 +278,7 @@ impl Firewall {
             }
             sum
         };
-        Ok(self.jails.iter().map(|(id, jail)| (*id, of_jail(jail))).collect())
+        Ok(self.layout.jails.iter().map(|(id, jail)| (*id, of_jail(jail))).collect())
     }
 
     /// What others have in the kernel's firewall, as far as it decides which packets we see.

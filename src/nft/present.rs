@@ -8,7 +8,7 @@ use netlink_packet_netfilter::nftables::NfTablesMessage;
 use netlink_packet_netfilter::nftables::{RuleAttribute, RuleMessage};
 use netlink_packet_netfilter::nftables::{SetAttribute, SetMessage};
 use netlink_packet_netfilter::nftables::{TableAttribute, TableMessage};
-use rustables::sys;
+use rustables::{HookClass, sys};
 
 use super::error::{NftError, errno};
 use super::rules::{PRIORITY, Place};
@@ -53,6 +53,11 @@ impl Present {
             }
         }
         spent
+    }
+
+    /// The set of this name.
+    pub(super) fn set(&self, name: &str) -> Option<&ListedSet> {
+        self.sets.iter().find(|set| set.name == name)
     }
 
     /// Asks the kernel. Without a table there is nothing.
@@ -156,15 +161,16 @@ fn chains(wire: &mut Wire) -> Result<Vec<(String, bool)>, NftError> {
             return None;
         }
         let name = text(message, sys::NFTA_CHAIN_NAME)?;
-        let fits = Place::ALL.iter().any(|place| place.name() == name && is_at(message, *place));
+        let mut ours = Place::chains(&Place::ALL).into_iter();
+        let fits = ours.any(|(it, hook)| it == name && is_at(message, hook));
         Some((name, fits))
     })
 }
 
-fn is_at(chain: &[u8], place: Place) -> bool {
+fn is_at(chain: &[u8], wanted: Option<HookClass>) -> bool {
     let hook = attribute(chain, sys::NFTA_CHAIN_HOOK);
-    let (Some(hook), Some(wanted)) = (hook, place.hook()) else {
-        return hook.is_none() && place.hook().is_none();
+    let (Some(hook), Some(wanted)) = (hook, wanted) else {
+        return hook.is_none() && wanted.is_none();
     };
     number(hook, sys::NFTA_HOOK_HOOKNUM) == Some(wanted as u32)
         && number(hook, sys::NFTA_HOOK_PRIORITY) == Some(PRIORITY.cast_unsigned())

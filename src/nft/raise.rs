@@ -10,11 +10,12 @@ use netlink_packet_netfilter::nftables::{RuleAttribute, RuleMessage};
 use super::error::{NftError, errno};
 use super::present::{self, Present};
 use super::rules::{self, Lookup, Place};
-use super::sets::{self, ELEMENTS_PER_MESSAGE, Listed, ListedSet};
+use super::sets::{self, ELEMENTS_PER_MESSAGE, Elements, Listed, ListedSet};
 use super::transaction::Transaction;
 use super::wire::Wire;
-use super::{ATTEMPTS, Jail, TABLE};
+use super::{ATTEMPTS, Holder, Jail, Layout, TABLE, common};
 use crate::keeper::{Family, Gate, JailId, Network};
+use rustables::HookClass;
 
 const DOING: &str = "making the table inet jailkeeper";
 
@@ -22,13 +23,13 @@ const DOING: &str = "making the table inet jailkeeper";
 const WHOLE: u8 = 128;
 
 /// Elements to carry over into a set that is made anew: the network and its timeout.
-type Carried = Vec<(Network, Option<u64>)>;
+pub(super) type Carried = Vec<(Network, Option<u64>)>;
 
 /// Makes the table as the gates want it; the jails that stand then. What it builds on is what it
 /// has read: should another program come between, the kernel refuses, and it is read and built
 /// anew. If others never rest, the last attempt does without that, and what they did to our table
 /// meanwhile is for the monitor.
-pub(super) fn raise(wire: &mut Wire, gates: &[Gate]) -> Result<BTreeMap<JailId, Jail>, NftError> {
+pub(super) fn raise(wire: &mut Wire, gates: &[Gate]) -> Result<Layout, NftError> {
     for attempt in 1..=ATTEMPTS {
         match try_raise(wire, gates, attempt < ATTEMPTS) {
             Err(NftError::Moved { .. } | NftError::Lost { .. }) => {}
@@ -40,27 +41,28 @@ pub(super) fn raise(wire: &mut Wire, gates: &[Gate]) -> Result<BTreeMap<JailId, 
     Err(NftError::Moved { doing: DOING })
 }
 
-fn try_raise(
-    wire: &mut Wire,
-    gates: &[Gate],
-    undisturbed: bool,
-) -> Result<BTreeMap<JailId, Jail>, NftError> {
+fn try_raise(wire: &mut Wire, gates: &[Gate], undisturbed: bool) -> Result<Layout, NftError> {
     let generation = if undisturbed { Some(present::generation(wire)?) } else { None };
     let present = Present::read(wire)?;
     let mut jails = gates.iter().map(|gate| (gate.jail, Jail::of(gate))).collect();
     let mut carried = carried(wire, &present, &jails)?;
     keep_wide(wire, &present, &mut jails, &mut carried)?;
-    let refused = build(&jails, &present, &carried).commit(wire, generation, DOING)?;
+    let layout = Layout::of(jails);
+    common::gather(wire, &present, &layout, &mut carried)?;
+    let refused = build(&layout, &present, &carried).commit(wire, generation, DOING)?;
     match refused.first() {
-        None => Ok(jails),
+        None => Ok(layout),
         Some(rejection) => Err(NftError::Refused { doing: DOING, errno: rejection.errno }),
     }
 }
 
-/// The sets that the jails want, each with its family.
-fn wanted_sets(jails: &BTreeMap<JailId, Jail>) -> BTreeMap<&str, Family> {
-    let sets = jails.values().flat_map(|jail| &jail.sets);
-    sets.map(|((family, _), name)| (name.as_str(), *family)).collect()
+/// The sets that are wanted, each with its family and whose it is.
+fn wanted_sets(layout: &Layout) -> BTreeMap<&str, (Family, Holder)> {
+    let own = layout.jails.iter().flat_map(|(id, jail)| {
+        jail.sets.iter().map(|((family, _), name)| (name.as_str(), (*family, Some(*id))))
+    });
+    let common = layout.common.iter();
+    own.chain(common.map(|((family, _), name)| (name.as_str(), (*family, None)))).collect()
 }
 
 /// What can be kept of main sets that are of the wrong shape.
@@ -69,17 +71,18 @@ fn carried(
     present: &Present,
     jails: &BTreeMap<JailId, Jail>,
 ) -> Result<BTreeMap<String, Carried>, NftError> {
-    let wanted = wanted_sets(jails);
     let mut carried = BTreeMap::new();
-    for set in &present.sets {
-        let Some(family) = wanted.get(set.name.as_str()) else { continue };
-        if !set.fits(*family) && set.holds_addresses(*family) {
-            let keep = |listed: &Listed| {
-                let network = listed.network(*family, WHOLE)?;
-                (network.length() > 0).then_some((network, listed.expiration))
-            };
-            let elements = present::elements(wire, &set.name)?;
-            carried.insert(set.name.clone(), elements.iter().filter_map(keep).collect());
+    for (id, jail) in jails {
+        for ((family, _), name) in &jail.sets {
+            let Some(set) = present.set(name) else { continue };
+            if !set.fits((*family, Some(*id))) && set.holds_addresses(*family) {
+                let keep = |listed: &Listed| {
+                    let network = listed.network(*family, WHOLE)?;
+                    (network.length() > 0).then_some((network, listed.expiration))
+                };
+                let elements = present::elements(wire, name)?;
+                carried.insert(name.clone(), elements.iter().filter_map(keep).collect());
+            }
         }
     }
     Ok(carried)
@@ -110,46 +113,46 @@ fn keep_wide(
             continue;
         }
         jail.sets.insert((family, length), set.name.clone());
-        if kept.len() < elements.len() || !set.fits(family) {
+        if kept.len() < elements.len() || !set.fits((family, Some(jail.gate.jail))) {
             carried.insert(set.name.clone(), kept);
         }
     }
     Ok(())
 }
 
-fn build(
-    jails: &BTreeMap<JailId, Jail>,
-    present: &Present,
-    carried: &BTreeMap<String, Carried>,
-) -> Transaction {
-    let wanted = wanted_sets(jails);
-    let places = Place::of_all(jails);
+fn build(layout: &Layout, present: &Present, carried: &BTreeMap<String, Carried>) -> Transaction {
+    let wanted = wanted_sets(layout);
+    let places = Place::of_all(&layout.jails);
+    let chains = Place::chains(&places);
     // Of sets that are kept as they are nothing is carried over.
     let stays = |set: &ListedSet| {
-        wanted.get(set.name.as_str()).is_some_and(|family| set.fits(*family))
+        wanted.get(set.name.as_str()).is_some_and(|shape| set.fits(*shape))
             && !carried.contains_key(&set.name)
     };
     let mut transaction = Transaction::default();
     transaction.objects(rules::add_table);
-    clear(&mut transaction, present, stays, &places);
-    for place in places.iter().copied() {
-        if present.chains.get(place.name()) != Some(&true) {
-            transaction.objects(|batch| rules::add_chain(batch, place));
+    clear(&mut transaction, present, stays, &chains);
+    for (name, hook) in chains {
+        if present.chains.get(name) != Some(&true) {
+            transaction.objects(|batch| rules::add_chain(batch, name, hook));
         }
     }
     let mut id = 0;
-    for (name, family) in &wanted {
-        if !present.sets.iter().any(|set| set.name == *name && stays(set)) {
+    for (name, shape) in &wanted {
+        if !present.set(name).is_some_and(stays) {
             id += 1;
-            transaction.message(sets::offenders(name, *family, id), NLM_F_CREATE);
+            transaction.message(sets::offenders(name, *shape, id), NLM_F_CREATE);
             fill(&mut transaction, name, carried.get(*name).map_or(&[], Vec::as_slice));
         }
+    }
+    for (key, set) in layout.doors() {
+        rules::add_doors(&mut transaction, &places, key, set);
     }
     if places.contains(&Place::Translated) {
         rules::add_turn(&mut transaction);
     }
     for place in places {
-        for jail in jails.values().filter(|jail| place.sees(jail.gate.scope)) {
+        for jail in layout.jails.values().filter(|jail| place.sees(jail.gate.scope)) {
             for ((family, length), set) in &jail.sets {
                 let (family, length) = (*family, *length);
                 let spent = present.spent(place, jail, (family, length));
@@ -167,7 +170,7 @@ fn clear(
     transaction: &mut Transaction,
     present: &Present,
     stays: impl Fn(&ListedSet) -> bool,
-    places: &[Place],
+    chains: &[(&str, Option<HookClass>)],
 ) {
     if !present.exists {
         return;
@@ -180,7 +183,7 @@ fn clear(
         }
     }
     for (name, fits) in &present.chains {
-        if !(*fits && places.iter().any(|place| place.name() == name)) {
+        if !(*fits && chains.iter().any(|(wanted, _)| wanted == name)) {
             transaction.objects(|batch| rules::remove_chain(batch, name));
         }
     }
@@ -188,8 +191,7 @@ fn clear(
 
 fn fill(transaction: &mut Transaction, set: &str, elements: &[(Network, Option<u64>)]) {
     for chunk in elements.chunks(ELEMENTS_PER_MESSAGE) {
-        let nodes = chunk.iter().map(|(network, timeout)| sets::offender(*network, *timeout));
-        let attributes = sets::list_of(set, nodes.collect());
+        let attributes = sets::list_of(set, Elements::of_offenders(chunk.iter().copied()));
         let message = NfTablesMessage::NewSetElement(SetElementMessage { attributes });
         transaction.message(message, NLM_F_CREATE);
     }

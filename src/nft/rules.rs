@@ -10,7 +10,7 @@ use rustables::{
 use super::expressions::Expressions;
 use super::transaction::Transaction;
 use super::ways::{End, ways};
-use super::{Jail, Packets, TABLE};
+use super::{Jail, Packets, SetKey, TABLE};
 use crate::keeper::{Family, Gate, JailId, Ports, Scope};
 
 /// Where our chains stand among those of the same hook: `filter - 10`, before the host's own filter
@@ -40,6 +40,9 @@ const TABLE_COMMENT: &str = "jailkeeper's own: changes by others are undone";
 /// What the turn into the chain for translated packets says about itself.
 const TURN_COMMENT: &str = "there a port is the one that the client asked for";
 
+/// What the rules that let nobody through but offenders say about themselves.
+const DOOR_COMMENT: &str = "everybody else passes here";
+
 /// The words of nft's grammar that a jail's name with its family would spell.
 const NFT_WORDS: [&str; 3] = ["ip6", "icmpv6", "rt4"];
 
@@ -62,6 +65,15 @@ pub fn set_name(jail: &str, family: Family) -> String {
     }
 }
 
+/// The name of the set of everybody's offenders of one family and one length of prefix, such as
+/// `banned/4/32`. What stands before the last `/` is no set of a jail's.
+pub(super) fn common_set_name(family: Family, length: u8) -> String {
+    match family {
+        Family::V4 => format!("banned/4/{length}"),
+        Family::V6 => format!("banned/6/{length}"),
+    }
+}
+
 /// The name of the set of those offenders that are networks of another length than the jail's own.
 ///
 /// The `/` is one of nft's characters for names and none of a jail's, so that no jail's set has the
@@ -70,7 +82,7 @@ pub(super) fn wide_set_name(jail: &str, family: Family, length: u8) -> String {
     format!("{}/{length}", set_name(jail, family))
 }
 
-/// A chain of ours.
+/// Where jails have rules: a chain of ours, through which nobody's packets go but offenders'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Place {
     Input,
@@ -83,7 +95,7 @@ pub(super) enum Place {
 impl Place {
     pub(super) const ALL: [Self; 3] = [Self::Input, Self::Forward, Self::Translated];
 
-    /// The chains that these jails need.
+    /// The places that these jails need.
     pub(super) fn of_all(jails: &BTreeMap<JailId, Jail>) -> Vec<Self> {
         let gates = || jails.values().map(|jail| &jail.gate);
         let forwarded = gates().filter(|gate| Self::Forward.sees(gate.scope));
@@ -100,19 +112,27 @@ impl Place {
     /// The chain's name.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Input => "input",
-            Self::Forward => "forward",
-            Self::Translated => "translated",
+            Self::Input => "banned/input",
+            Self::Forward => "banned/forward",
+            Self::Translated => "banned/translated",
         }
     }
 
-    /// Where packets come from: a hook, or else another chain of ours.
-    pub(super) fn hook(self) -> Option<HookClass> {
+    /// The chain that sends offenders here: its name, and the hook on which it hangs. Without one
+    /// it is a rule of another place that does.
+    pub(super) fn door(self) -> Option<(&'static str, HookClass)> {
         match self {
-            Self::Input => Some(HookClass::In),
-            Self::Forward => Some(HookClass::Forward),
+            Self::Input => Some(("input", HookClass::In)),
+            Self::Forward => Some(("forward", HookClass::Forward)),
             Self::Translated => None,
         }
+    }
+
+    /// The chains of these places, each with its hook, if it hangs on one.
+    pub(super) fn chains(places: &[Self]) -> Vec<(&'static str, Option<HookClass>)> {
+        let doors = places.iter().filter_map(|place| place.door());
+        let doors = doors.map(|(name, hook)| (name, Some(hook)));
+        doors.chain(places.iter().map(|place| (place.name(), None))).collect()
     }
 
     /// Whether packets of this scope come through here.
@@ -138,10 +158,10 @@ pub(super) fn add_table(batch: &mut Batch) {
     batch.add(&table(), MsgType::Add);
 }
 
-/// Adds the chain.
-pub(super) fn add_chain(batch: &mut Batch, place: Place) {
-    let mut chain = named_chain(place.name());
-    if let Some(hook) = place.hook() {
+/// Adds a chain, which hangs on this hook if there is one.
+pub(super) fn add_chain(batch: &mut Batch, name: &str, hook: Option<HookClass>) {
+    let mut chain = named_chain(name);
+    if let Some(hook) = hook {
         chain = chain
             .with_hook(Hook::new(hook, PRIORITY))
             .with_type(ChainType::Filter)
@@ -174,6 +194,24 @@ pub(super) struct Lookup<'a> {
     pub(super) spent: Packets,
 }
 
+/// Sends the packets of those who are in this set to the rules of these places; all others are let
+/// go, whatever the number of jails.
+pub(super) fn add_doors(
+    transaction: &mut Transaction,
+    places: &[Place],
+    (family, length): SetKey,
+    set: &str,
+) {
+    for place in places {
+        let Some((door, _)) = place.door() else { continue };
+        let mut rule = Expressions::default();
+        source(&mut rule, family, length);
+        rule.look_up(set);
+        rule.goto(place.name());
+        rule.add(transaction, door, comment(DOOR_COMMENT));
+    }
+}
+
 /// Sends on what others have translated to where the port is the one that the client has asked for.
 pub(super) fn add_turn(transaction: &mut Transaction) {
     let mut rule = Expressions::default();
@@ -197,14 +235,15 @@ pub(super) fn add_rules(
 ) {
     for (ways, end) in ways(gate) {
         let mut rule = Expressions::default();
+        // First of all, since few offenders of all jails are this one's.
+        source(&mut rule, lookup.family, lookup.length);
+        rule.look_up(lookup.set);
         ways.matches(&mut rule, place, transaction, id);
         // A forwarded packet never comes from the loopback interface.
         if gate.spare_loopback && place == Place::Input {
             rule.meta(MetaKey::Iif);
             rule.compare(Operator::NotEqual, &LOOPBACK.to_ne_bytes());
         }
-        source(&mut rule, lookup);
-        rule.look_up(lookup.set);
         rule.count(std::mem::take(&mut lookup.spent));
         match end {
             End::Drop => rule.drop(),
@@ -216,7 +255,7 @@ pub(super) fn add_rules(
 }
 
 /// Loads the packet's source, cut to the length of the set's prefix.
-fn source(rule: &mut Expressions, Lookup { family, length, .. }: Lookup<'_>) {
+fn source(rule: &mut Expressions, family: Family, length: u8) {
     // Where the source address stands in the headers of RFC 791 and RFC 8200.
     let (nfproto, offset, whole) = match family {
         Family::V4 => (NFPROTO_IPV4, 12, 4),

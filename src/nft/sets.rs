@@ -5,19 +5,17 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use netlink_packet_core::{DefaultNla, NLA_F_NESTED};
 use netlink_packet_netfilter::nftables::NfTablesMessage;
-use netlink_packet_netfilter::nftables::{DataAttribute, ListAttribute};
 use netlink_packet_netfilter::nftables::{SetAttribute, SetDescription, SetFlags, SetMessage};
-use netlink_packet_netfilter::nftables::{
-    SetElementAttribute, SetElementFlags, SetElementList, SetElementMessage,
-};
+use netlink_packet_netfilter::nftables::{SetElementFlags, SetElementList, SetElementMessage};
 use rustables::sys;
 
-use super::TABLE;
 use super::wire::{attribute, attributes, long_number, number};
+use super::{Holder, TABLE};
 use crate::keeper::{Family, Network, Prefix, Protocol, Timestamp, Until};
 
-/// How many elements one set can hold. The kernel needs about 100 bytes for each.
+/// How many elements the set of one jail can hold. The kernel needs about 100 bytes for each.
 pub const SET_SIZE: u32 = 1 << 20;
 
 /// How many elements one message carries. The length of the list is a number of 16 bits
@@ -55,24 +53,37 @@ impl KeyType {
     }
 }
 
-/// The set of a jail's offenders of one family: with timeouts, and bounded.
-pub(super) fn offenders(name: &str, family: Family, id: u32) -> NfTablesMessage {
+/// A set of offenders of one family: with timeouts. One of a jail's is bounded; the common one of
+/// all jails is by these.
+pub(super) fn offenders(
+    name: &str,
+    (family, holder): (Family, Holder),
+    id: u32,
+) -> NfTablesMessage {
     let key = KeyType::of(family);
     let mut attributes = header(name, SetFlags::Timeout, key, id);
-    attributes.push(SetAttribute::Description(vec![SetDescription::Size(SET_SIZE)]));
+    if let Some(size) = size_for(holder) {
+        attributes.push(SetAttribute::Description(vec![SetDescription::Size(size)]));
+    }
     NfTablesMessage::NewSet(SetMessage { attributes })
 }
 
 /// An anonymous set of protocols: the set, and its elements.
 pub(super) fn protocols(protocols: &[Protocol], id: u32) -> [NfTablesMessage; 2] {
-    let elements = protocols.iter().map(|protocol| element(vec![protocol.number()], &[]));
-    anonymous(KeyType::INET_PROTO, id, elements.collect())
+    let keys = protocols.iter().map(|protocol| [protocol.number()]).collect::<Vec<_>>();
+    let elements = Elements::of_keys(keys.iter().map(|key| &key[..]));
+    anonymous(KeyType::INET_PROTO, id, elements)
 }
 
 /// An anonymous set of ports: the set, and its elements.
 pub(super) fn ports(ports: &[u16], id: u32) -> [NfTablesMessage; 2] {
-    let elements = ports.iter().map(|port| element(port.to_be_bytes().into(), &[]));
-    anonymous(KeyType::INET_SERVICE, id, elements.collect())
+    let keys = ports.iter().map(|port| port.to_be_bytes()).collect::<Vec<_>>();
+    let elements = Elements::of_keys(keys.iter().map(|key| &key[..]));
+    anonymous(KeyType::INET_SERVICE, id, elements)
+}
+
+fn size_for(holder: Holder) -> Option<u32> {
+    holder.map(|_| SET_SIZE)
 }
 
 /// The removal of a set.
@@ -96,7 +107,7 @@ fn header(name: &str, flags: SetFlags, key: KeyType, id: u32) -> Vec<SetAttribut
     attributes
 }
 
-fn anonymous(key: KeyType, id: u32, elements: Vec<Node>) -> [NfTablesMessage; 2] {
+fn anonymous(key: KeyType, id: u32, elements: Elements) -> [NfTablesMessage; 2] {
     let flags = SetFlags::Anonymous | SetFlags::Constant;
     let mut list = list_of(ANONYMOUS, elements);
     list.push(SetElementList::SetId(id));
@@ -106,36 +117,87 @@ fn anonymous(key: KeyType, id: u32, elements: Vec<Node>) -> [NfTablesMessage; 2]
     ]
 }
 
-/// One element in a list of them.
-pub(super) type Node = ListAttribute<SetElementAttribute>;
+/// A list of elements, as it stands in a message.
+///
+/// It is written here and not by netlink-packet-netfilter, for which an element is a tree that is
+/// allocated in pieces and measured anew at each of its levels: for many bans that takes longer than
+/// all else that we do to send them.
+#[derive(Default)]
+pub(super) struct Elements(Vec<u8>);
 
-fn element(key: Vec<u8>, more: &[SetElementAttribute]) -> Node {
-    let mut attributes = vec![SetElementAttribute::Key(DataAttribute::Value(key))];
-    attributes.extend_from_slice(more);
-    ListAttribute::Element(attributes)
+impl Elements {
+    fn of_keys<'a>(keys: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut elements = Self::default();
+        for key in keys {
+            elements.add(|element| put_key(element, key));
+        }
+        elements
+    }
+
+    /// Those that keep these networks out; without a timeout, in milliseconds, for ever.
+    ///
+    /// The network of length 0 is the set's catch-all element (`*`), which we never add, but can
+    /// remove.
+    pub(super) fn of_offenders(
+        offenders: impl IntoIterator<Item = (Network, Option<u64>)>,
+    ) -> Self {
+        let mut elements = Self::default();
+        for (network, timeout) in offenders {
+            elements.add(|element| match network {
+                Network::V4(_, 0) | Network::V6(_, 0) => {
+                    let flags = SetElementFlags::CatchAll.bits().to_be_bytes();
+                    put(element, sys::NFTA_SET_ELEM_FLAGS, &flags);
+                }
+                Network::V4(address, _) => put_offender(element, &address.octets(), timeout),
+                Network::V6(address, _) => put_offender(element, &address.octets(), timeout),
+            });
+        }
+        elements
+    }
+
+    fn add(&mut self, fill: impl FnOnce(&mut Vec<u8>)) {
+        nest(&mut self.0, sys::NFTA_LIST_ELEM, fill);
+    }
 }
 
-/// The element that keeps `network` out; without a timeout, in milliseconds, for ever.
-///
-/// The network of length 0 is the set's catch-all element (`*`), which we never add, but can remove.
-pub(super) fn offender(network: Network, timeout: Option<u64>) -> Node {
-    let timeout = timeout.map(SetElementAttribute::Timeout);
-    if network.length() == 0 {
-        return ListAttribute::Element(vec![SetElementAttribute::Flags(SetElementFlags::CatchAll)]);
+fn put_offender(element: &mut Vec<u8>, key: &[u8], timeout: Option<u64>) {
+    put_key(element, key);
+    if let Some(timeout) = timeout {
+        put(element, sys::NFTA_SET_ELEM_TIMEOUT, &timeout.to_be_bytes());
     }
-    let key = match network {
-        Network::V4(address, _) => address.octets().to_vec(),
-        Network::V6(address, _) => address.octets().to_vec(),
-    };
-    element(key, timeout.as_slice())
+}
+
+fn put_key(element: &mut Vec<u8>, key: &[u8]) {
+    nest(element, sys::NFTA_SET_ELEM_KEY, |data| put(data, sys::NFTA_DATA_VALUE, key));
+}
+
+/// Appends an attribute (`struct nlattr`, linux/netlink.h).
+fn put(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    let length = u16::try_from(4 + value.len()).expect("attributes of elements are short");
+    bytes.extend(length.to_ne_bytes());
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(value);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+}
+
+/// Appends an attribute that holds others.
+fn nest(bytes: &mut Vec<u8>, kind: u16, fill: impl FnOnce(&mut Vec<u8>)) {
+    let start = bytes.len();
+    put(bytes, kind | NLA_F_NESTED, &[]);
+    fill(bytes);
+    let length = u16::try_from(bytes.len() - start).expect("attributes of elements are short");
+    bytes[start..start + 2].copy_from_slice(&length.to_ne_bytes());
 }
 
 /// The attributes of a message about elements of one set.
-pub(super) fn list_of(set: &str, elements: Vec<Node>) -> Vec<SetElementList> {
+pub(super) fn list_of(set: &str, elements: Elements) -> Vec<SetElementList> {
     vec![
         SetElementList::Table(TABLE.into()),
         SetElementList::Set(set.into()),
-        SetElementList::Elements(elements),
+        SetElementList::Other(DefaultNla::new(
+            sys::NFTA_SET_ELEM_LIST_ELEMENTS | NLA_F_NESTED,
+            elements.0,
+        )),
     ]
 }
 
@@ -263,10 +325,10 @@ impl ListedSet {
     }
 
     /// Whether it is just as [`offenders`] makes it.
-    pub(super) fn fits(&self, family: Family) -> bool {
+    pub(super) fn fits(&self, (family, holder): (Family, Holder)) -> bool {
         self.flags == SetFlags::Timeout.bits()
             && self.key == KeyType::of(family)
-            && self.size == SET_SIZE
+            && self.size == size_for(holder).unwrap_or(0)
             && self.timeout == 0
             && !self.more
     }

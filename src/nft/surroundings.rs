@@ -103,7 +103,7 @@ fn neighbour(family: &'static str, chain: &[u8]) -> Option<Neighbour> {
     let ours = family == "inet" && table == TABLE;
     let filters = text(chain, sys::NFTA_CHAIN_TYPE).as_deref() == Some("filter");
     let at_our_hook =
-        Place::ALL.iter().any(|place| place.hook().is_some_and(|hook| hook as u32 == at));
+        Place::ALL.iter().any(|place| place.door().is_some_and(|(_, hook)| hook as u32 == at));
     (!ours && filters && at_our_hook && priority < PRIORITY).then_some(())?;
     Some(Neighbour { family, table, chain: text(chain, sys::NFTA_CHAIN_NAME)?, priority })
 }

@@ -175,7 +175,7 @@ fn a_batch_that_is_too_large_for_the_buffer_goes_in_parts() {
         let message = firewall.wire.send(&vec![0; 100_000 * 28], "test").unwrap_err();
         assert!(message.is_too_large(), "{message}");
         for _ in 0..2 {
-            let outcome = firewall.apply(&changes, Timestamp::default());
+            let outcome = firewall.apply(&changes, |_| None, Timestamp::default());
             assert_eq!(outcome, Outcome::Applied { refused: vec![] });
             assert_eq!(firewall.elements(Timestamp::default()).unwrap().len(), 100_000);
         }

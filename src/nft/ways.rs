@@ -95,8 +95,7 @@ fn ports_by_rule(ports: &Ports) -> Vec<RulePorts> {
 }
 
 impl Ways {
-    /// Adds what lets only these packets go on; it stands first in the rule, because most packets
-    /// are for other ports.
+    /// Adds what lets only these packets go on.
     pub(super) fn matches(
         &self,
         rule: &mut Expressions,

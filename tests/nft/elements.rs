@@ -170,7 +170,9 @@ fn a_refused_element_is_named_and_the_rest_goes_in() {
         ban("2001:db8::/64", Until::Forever),
         Change::Lift { jail: JailId(8), network: anywhere },
     ];
-    let Outcome::Applied { refused } = firewall.apply(&changes, now()) else { panic!("failed") };
+    let Outcome::Applied { refused } = firewall.apply(&changes, |_| None, now()) else {
+        panic!("failed")
+    };
     let indices: Vec<_> = refused.iter().map(|(index, _)| *index).collect();
     assert_eq!(indices, [1, 2, 3], "{refused:?}");
     assert!(refused[0].1.contains("192.0.0.0/15"), "{refused:?}");
@@ -185,7 +187,7 @@ fn a_full_set_refuses_what_is_new_and_takes_the_rest() {
     let mut firewall = raised(&host);
     // Ours holds a million; a smaller one is as full, and sooner.
     host.nft(&format!(
-        "flush chain inet jailkeeper input
+        "flush chain inet jailkeeper banned/input
          delete set inet jailkeeper sshd4
          add set inet jailkeeper sshd4 {{ type ipv4_addr; flags timeout; size {SIZE}; }}"
     ));
@@ -198,7 +200,9 @@ fn a_full_set_refuses_what_is_new_and_takes_the_rest() {
     let mut changes = fill(SIZE - 5..SIZE + 1500);
     changes.push(lift("192.0.2.77"));
     changes.push(ban("2001:db8::/64", Until::Forever));
-    let Outcome::Applied { refused } = firewall.apply(&changes, now()) else { panic!("failed") };
+    let Outcome::Applied { refused } = firewall.apply(&changes, |_| None, now()) else {
+        panic!("failed")
+    };
     assert_eq!(refused.len(), 1500, "{:?}", refused.first());
     assert!(refused[0].1.contains("the set is full"), "{:?}", refused[0]);
     assert!(refused.is_sorted());
@@ -224,7 +228,7 @@ fn every_refused_element_is_found_among_many() {
     let mut firewall = raised(&host);
     // An element of a map needs a value, which we never give: the kernel refuses each of them.
     host.nft(
-        "flush chain inet jailkeeper input
+        "flush chain inet jailkeeper banned/input
          delete set inet jailkeeper sshd4
          add map inet jailkeeper sshd4 { type ipv4_addr : mark; flags timeout; }",
     );
@@ -241,7 +245,9 @@ fn every_refused_element_is_found_among_many() {
             })
             .collect()
     };
-    let Outcome::Applied { refused } = firewall.apply(&bans(5000), now()) else { panic!("failed") };
+    let Outcome::Applied { refused } = firewall.apply(&bans(5000), |_| None, now()) else {
+        panic!("failed")
+    };
     let indices: Vec<_> = refused.iter().map(|(index, _)| *index).collect();
     assert_eq!(indices, (3..5000).step_by(10).collect::<Vec<_>>());
     assert!(refused[0].1.contains("invalid"), "{:?}", refused[0]);
@@ -254,7 +260,7 @@ fn without_the_table_all_of_it_fails_and_says_so() {
     let mut firewall = raised(&host);
     host.nft("flush ruleset");
     for change in [ban("192.0.2.1", seconds(600)), lift("192.0.2.1")] {
-        let Outcome::Failed { reason } = firewall.apply(&[change], now()) else {
+        let Outcome::Failed { reason } = firewall.apply(&[change], |_| None, now()) else {
             panic!("applied")
         };
         assert!(reason.contains("is not there"), "{reason}");

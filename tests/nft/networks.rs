@@ -56,19 +56,22 @@ fn the_next_process_takes_the_networks_over_and_their_counters() {
     let mut firewall = raised(&host);
     apply(&mut firewall, &[ban("192.0.2.0/24", seconds(600)), ban("10.1.0.0/16", seconds(600))]);
     host.nft(
-        "flush chain inet jailkeeper input
-         add rule inet jailkeeper input ip saddr & 255.255.255.0 @sshd4/24 counter packets 7 bytes 420 drop
-         add rule inet jailkeeper input ip saddr & 255.255.0.0 @sshd4/16 counter packets 1 bytes 60 drop",
+        "flush chain inet jailkeeper banned/input
+         add rule inet jailkeeper banned/input ip saddr & 255.255.255.0 @sshd4/24 counter packets 7 bytes 420 drop
+         add rule inet jailkeeper banned/input ip saddr & 255.255.0.0 @sshd4/16 counter packets 1 bytes 60 drop",
     );
     let mut next = raised(&host);
     assert_eq!(banned(&mut next), ["10.1.0.0/16", "192.0.2.0/24"]);
     let shown = host.nft(LIST);
-    assert!(shown.contains("255.255.255.0 == @sshd4/24 counter packets 7 bytes 420"), "{shown}");
+    assert!(
+        shown.contains("255.255.255.0 == @sshd4/24 tcp dport 22 counter packets 7 bytes 420"),
+        "{shown}"
+    );
     apply(&mut next, &[lift("192.0.2.0/24")]);
     next.raise(&[gate(0, "sshd")]).unwrap();
     let shown = host.nft(LIST);
     assert!(!shown.contains("sshd4/24"), "{shown}");
-    assert!(shown.contains("@sshd4 counter packets 7 bytes 420 drop"), "{shown}");
+    assert!(shown.contains("@sshd4 tcp dport 22 counter packets 7 bytes 420 drop"), "{shown}");
     let counters = next.counters().unwrap();
     assert_eq!((counters[0].1.packets, counters[0].1.bytes), (8, 480));
 }
@@ -97,6 +100,7 @@ fn what_others_put_into_or_beside_the_sets_for_networks_goes() {
     // One of the wrong shape is made anew with the networks that it had.
     host.nft(
         "flush chain inet jailkeeper input
+         flush chain inet jailkeeper banned/input
          delete set inet jailkeeper sshd4/24
          table inet jailkeeper {
             set sshd4/24 { type ipv4_addr; elements = { 192.0.2.0, 192.0.2.1 } }
@@ -123,7 +127,7 @@ fn when_the_prefix_or_its_bound_changes_what_no_longer_fits_goes() {
     assert_eq!(banned(&mut firewall), [""; 0]);
     assert!(!host.nft(LIST).contains("sshd4/"), "the main set is that of /24 now");
     for (unfit, why) in [("10.1.0.0/16", "wide"), ("192.0.2.1", "narrow")] {
-        let outcome = firewall.apply(&[ban(unfit, seconds(5))], now());
+        let outcome = firewall.apply(&[ban(unfit, seconds(5))], |_| None, now());
         let Outcome::Applied { refused } = outcome else { panic!("{outcome:?}") };
         assert!(refused[0].1.contains(why), "{refused:?}");
     }
@@ -143,7 +147,7 @@ fn a_ban_of_a_network_survives_trouble_with_its_set() {
     assert_eq!(banned(&mut firewall), ["192.0.2.0/24", "192.0.2.1"]);
     host.nft("delete table inet jailkeeper");
     for text in ["192.0.2.0/24", "198.51.0.0/17"] {
-        let outcome = firewall.apply(&[ban(text, seconds(600))], now());
+        let outcome = firewall.apply(&[ban(text, seconds(600))], |_| None, now());
         assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     }
     firewall.raise(&[gate(0, "sshd")]).unwrap();

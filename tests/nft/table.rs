@@ -88,9 +88,9 @@ fn raising_again_keeps_elements_and_counters() {
     firewall.raise(&[gate(0, "sshd")]).unwrap();
     apply(&mut firewall, &[ban("192.0.2.1", Until::Forever), ban("2001:db8::/64", seconds(600))]);
     host.nft(
-        "flush chain inet jailkeeper input
-         add rule inet jailkeeper input ip saddr @sshd4 counter packets 7 bytes 420 drop
-         add rule inet jailkeeper input ip6 saddr @sshd6 counter packets 1 bytes 60 drop",
+        "flush chain inet jailkeeper banned/input
+         add rule inet jailkeeper banned/input ip saddr @sshd4 counter packets 7 bytes 420 drop
+         add rule inet jailkeeper banned/input ip6 saddr @sshd6 counter packets 1 bytes 60 drop",
     );
     firewall.raise(&[gate(0, "sshd"), gate(1, "web")]).unwrap();
     let mut elements = firewall.elements(now()).unwrap();
@@ -103,7 +103,7 @@ fn raising_again_keeps_elements_and_counters() {
     assert_eq!((counters[0].1.packets, counters[0].1.bytes), (8, 480));
     assert_eq!((counters[1].1.packets, counters[1].1.bytes), (0, 0));
     let shown = host.nft(LIST);
-    assert!(shown.contains("@sshd4 counter packets 7 bytes 420 drop"), "{shown}");
+    assert!(shown.contains("@sshd4 tcp dport 22 counter packets 7 bytes 420 drop"), "{shown}");
 }
 
 #[test]

@@ -1,0 +1,142 @@
+//! From a failed login that is one too many to the address in the kernel's set, one ban after the other.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jailkeeper::keeper::{Change, JailId, Network, Outcome as Verdict, Timestamp, Until};
+use jailkeeper::nft::Firewall;
+
+use crate::Part;
+use crate::corpus::Random;
+use crate::live::ours::Ours;
+use crate::live::watch::Watch;
+use crate::live::{Addresses, Guard, Setting, be_called_sshd, entry, gate, others};
+use crate::measure::percentile;
+use crate::peers::Peer;
+use crate::report::{Goal, Outcome, Row, Unit};
+use crate::scene::Scene;
+use crate::support::journald::Journald;
+use crate::support::netns::Netns;
+
+pub(crate) const PART: Part = Part {
+    name: "latency",
+    about: "Single bans, one after the other, from the moment before the last failed login is written to \
+            the kernel's news of the element.",
+    needs: &[Peer::Fail2ban, Peer::Fail2banRs],
+    measure,
+};
+
+const MAXRETRY: u32 = 3;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+type Make = fn(&Scene, Setting) -> Outcome<Box<dyn Guard>>;
+
+fn measure(scene: &Scene) -> Vec<Row> {
+    be_called_sshd();
+    let count = if scene.scale.all { 60 } else { 15 };
+    let mut rows = Vec::new();
+    for (what, journal) in [("from the journal", true), ("from a file", false)] {
+        let setting = Setting { maxretry: MAXRETRY, jails: 1, journal };
+        let mut makers: Vec<Make> = vec![
+            |scene, setting| Ok(Box::new(Ours::new(&scene.scratch, setting))),
+            others::fail2ban_rs,
+        ];
+        if scene.scale.all {
+            makers.push(others::fail2ban);
+        }
+        let peers = [Peer::Fail2banRs, Peer::Fail2ban].map(|peer| scene.peers.title(peer));
+        let mut figures = makers
+            .into_iter()
+            .map(|make| make(scene, setting).and_then(|mut guard| bans(guard.as_mut(), count)));
+        let ours = figures.next().expect("ours is first");
+        let mut named: Vec<(String, Outcome<Vec<f64>>)> = peers.into_iter().zip(figures).collect();
+        if journal {
+            named.push(("floor: journald to `journalctl -f`".to_owned(), Ok(journal_floor(count))));
+        }
+        named.push(("floor: one element by netlink".to_owned(), Ok(kernel_floor())));
+        for (percent, limit) in [(50, 1.0), (99, 2.0)] {
+            let at =
+                |times: &Outcome<Vec<f64>>| times.clone().map(|times| percentile(times, percent));
+            let name = format!("{what}, p{percent} of {count}");
+            let mut row = Row::new(&name, Unit::Millis, Goal::at_most(limit), at(&ours));
+            for (who, times) in &named {
+                row = row.beside(who, at(times));
+            }
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+/// The milliseconds that each of so many bans has taken.
+fn bans(guard: &mut dyn Guard, count: u32) -> Outcome<Vec<f64>> {
+    let mut watch = Watch::new(guard.network());
+    // fail2ban may miss the first entries of a journal in which nothing has matched yet.
+    let mut addresses = Addresses::new();
+    guard.source().fail(&[addresses.one()]);
+    guard.start()?;
+    thread::sleep(Duration::from_secs(2));
+    let mut pause = Random::new(6);
+    let mut times = Vec::new();
+    for _ in 0..count {
+        let address = addresses.one();
+        guard.source().fail(&vec![address; MAXRETRY as usize - 1]);
+        // No service may find it convenient to wake up just now.
+        thread::sleep(Duration::from_millis(600 + pause.below(900)));
+        let begin = Instant::now();
+        guard.source().fail(&[address]);
+        let end = watch.await_one(address, LIMIT)?;
+        times.push(end.duration_since(begin).as_secs_f64() * 1000.0);
+    }
+    guard.stop()?;
+    Ok(times)
+}
+
+/// From an entry to the line that `journalctl -f` prints.
+fn journal_floor(count: u32) -> Vec<f64> {
+    let journald = Journald::start();
+    entry(&journald, "the first one");
+    let mut follower = Command::new("journalctl")
+        .args(["--namespace", journald.namespace(), "-f", "-n", "1", "-o", "cat"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("journalctl starts");
+    let mut lines = BufReader::new(follower.stdout.take().expect("it is piped")).lines();
+    let _first = lines.next();
+    let mut pause = Random::new(6);
+    let times = (0..count).map(|number| {
+        thread::sleep(Duration::from_millis(600 + pause.below(900)));
+        let begin = Instant::now();
+        entry(&journald, &format!("number {number}"));
+        let _line = lines.next().expect("it goes on");
+        begin.elapsed().as_secs_f64() * 1000.0
+    });
+    let times = times.collect();
+    let _ended = follower.kill();
+    let _status = follower.wait();
+    times
+}
+
+/// A transaction with one element, by our own hands.
+fn kernel_floor() -> Vec<f64> {
+    let network = Netns::new();
+    network.run(|| {
+        let mut firewall = Firewall::open().expect("open the firewall");
+        firewall.raise(&[gate()]).expect("raise it");
+        let now = Timestamp::from_seconds(1_000_000_000);
+        let until = Until::At(now.plus(Duration::from_hours(1)));
+        let mut one = |address: Ipv4Addr| {
+            let ban = Change::Ban { jail: JailId(0), network: Network::V4(address, 32), until };
+            let begin = Instant::now();
+            let outcome = firewall.apply(&[ban], |_| None, now);
+            assert_eq!(outcome, Verdict::Applied { refused: vec![] });
+            begin.elapsed().as_secs_f64() * 1000.0
+        };
+        Addresses::new().take(500).into_iter().map(&mut one).collect()
+    })
+}

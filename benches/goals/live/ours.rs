@@ -1,0 +1,106 @@
+//! The service of this tree.
+
+use std::fmt::Write as _;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::{Guard, Setting, Source, directory, logs};
+use crate::report::Outcome;
+use crate::support::house::House;
+use crate::support::netns::Netns;
+
+/// How long it may take to be ready, or to stop.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Our service in a house of its own.
+pub(crate) struct Ours {
+    pub(crate) house: House,
+    logs: Vec<PathBuf>,
+    manager: UnixDatagram,
+}
+
+impl Ours {
+    pub(crate) fn new(scratch: &Path, setting: Setting) -> Self {
+        let logs = logs(&directory(scratch, "jailkeeper"), setting.jails);
+        Self::with(&configuration(setting, &logs), if setting.journal { Vec::new() } else { logs })
+    }
+
+    /// With this in jailkeeper.toml. The first of the logs is where failed logins are told.
+    pub(crate) fn with(configuration: &str, logs: Vec<PathBuf>) -> Self {
+        let mut house = House::new(configuration);
+        let path = house.path("notify");
+        let manager = UnixDatagram::bind(&path).expect("a socket");
+        manager.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let path = path.to_string_lossy().into_owned();
+        // Our lines are dated in UTC.
+        house.environment = vec![("NOTIFY_SOCKET", path), ("TZ", "UTC".to_owned())];
+        std::fs::create_dir(house.path("state")).expect("a directory");
+        Self { house, logs, manager }
+    }
+}
+
+/// Jails for sshd that do not ban for ever, and look at nobody's other settings.
+fn configuration(setting: Setting, logs: &[PathBuf]) -> String {
+    let mut text = format!(
+        "[default]\nmaxretry = {}\nfindtime = \"10m\"\nbantime = \"1h\"\n",
+        setting.maxretry
+    );
+    if setting.journal {
+        return text;
+    }
+    text.push_str("[jail.sshd]\nenabled = false\n");
+    for (number, log) in logs.iter().enumerate() {
+        write!(
+            text,
+            "[jail.jk{number}]\nenabled = true\nfilter = \"sshd\"\nport = \"ssh\"\n\
+             backend = \"files\"\nlogpath = [\"{}\"]\n",
+            log.display()
+        )
+        .expect("a string");
+    }
+    text
+}
+
+impl Guard for Ours {
+    fn title(&self) -> String {
+        "jailkeeper".to_owned()
+    }
+
+    fn network(&self) -> &Netns {
+        &self.house.network
+    }
+
+    fn start(&mut self) -> Outcome<Duration> {
+        let begin = Instant::now();
+        self.house.launch();
+        let mut message = [0; 4096];
+        loop {
+            let length = self.manager.recv(&mut message).map_err(|e| format!("not ready: {e}"))?;
+            if String::from_utf8_lossy(&message[..length]).contains("READY=1") {
+                return Ok(begin.elapsed());
+            }
+        }
+    }
+
+    fn stop(&mut self) -> Outcome<Duration> {
+        let begin = Instant::now();
+        match self.house.end(Signal::SIGTERM) {
+            Some(0) => Ok(begin.elapsed()),
+            code => Err(format!("it has ended with {code:?}")),
+        }
+    }
+
+    fn pid(&self) -> u32 {
+        self.house.service.as_ref().expect("it runs").id()
+    }
+
+    fn source(&self) -> Source<'_> {
+        match self.logs.first() {
+            Some(log) => Source::File(log.clone()),
+            None => Source::Journal(&self.house.journald),
+        }
+    }
+}
