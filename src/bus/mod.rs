@@ -19,6 +19,7 @@ mod outbox;
 mod path;
 mod places;
 mod polkit;
+mod row;
 mod service;
 mod session;
 mod snapshot;

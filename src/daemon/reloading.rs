@@ -42,6 +42,10 @@ impl Service {
             let (controls, batches) = self.inbox.wait(Some(A_MOMENT));
             kept.extend(controls.into_iter().filter(|control| !is_theirs(control)));
             self.take_batches(batches, &mut events);
+            if over {
+                let rest = self.inbox.waiting();
+                self.take_batches(rest, &mut events);
+            }
             if over || clock::monotonic() > patience {
                 break over;
             }

@@ -28,6 +28,10 @@ use crate::rules::{self, Overlay, Texts};
 use crate::store::{Opened, Saved, SavedPosition, Store, StoreError};
 use crate::systemd::{Notifier, Signal, Signals, catalog};
 
+/// So many saved bans are put back at once, which is a transaction: what becomes of each is in memory
+/// meanwhile, and there may be a million.
+const CHANGES_AT_ONCE: usize = 131_072;
+
 /// Why the service does not start.
 #[derive(Debug, Error)]
 pub(super) enum StartError {
@@ -189,12 +193,14 @@ fn raise_firewall(
     firewall.raise(&lineup.gates())?;
     let installed = firewall.elements(now)?;
     let decisions = keeper.audit(now, &installed, true);
-    let outcome = firewall.apply(&decisions.changes, now);
-    if let Outcome::Failed { reason } = outcome {
-        return Err(StartError::Bans(reason));
+    let mut told = decisions.notices;
+    for changes in decisions.changes.chunks(CHANGES_AT_ONCE) {
+        let outcome = firewall.apply(changes, now);
+        if let Outcome::Failed { reason } = outcome {
+            return Err(StartError::Bans(reason));
+        }
+        told.extend(keeper.settle(now, changes, &outcome).notices);
     }
-    let settled = keeper.settle(now, &decisions.changes, &outcome);
-    let told = [decisions.notices, settled.notices].concat();
     Ok((firewall, monitor, told))
 }
 
