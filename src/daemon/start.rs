@@ -60,6 +60,7 @@ impl Service {
     pub(super) fn start(options: Options) -> Result<Self, StartError> {
         let (outbox, inbox) = queues();
         let signals = watch_signals(&outbox)?;
+        let bus = Bus::connect(Arc::new(outbox.clone()))?;
         let directories = Directories::with(options.vendor, options.config);
         let mut roster = Roster::default();
         let texts = confdir::read(&directories);
@@ -86,7 +87,7 @@ impl Service {
             state: "starting".to_owned(),
             jails: lineup.snapshot((&keeper, &friends), &roster, now),
         };
-        let bus = Bus::serve(Arc::new(outbox.clone()), Arc::new(first))?;
+        let bus = bus.serve(Arc::new(first))?;
         watch_the_world(&outbox, monitor, addresses);
 
         let notifier = Notifier::from_environment();
