@@ -63,8 +63,8 @@ impl Service {
     /// Reads the configuration again. A jail with mistakes keeps its old rules.
     pub(super) fn reload(&mut self) -> BusAnswer {
         status::told(self.notifier.reloading());
-        let texts = confdir::read(&self.directories);
-        let loaded = rules::load(&texts);
+        let (texts, needs) = confdir::read_needed(&self.directories);
+        let loaded = rules::load_needed(&texts, needs);
         let mistakes = rules::render(&loaded.diagnostics, false).trim_end().to_owned();
         let has_errors = loaded.has_errors();
         let mut outcome = self.take_up(loaded);
