@@ -5,13 +5,14 @@
 //! file that is not there is fine; one that cannot be read is told to the rules, which then trust no
 //! jail that it could concern.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::dialect::Tree;
-use crate::rules::{self, SourceText, Texts, Unreadable};
+use crate::rules::{self, Needs, SourceText, Texts, Unreadable};
 
 /// So long a file may be: ten times a list of the 10,000 networks that a jail may ignore.
 pub const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -58,19 +59,82 @@ impl Directories {
 /// Reads all files, lowest layer first.
 #[must_use]
 pub fn read(directories: &Directories) -> Texts {
+    let (mut texts, needs) = read_all_but_the_packages_filters(directories);
+    add_folders(&mut texts, &needs.folders);
+    let unread = std::mem::take(&mut texts.unread_filters);
+    add_packages_filters(&mut texts, unread);
+    texts
+}
+
+/// Reads what the service needs: of the package's filters only those of jails that are switched on,
+/// and all of them without samples. Nobody but the package writes those that are left out, and its
+/// tests hold them; the administrator's are all read, so that their mistakes are told.
+#[must_use]
+pub fn read_needed(directories: &Directories) -> (Texts, Needs) {
+    let (mut texts, needs) = read_all_but_the_packages_filters(directories);
+    add_folders(&mut texts, &needs.folders);
+    add_needed(&mut texts, &needs.filters);
+    (texts, needs)
+}
+
+/// Reads the filters of the package's that jails of `texts` have come to need.
+pub fn read_missing(texts: &mut Texts) -> Needs {
+    let needs = rules::needs(texts);
+    add_needed(texts, &needs.filters);
+    needs
+}
+
+fn read_all_but_the_packages_filters(directories: &Directories) -> (Texts, Needs) {
     let mut texts = Texts::default();
     for directory in std::iter::once(&directories.vendor).chain(&directories.overrides) {
         let (jails, unreadable) = (&mut texts.jails, &mut texts.unreadable_jails);
         add(directory.join("jailkeeper.toml"), jails, unreadable);
         add_all(&directory.join("jails.d"), &OURS, jails, unreadable);
         let (filters, unreadable) = (&mut texts.filters, &mut texts.unreadable_filters);
-        add_all(&directory.join("filters.d"), &OURS, filters, unreadable);
-        add_fail2ban(&mut texts, &directory.join("filters.d"), PathBuf::new());
+        let folder = directory.join("filters.d");
+        if *directory == directories.vendor {
+            texts.unread_filters = listed(&folder, &OURS, unreadable);
+        } else {
+            add_all(&folder, &OURS, filters, unreadable);
+        }
+        add_fail2ban(&mut texts, &folder, PathBuf::new());
     }
-    for folder in rules::fail2ban_folders(&texts) {
-        add_fail2ban(&mut texts, &folder, folder.clone());
+    let needs = rules::needs(&texts);
+    (texts, needs)
+}
+
+fn add_folders(texts: &mut Texts, folders: &BTreeSet<PathBuf>) {
+    for folder in folders {
+        add_fail2ban(texts, folder, folder.clone());
     }
-    texts
+}
+
+/// Adds the package's filters that are needed: by a jail, or by a file that changes a part of them.
+fn add_needed(texts: &mut Texts, filters: &BTreeSet<String>) {
+    let changed: Vec<OsString> =
+        texts.filters.iter().filter_map(|file| Some(file.path.file_name()?.to_owned())).collect();
+    let is_needed = |path: &PathBuf| {
+        let stem = path.file_stem().and_then(OsStr::to_str);
+        stem.is_some_and(|stem| filters.contains(stem))
+            || path.file_name().is_some_and(|name| changed.iter().any(|it| it == name))
+    };
+    let (needed, unread) =
+        std::mem::take(&mut texts.unread_filters).into_iter().partition(is_needed);
+    texts.unread_filters = unread;
+    add_packages_filters(texts, needed);
+    for filter in &mut texts.filters {
+        filter.text.truncate(rules::without_samples(&filter.text).len());
+        filter.text.shrink_to_fit();
+    }
+}
+
+/// Adds these filters of the package's below all others.
+fn add_packages_filters(texts: &mut Texts, paths: Vec<PathBuf>) {
+    let mut found = Vec::new();
+    for path in paths {
+        add(path, &mut found, &mut texts.unreadable_filters);
+    }
+    texts.filters.splice(0..0, found);
 }
 
 /// Adds the filters of fail2ban's in `directory`; a jail that uses one which is not read cannot run.
@@ -88,10 +152,18 @@ fn add_all(
     texts: &mut Vec<SourceText>,
     unreadable: &mut Vec<Unreadable>,
 ) {
-    match list(directory, endings) {
-        Ok(paths) => paths.into_iter().for_each(|path| add(path, texts, unreadable)),
-        Err(error) => unreadable.push(Unreadable { path: directory.to_owned(), why: error }),
+    let paths = listed(directory, endings, unreadable);
+    for path in paths {
+        add(path, texts, unreadable);
     }
+}
+
+/// The files of a directory with one of these endings, or what is wrong with it.
+fn listed(directory: &Path, endings: &[&str], unreadable: &mut Vec<Unreadable>) -> Vec<PathBuf> {
+    list(directory, endings).unwrap_or_else(|why| {
+        unreadable.push(Unreadable { path: directory.to_owned(), why });
+        Vec::new()
+    })
 }
 
 /// The files of a directory with one of these endings, by name; hidden ones are editors' and package
@@ -129,15 +201,16 @@ fn add(path: PathBuf, texts: &mut Vec<SourceText>, unreadable: &mut Vec<Unreadab
 
 fn read_file(path: &Path) -> Result<Option<String>, String> {
     // A FIFO in its place must not stop the service at its start.
-    match fs::metadata(path) {
+    let length = match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => return Err("it is not a file".to_owned()),
-        Ok(_) => {}
+        Ok(metadata) => metadata.len().min(FILE_BYTES_MAX),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
             return Ok(None);
         }
         Err(error) => return Err(error.to_string()),
-    }
-    let mut bytes = Vec::new();
+    };
+    // One byte more than there is, so that the end is seen at the first read but one.
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
     let read =
         File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
     let length = read.map_err(|error| error.to_string())?;

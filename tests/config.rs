@@ -9,7 +9,7 @@ use jailkeeper::filter::{Failure, Filter, Line, Memory, Offender, Verdict};
 use jailkeeper::keeper::Timestamp;
 use jailkeeper::keeper::{JailId, Ports};
 use jailkeeper::record::{Alternative, Origin};
-use jailkeeper::rules::{self, Texts};
+use jailkeeper::rules::{self, Loaded, Overlay, Texts};
 
 use crate::support::stock;
 
@@ -110,6 +110,60 @@ fn what_cannot_be_read_is_told_and_breaks_the_jails_it_may_concern() {
             .rev()
             .collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn the_service_reads_the_filters_of_its_jails_and_tells_of_all_mistakes_all_the_same() {
+    let etc = nothing();
+    fs::create_dir(etc.path().join("filters.d")).unwrap();
+    let configuration = r#"
+[jail.nginx-http-auth]
+enabled = true
+[jail.web]
+enabled = true
+filter = "nginx-bad-reqest"
+[jail.dovecot]
+enabled = "yes"
+"#;
+    fs::write(etc.path().join("jailkeeper.toml"), configuration).unwrap();
+    // Nobody uses these; the second changes a part of one of the package's.
+    fs::write(etc.path().join("filters.d/own.toml"), "failregx = ''\n").unwrap();
+    fs::write(etc.path().join("filters.d/vsftpd.toml"), "[mode.more]\nfailregx = ''\n").unwrap();
+    let directories = Directories::with(Some(packaged()), Some(etc.path().to_owned()));
+
+    let (texts, needs) = confdir::read_needed(&directories);
+    let needed = rules::load_needed(&texts, needs);
+    let all = rules::load(&confdir::read(&directories));
+    assert_eq!(needed.diagnostics, all.diagnostics);
+    assert_eq!(needed.diagnostics.len(), 4, "{:?}", needed.diagnostics);
+    assert_eq!(needed.broken, all.broken);
+    let running: Vec<&str> = needed.jails.iter().map(|jail| jail.name.as_str()).collect();
+    assert_eq!(running, ["nginx-http-auth", "sshd"]);
+    let told = |loaded: &Loaded| {
+        format!("{:?}", loaded.jails.iter().map(|jail| &jail.settings).collect::<Vec<_>>())
+    };
+    assert_eq!(told(&needed), told(&all));
+
+    let read = texts.filters.iter().map(|file| file.path.file_stem().unwrap().to_str().unwrap());
+    let read: Vec<&str> = read.collect();
+    assert_eq!(read, ["dovecot", "nginx-http-auth", "sshd", "vsftpd", "own", "vsftpd"]);
+    assert!(texts.filters.iter().all(|file| !file.text.contains("[[sample]]")));
+    assert!(texts.unread_filters.len() > 100);
+}
+
+#[test]
+fn what_a_setting_at_run_time_needs_is_read_then() {
+    let none = nothing();
+    let directories = Directories::with(Some(packaged()), Some(none.path().to_owned()));
+    let (texts, _) = confdir::read_needed(&directories);
+    let mut overlay = Overlay::default();
+    overlay.set("vsftpd", "enabled", "true");
+    let mut texts = overlay.above(&texts);
+    let needs = confdir::read_missing(&mut texts);
+    let loaded = rules::load_needed(&texts, needs);
+    assert_eq!(loaded.diagnostics, []);
+    let running: Vec<&str> = loaded.jails.iter().map(|jail| jail.name.as_str()).collect();
+    assert_eq!(running, ["sshd", "vsftpd"]);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! The service as a whole, as the real program: with a journald, a bus and a network of its own.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -268,6 +271,37 @@ fn the_service_manager_hears_of_readiness_and_of_life() {
         let length = socket.recv(&mut buffer).expect("it is told in time");
         heard.push(text(&buffer[..length]));
     }
+}
+
+#[test]
+fn while_nothing_happens_no_thread_wakes_up() {
+    let mut house = House::new("");
+    let log = house.path("app.log");
+    fs::write(&log, "a line\n").expect("a log");
+    house.configure(&format!(
+        "[jail.app]\nenabled = true\nlogpath = \"{}\"\nfailregex = '^bad <ADDR>$'\n",
+        log.display()
+    ));
+    house.start();
+    house.fails("203.0.113.5", 5);
+    house.await_log("[sshd] Ban 203.0.113.5", 1);
+    let process = house.service.as_ref().expect("it runs").id();
+    await_that("a second of rest", || {
+        let before = sleeps(process);
+        thread::sleep(Duration::from_secs(1));
+        sleeps(process) == before
+    });
+}
+
+/// How often the threads of a process have gone to sleep by themselves, by thread.
+fn sleeps(process: u32) -> BTreeMap<String, String> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
+    let sleeps = |task: fs::DirEntry| {
+        let status = fs::read_to_string(task.path().join("status")).expect("it runs");
+        let count = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"));
+        (task.file_name().to_string_lossy().into_owned(), count.expect("a count").to_owned())
+    };
+    tasks.flatten().map(sleeps).collect()
 }
 
 #[test]

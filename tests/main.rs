@@ -35,6 +35,7 @@ mod replay;
 mod seeds;
 mod sentences;
 mod settings;
+mod soak;
 mod source;
 mod sources;
 mod store;

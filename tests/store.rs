@@ -141,7 +141,7 @@ fn expected(roster: &Roster, writes: &[Write]) -> Saved {
             }
         }
         let Some(jail) = write.jail() else { continue };
-        let name = roster.name(jail).to_string();
+        let name = Arc::clone(roster.name(jail));
         match write {
             Write::Ban(_, net, _) | Write::NoBan(_, net) => {
                 saved.bans.retain(|(jail, other, _)| (jail, other) != (&name, net));
@@ -156,7 +156,7 @@ fn expected(roster: &Roster, writes: &[Write]) -> Saved {
                 saved.evidence.retain(|(jail, other, ..)| (jail, other) != (&name, net));
             }
             Write::Prior { network, enforced, .. } | Write::NoPrior { network, enforced, .. } => {
-                let is_it = |jail: &String, other: (Network, bool)| {
+                let is_it = |jail: &Arc<str>, other: (Network, bool)| {
                     (jail, other) == (&name, (*network, *enforced))
                 };
                 saved.priors.retain(|(jail, (net, earnest, _))| !is_it(jail, (*net, *earnest)));
@@ -525,7 +525,7 @@ fn counts_of_earlier_bans_stay_with_their_jails() {
     assert_eq!(store.jail("gone").expect("a jail").priors, of_gone);
     let purge = Purge { now: NOW, keep_history: day, keep_windows: day, jails: &["sshd"] };
     assert_eq!(store.purge(purge).expect("a purge"), 2);
-    let sshd = ("sshd".to_owned(), (network, true, prior));
+    let sshd = (Arc::from("sshd"), (network, true, prior));
     drop(store);
     assert_eq!(open(directory.path()).saved.priors, [sshd]);
 }

@@ -13,18 +13,16 @@ use crate::keeper::{Network, Sentence};
 
 use super::allowed;
 use super::answer::answer;
-use super::call::{BanRow, BusAnswer, Call, Calls, Failure, MAX_ADDRESSES, Request, SettingRow};
+use super::call::{BusAnswer, Call, Calls, Failure, MAX_ADDRESSES, Request, SettingRow};
 use super::error::Error;
 use super::inquiry::{Diagnosis, JailView};
 use super::path::jail_path;
+use super::row::Row;
 use super::snapshot::Snapshot;
 use super::text;
 
 /// The longest time that ends: a hundred years, which every clock and timer on the way can count.
 pub(super) const LONGEST_SECONDS: i64 = 100 * 366 * 24 * 60 * 60;
-
-/// One row of `ListBans`: jail, offender, since, until, attempts, nth.
-type Row = (String, String, i64, i64, u32, u32);
 
 /// One row of `Settings`: key, value in TOML, file, line.
 type SettingOut = (String, String, String, u32);
@@ -113,7 +111,7 @@ impl Manager {
     #[zbus(out_args("bans"))]
     async fn list_bans(&self, jail: String) -> Result<Vec<Row>, Error> {
         match self.ask(&jail, Call::ListBans { jail: named(&jail) }).await? {
-            BusAnswer::Bans(bans) => Ok(bans.into_iter().map(row).collect()),
+            BusAnswer::Bans(bans) => Ok(bans.into_iter().map(Row).collect()),
             _ => Err(Error::another_answer()),
         }
     }
@@ -160,7 +158,7 @@ impl Manager {
     #[zbus(out_args("bans"))]
     async fn list_would_be_bans(&self, jail: String) -> Result<Vec<Row>, Error> {
         match self.ask(&jail, Call::ListWouldBeBans { jail: named(&jail) }).await? {
-            BusAnswer::Bans(bans) => Ok(bans.into_iter().map(row).collect()),
+            BusAnswer::Bans(bans) => Ok(bans.into_iter().map(Row).collect()),
             _ => Err(Error::another_answer()),
         }
     }
@@ -346,9 +344,4 @@ fn named(jail: &str) -> Option<String> {
 fn setting(row: SettingRow) -> SettingOut {
     let SettingRow { key, value, path, line } = row;
     (key, text::clean(&value), text::clean(&path), line)
-}
-
-fn row(ban: BanRow) -> Row {
-    let BanRow { jail, network, since, until, attempts, nth } = ban;
-    (jail.to_string(), network.to_string(), since.seconds(), until.unix_seconds(), attempts, nth)
 }

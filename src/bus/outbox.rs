@@ -25,15 +25,16 @@ pub struct Dropped {
 
 /// Only the last snapshot counts; announcements keep their order. Where some were dropped, the next
 /// parcel says so at its end.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Outbox {
     state: Mutex<State>,
     closing: Condvar,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
-    snapshot: Arc<Snapshot>,
+    /// None until the service is up.
+    snapshot: Option<Arc<Snapshot>>,
     fresh: bool,
     announcements: VecDeque<Announcement>,
     asides: usize,
@@ -53,25 +54,13 @@ pub(super) struct Parcel {
 }
 
 impl Outbox {
-    pub(super) fn new(first: Arc<Snapshot>) -> Self {
-        Self {
-            state: Mutex::new(State {
-                snapshot: first,
-                fresh: false,
-                announcements: VecDeque::new(),
-                asides: 0,
-                dropped: 0,
-                untold: 0,
-                closing: false,
-                waiting: None,
-            }),
-            closing: Condvar::new(),
-        }
-    }
-
+    /// Has this shown from now on. Where it says nothing new, nobody is woken.
     pub(super) fn publish(&self, snapshot: Arc<Snapshot>) {
         let mut state = self.lock();
-        state.snapshot = snapshot;
+        if state.snapshot.as_ref() == Some(&snapshot) {
+            return;
+        }
+        state.snapshot = Some(snapshot);
         state.fresh = true;
         wake(state);
     }
@@ -101,11 +90,19 @@ impl Outbox {
         wake(state);
     }
 
-    /// The last snapshot, for objects that are made anew.
-    pub(super) fn latest(&self) -> Arc<Snapshot> {
-        let mut state = self.lock();
-        state.fresh = false;
-        Arc::clone(&state.snapshot)
+    /// The last snapshot, for objects that are made anew, as soon as there is one; none when the
+    /// service stops before.
+    pub(super) async fn latest(&self) -> Option<Arc<Snapshot>> {
+        poll_fn(|context| {
+            let mut state = self.lock();
+            if state.snapshot.is_none() && !state.closing {
+                state.waiting = Some(context.waker().clone());
+                return Poll::Pending;
+            }
+            state.fresh = false;
+            Poll::Ready(state.snapshot.clone())
+        })
+        .await
     }
 
     /// Everything that is to be sent, as soon as there is anything.
@@ -116,7 +113,7 @@ impl Outbox {
                 state.waiting = Some(context.waker().clone());
                 return Poll::Pending;
             }
-            let snapshot = state.fresh.then(|| Arc::clone(&state.snapshot));
+            let snapshot = state.snapshot.clone().filter(|_| state.fresh);
             state.fresh = false;
             state.asides = 0;
             let mut announcements = std::mem::take(&mut state.announcements);

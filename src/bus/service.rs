@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::call::{Calls, Link};
 use super::error::BusError;
 use super::outbox::{Dropped, Outbox};
-use super::session::Session;
+use super::session::{Line, Session};
 use super::snapshot::{Announcement, Snapshot};
 
 /// After a lost connection it is tried again this soon; then after twice as long each time.
@@ -27,47 +27,67 @@ pub struct Bus {
     ended: mpsc::Receiver<()>,
 }
 
-impl Bus {
-    /// Takes the name on the system bus, after every object of `first` is there.
+/// A thread that is about to be on the bus, while the rest of the service comes up.
+#[derive(Debug)]
+pub struct Connecting {
+    outbox: Arc<Outbox>,
+    started: mpsc::Receiver<Result<(), BusError>>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl Connecting {
+    /// Takes the name, after every object of `first` is there.
     ///
     /// # Errors
     ///
     /// When the bus cannot be reached, or does not give the name.
-    pub fn serve(calls: Arc<dyn Calls>, first: Arc<Snapshot>) -> Result<Self, BusError> {
-        Self::start(None, calls, first)
+    pub fn serve(self, first: Arc<Snapshot>) -> Result<Bus, BusError> {
+        let Self { outbox, started, ended } = self;
+        outbox.publish(first);
+        // From here on it is the outbox's last word that ends the thread.
+        let bus = Bus { outbox, ended };
+        started.recv().unwrap_or(Err(BusError::Closed))?;
+        Ok(bus)
     }
+}
 
-    /// Does the same on the bus at `address`, which is in the form of the D-Bus specification.
+impl Bus {
+    /// Begins to connect to the system bus; nobody sees anything of the service yet.
     ///
     /// # Errors
     ///
-    /// As [`Bus::serve`].
+    /// When the system does not start a thread.
+    pub fn connect(calls: Arc<dyn Calls>) -> Result<Connecting, BusError> {
+        Self::start(None, calls)
+    }
+
+    /// Takes the name on the bus at `address`, which is in the form of the D-Bus specification, after
+    /// every object of `first` is there.
+    ///
+    /// # Errors
+    ///
+    /// When the bus cannot be reached, or does not give the name.
     pub fn serve_at(
         address: &str,
         calls: Arc<dyn Calls>,
         first: Arc<Snapshot>,
     ) -> Result<Self, BusError> {
-        Self::start(Some(address.to_owned()), calls, first)
+        Self::start(Some(address.to_owned()), calls)?.serve(first)
     }
 
-    fn start(
-        address: Option<String>,
-        calls: Arc<dyn Calls>,
-        first: Arc<Snapshot>,
-    ) -> Result<Self, BusError> {
-        let outbox = Arc::new(Outbox::new(first));
-        let (started, start) = mpsc::channel();
+    fn start(address: Option<String>, calls: Arc<dyn Calls>) -> Result<Connecting, BusError> {
+        let outbox = Arc::new(Outbox::default());
+        let (start, started) = mpsc::channel();
         let (end, ended) = mpsc::channel();
         let service = Service { address, calls, outbox: Arc::clone(&outbox) };
         thread::Builder::new()
             .name("bus".to_owned())
             .spawn(move || {
-                service.run(&started);
+                service.run(&start);
                 drop(end);
             })
             .map_err(BusError::Thread)?;
-        start.recv().unwrap_or(Err(BusError::Closed))?;
-        Ok(Self { outbox, ended })
+        Ok(Connecting { outbox, started, ended })
     }
 
     /// Shows this from now on. Never waits; of snapshots that come faster than the bus takes them
@@ -146,8 +166,9 @@ impl Service {
 
     async fn session(&self, up: impl FnOnce()) -> Result<(), BusError> {
         let calls = Arc::clone(&self.calls);
-        let first = self.outbox.latest();
-        let session = Session::open(self.address.as_deref(), calls, first).await?;
+        let line = Line::open(self.address.as_deref()).await?;
+        let Some(snapshot) = self.outbox.latest().await else { return Ok(()) };
+        let session = Session::open(line, calls, snapshot).await?;
         up();
         session.serve(&self.outbox).await
     }

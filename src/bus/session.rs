@@ -23,6 +23,21 @@ use super::snapshot::{Announcement, Snapshot};
 use super::text::clean;
 use super::{NAME, PATH};
 
+/// A connection on which nothing is shown yet, and the one on which callers are asked about.
+pub(super) struct Line {
+    connection: Connection,
+    access: Arc<Access>,
+}
+
+impl Line {
+    pub(super) async fn open(address: Option<&str>) -> Result<Self, BusError> {
+        let access = open_access(address).await.map_err(BusError::Connect)?;
+        let builder = address.map_or_else(Builder::system, Builder::address);
+        let connection = builder.build().await.map_err(BusError::Connect)?;
+        Ok(Self { connection, access })
+    }
+}
+
 /// A connection on which the service is shown.
 pub(super) struct Session {
     connection: Connection,
@@ -34,21 +49,18 @@ pub(super) struct Session {
 const PATIENCE_WITH_POLKIT: Duration = Duration::from_mins(5);
 
 impl Session {
-    /// Connects, shows every object, and only then takes the name.
+    /// Shows every object, and only then takes the name.
     pub(super) async fn open(
-        address: Option<&str>,
+        Line { connection, access }: Line,
         calls: Arc<dyn Calls>,
         first: Arc<Snapshot>,
     ) -> Result<Self, BusError> {
-        let access = open_access(address).await.map_err(BusError::Connect)?;
         let manager = Guarded::new(Manager::new(calls, Arc::clone(&first)), Arc::clone(&access));
-        let builder = address.map_or_else(Builder::system, Builder::address);
-        let connection =
-            builder.serve_at(PATH, manager).build().await.map_err(BusError::Connect)?;
+        let server = connection.object_server();
+        server.at(PATH, manager).await.map_err(BusError::Refused)?;
         for (name, jail) in &first.jails {
             let jail = Jail::new(Arc::clone(jail));
-            let added = connection.object_server().at(jail_path(name), jail).await;
-            added.map_err(BusError::Refused)?;
+            server.at(jail_path(name), jail).await.map_err(BusError::Refused)?;
         }
         take_name(&connection).await?;
         Ok(Self { connection, access, shown: first })

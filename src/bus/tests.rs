@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_lite::future;
 use zbus::object_server::Interface as _;
 
 use super::access::{METHODS, Right};
@@ -70,7 +71,7 @@ fn banned(attempts: u32) -> Announcement {
 
 #[test]
 fn only_the_last_snapshot_counts_but_every_announcement() {
-    let outbox = Outbox::new(snapshot("first"));
+    let outbox = Outbox::default();
     for state in ["second", "third"] {
         outbox.publish(snapshot(state));
     }
@@ -89,6 +90,15 @@ fn only_the_last_snapshot_counts_but_every_announcement() {
     assert_eq!(announcements, [banned(2), banned(3)]);
 }
 
+#[test]
+fn a_snapshot_that_says_nothing_new_wakes_nobody() {
+    let outbox = Outbox::default();
+    outbox.publish(snapshot("first"));
+    assert_eq!(zbus::block_on(outbox.next()).snapshot, Some(snapshot("first")));
+    outbox.publish(snapshot("first"));
+    assert!(zbus::block_on(future::poll_once(outbox.next())).is_none());
+}
+
 fn found() -> Announcement {
     let offender = "192.0.2.1".parse().expect("an address");
     let time = crate::keeper::Timestamp::from_seconds(1);
@@ -98,7 +108,7 @@ fn found() -> Announcement {
 
 #[test]
 fn a_flood_of_attempts_costs_no_signal_of_a_ban_and_the_gap_is_told() {
-    let outbox = Outbox::new(snapshot("first"));
+    let outbox = Outbox::default();
     for _ in 0..MAX_ASIDES {
         outbox.announce(found()).expect("there is room");
     }
@@ -126,16 +136,24 @@ fn a_flood_of_attempts_costs_no_signal_of_a_ban_and_the_gap_is_told() {
 
 #[test]
 fn a_new_connection_shows_the_last_snapshot_and_is_not_told_it_again() {
-    let outbox = Outbox::new(snapshot("first"));
+    let outbox = Outbox::default();
+    outbox.publish(snapshot("first"));
     outbox.publish(snapshot("second"));
-    assert_eq!(outbox.latest(), snapshot("second"));
+    assert_eq!(zbus::block_on(outbox.latest()), Some(snapshot("second")));
     outbox.close();
     assert_eq!(zbus::block_on(outbox.next()).snapshot, None);
 }
 
 #[test]
+fn who_waits_for_the_first_snapshot_gets_none_when_the_service_stops_before() {
+    let outbox = Outbox::default();
+    outbox.close();
+    assert_eq!(zbus::block_on(outbox.latest()), None);
+}
+
+#[test]
 fn who_waits_to_connect_again_is_woken_when_the_service_stops() {
-    let outbox = Arc::new(Outbox::new(snapshot("first")));
+    let outbox = Arc::new(Outbox::default());
     assert!(!outbox.closes_within(Duration::from_millis(1)));
     let waiting = Arc::clone(&outbox);
     let thread = std::thread::spawn(move || waiting.closes_within(Duration::from_mins(10)));

@@ -17,8 +17,13 @@ use crate::store::SavedPosition;
 /// Calls and events that wait at once; one more caller is told that the service is busy.
 const MAX_CONTROLS: usize = 1024;
 
-/// Batches of a reader (of at most [`crate::journal::BATCH`] records each) that wait at once.
-const MAX_BATCHES: usize = 64;
+/// Batches that wait at once; a reader with another one waits. One is of [`crate::journal::BATCH`]
+/// records at most, or of 128 KiB of a log file.
+const MAX_BATCHES: usize = 8;
+
+/// When so many attempts are together, what else waits is for the next turn: what a turn decides,
+/// tells and saves is in memory at once.
+const TURN: usize = 2048;
 
 /// Something that is not a record.
 #[derive(Debug)]
@@ -99,11 +104,11 @@ pub(super) fn queues() -> (Outbox, Inbox) {
 }
 
 impl Inbox {
-    /// Waits until there is something or the time is up, and takes all that is there: of each queue
-    /// at most what it held at that moment.
+    /// Waits until there is something or the time is up, and takes what is there: of the controls at
+    /// most what the queue held at that moment, of the batches enough for a turn.
     pub(super) fn wait(&mut self, at_most: Option<Duration>) -> (Vec<Control>, Vec<Batch>) {
         let mut controls = std::mem::take(&mut self.kept);
-        let mut batches = Vec::new();
+        let mut batches: Vec<Batch> = Vec::new();
         let at_most = if controls.is_empty() { at_most } else { Some(Duration::ZERO) };
         let patience = at_most.map_or_else(crossbeam_channel::never, crossbeam_channel::after);
         select! {
@@ -112,8 +117,18 @@ impl Inbox {
             recv(patience) -> _ => {}
         }
         controls.extend(self.controls.try_iter().take(MAX_CONTROLS));
-        batches.extend(self.batches.try_iter().take(MAX_BATCHES));
+        let mut attempts: usize = batches.iter().map(|batch| batch.attempts.len()).sum();
+        while attempts < TURN && batches.len() < MAX_BATCHES {
+            let Ok(batch) = self.batches.try_recv() else { break };
+            attempts += batch.attempts.len();
+            batches.push(batch);
+        }
         (controls, batches)
+    }
+
+    /// All batches that wait at this moment.
+    pub(super) fn waiting(&self) -> Vec<Batch> {
+        self.batches.try_iter().take(MAX_BATCHES).collect()
     }
 
     /// Keeps controls for the next time.

@@ -179,13 +179,14 @@ impl Lineup {
         &self,
         names: &Resolver<Tried>,
     ) -> BTreeMap<String, (Origin, Vec<(Watch, Want)>)> {
+        let local = TimeZone::system();
         let mut journals = BTreeMap::new();
         for (id, post) in &self.posts {
             let Some((origin, want)) = &post.jail.sources.journal else { continue };
             let (_, watches) = journals
                 .entry(sources::journal_name(origin))
                 .or_insert_with(|| (origin.clone(), Vec::new()));
-            watches.push((post.watch(*id, names), want.clone()));
+            watches.push((post.watch(*id, names, &local), want.clone()));
         }
         journals
     }
@@ -198,10 +199,12 @@ impl Lineup {
 
     /// Which log files are to be read for whom.
     pub(super) fn file_watches(&self, names: &Resolver<Tried>) -> Vec<(Watch, LogFiles)> {
+        let local = TimeZone::system();
         let posts = self.posts.iter();
         posts
             .filter_map(|(id, post)| {
-                Some((post.watch(*id, names), post.jail.sources.files.clone()?))
+                let files = post.jail.sources.files.clone()?;
+                Some((post.watch(*id, names, &local), files))
             })
             .collect()
     }
@@ -289,9 +292,8 @@ impl Post {
         Self { held_back: Some(why.to_owned()), ..self.clone() }
     }
 
-    fn watch(&self, id: JailId, names: &Resolver<Tried>) -> Watch {
+    fn watch(&self, id: JailId, names: &Resolver<Tried>, local: &TimeZone) -> Watch {
         let zone = self.jail.sources.files.as_ref().and_then(|files| files.zone.as_ref());
-        let local = TimeZone::system();
         // A zone that is none was refused with the configuration.
         let zone = zone.and_then(|zone| Zone::parse(zone).ok());
         Watch {

@@ -42,6 +42,10 @@ impl Service {
             let (controls, batches) = self.inbox.wait(Some(A_MOMENT));
             kept.extend(controls.into_iter().filter(|control| !is_theirs(control)));
             self.take_batches(batches, &mut events);
+            if over {
+                let rest = self.inbox.waiting();
+                self.take_batches(rest, &mut events);
+            }
             if over || clock::monotonic() > patience {
                 break over;
             }
@@ -59,8 +63,8 @@ impl Service {
     /// Reads the configuration again. A jail with mistakes keeps its old rules.
     pub(super) fn reload(&mut self) -> BusAnswer {
         status::told(self.notifier.reloading());
-        let texts = confdir::read(&self.directories);
-        let loaded = rules::load(&texts);
+        let (texts, needs) = confdir::read_needed(&self.directories);
+        let loaded = rules::load_needed(&texts, needs);
         let mistakes = rules::render(&loaded.diagnostics, false).trim_end().to_owned();
         let has_errors = loaded.has_errors();
         let mut outcome = self.take_up(loaded);

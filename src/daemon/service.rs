@@ -1,6 +1,7 @@
 //! The loop: it waits, has the keeper decide, carries out, and tells.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
@@ -245,7 +246,7 @@ impl Service {
             },
             Call::Matches { jail, network } => match known(&jail) {
                 Some(jail) => {
-                    let lines = self.keeper.evidence(jail, network).cloned().collect();
+                    let lines = self.keeper.evidence(jail, network).map(Arc::from).collect();
                     answer.send(BusAnswer::Matches(lines));
                 }
                 None => answer.send(unknown),

@@ -4,6 +4,7 @@ use tracing::{info, warn};
 
 use super::service::Service;
 use crate::bus::{BusAnswer, Failure, SettingRow};
+use crate::confdir;
 use crate::rules::{self, DEFAULT, Diagnostic, Loaded, RUN_TIME, Setting, Severity};
 
 impl Service {
@@ -48,7 +49,9 @@ impl Service {
         let now = rules::setting(jail, option, value).map_err(|found| told(&found))?;
         let mut overlay = self.overlay.clone();
         overlay.set(jail, option, &now);
-        let loaded = rules::load(&overlay.above(&self.texts));
+        let mut texts = overlay.above(&self.texts);
+        let needs = confdir::read_missing(&mut texts);
+        let loaded = rules::load_needed(&texts, needs);
         let mistakes = self.new_mistakes(&loaded, jail);
         if !mistakes.is_empty() {
             return Err(told(&mistakes));

@@ -24,9 +24,13 @@ use crate::host::{self, HostError};
 use crate::keeper::{Keeper, Notice, Outcome, Roster, Timestamp};
 use crate::names::Resolver;
 use crate::nft::{Firewall, Monitor, NftError};
-use crate::rules::{self, Overlay, Texts};
+use crate::rules::{self, Loaded, Overlay, Texts};
 use crate::store::{Opened, Saved, SavedPosition, Store, StoreError};
 use crate::systemd::{Notifier, Signal, Signals, catalog};
+
+/// So many saved bans are put back at once, which is a transaction: what becomes of each is in memory
+/// meanwhile, and there may be a million.
+const CHANGES_AT_ONCE: usize = 131_072;
 
 /// Why the service does not start.
 #[derive(Debug, Error)]
@@ -56,13 +60,13 @@ impl Service {
     pub(super) fn start(options: Options) -> Result<Self, StartError> {
         let (outbox, inbox) = queues();
         let signals = watch_signals(&outbox)?;
+        let bus = Bus::connect(Arc::new(outbox.clone()))?;
         let directories = Directories::with(options.vendor, options.config);
         let mut roster = Roster::default();
-        let texts = confdir::read(&directories);
-        let lineup = read_configuration(&texts, &mut roster)?;
-
         let now = clock::now();
-        let (store, saved) = open_state(&options.state, now)?;
+        let ((texts, loaded), state) = read_both(&directories, &options.state, now);
+        let lineup = read_configuration(loaded, &mut roster)?;
+        let (store, saved) = state?;
         // Opened before the addresses are read, so that no change in between is missed.
         let addresses = host::Watch::open()?;
         let mut keeper = Keeper::with_seed(clock::chance().map_err(StartError::Chance)?);
@@ -82,7 +86,7 @@ impl Service {
             state: "starting".to_owned(),
             jails: lineup.snapshot((&keeper, &friends), &roster, now),
         };
-        let bus = Bus::serve(Arc::new(outbox.clone()), Arc::new(first))?;
+        let bus = bus.serve(Arc::new(first))?;
         watch_the_world(&outbox, monitor, addresses);
 
         let notifier = Notifier::from_environment();
@@ -126,6 +130,24 @@ impl Service {
     }
 }
 
+/// Reads the configuration and the state file, of which neither has to wait for the other. What was
+/// saved is much, and the allocator gives back more of what the first thread has had.
+fn read_both(
+    directories: &Directories,
+    state: &Path,
+    now: Timestamp,
+) -> ((Texts, Loaded), Result<(Store, Saved), StartError>) {
+    thread::scope(|scope| {
+        let configuration = scope.spawn(|| {
+            let (texts, needs) = confdir::read_needed(directories);
+            let loaded = rules::load_needed(&texts, needs);
+            (texts, loaded)
+        });
+        let opened = open_state(state, now);
+        (configuration.join().expect("it does not panic"), opened)
+    })
+}
+
 /// Opens the state file, and tells what was wrong with it.
 fn open_state(path: &Path, now: Timestamp) -> Result<(Store, Saved), StartError> {
     let Opened { store, saved, set_aside } = Store::open(path, now)?;
@@ -156,8 +178,7 @@ fn start_readers(
     Ok(readers)
 }
 
-fn read_configuration(texts: &Texts, roster: &mut Roster) -> Result<Lineup, StartError> {
-    let loaded = rules::load(texts);
+fn read_configuration(loaded: Loaded, roster: &mut Roster) -> Result<Lineup, StartError> {
     if !loaded.diagnostics.is_empty() {
         let told = rules::render(&loaded.diagnostics, false);
         if loaded.has_errors() && loaded.jails.is_empty() {
@@ -189,13 +210,15 @@ fn raise_firewall(
     firewall.raise(&lineup.gates())?;
     let installed = firewall.elements(now)?;
     let decisions = keeper.audit(now, &installed, true);
-    let elsewhere = |network| keeper.last_end(network);
-    let outcome = firewall.apply(&decisions.changes, elsewhere, now);
-    if let Outcome::Failed { reason } = outcome {
-        return Err(StartError::Bans(reason));
+    let mut told = decisions.notices;
+    for changes in decisions.changes.chunks(CHANGES_AT_ONCE) {
+        let elsewhere = |network| keeper.last_end(network);
+        let outcome = firewall.apply(changes, elsewhere, now);
+        if let Outcome::Failed { reason } = outcome {
+            return Err(StartError::Bans(reason));
+        }
+        told.extend(keeper.settle(now, changes, &outcome).notices);
     }
-    let settled = keeper.settle(now, &decisions.changes, &outcome);
-    let told = [decisions.notices, settled.notices].concat();
     Ok((firewall, monitor, told))
 }
 

@@ -3,6 +3,8 @@
 //! `ignoreself` spares them; they come and go with interfaces, DHCP and router advertisements, so
 //! [`Watch`] tells when to ask again.
 
+mod message;
+
 use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -11,11 +13,12 @@ use netlink_packet_core::{
     DecodeError, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
     NetlinkPayload,
 };
-use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+
+use message::Message;
 
 /// `RTNLGRP_IPV4_IFADDR` and `RTNLGRP_IPV6_IFADDR` (linux/rtnetlink.h).
 const ADDRESS_GROUPS: [u32; 2] = [5, 9];
@@ -84,8 +87,8 @@ fn request(sequence: u32) -> Vec<u8> {
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | NLM_F_DUMP;
     header.sequence_number = sequence;
-    let list = RouteNetlinkMessage::GetAddress(AddressMessage::default());
-    let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(list));
+    let all = Message::AllAddresses(AddressMessage::default());
+    let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(all));
     message.finalize();
     let mut bytes = vec![0; message.buffer_len()];
     message.serialize(&mut bytes);
@@ -106,8 +109,8 @@ fn receive_list(socket: &Socket, sequence: u32) -> Result<Option<Vec<IpAddr>>, H
         socket.recv(&mut datagram, 0).map_err(HostError::Socket)?;
         let mut rest = datagram.as_slice();
         while !rest.is_empty() {
-            let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest)
-                .map_err(HostError::Malformed)?;
+            let message =
+                NetlinkMessage::<Message>::deserialize(rest).map_err(HostError::Malformed)?;
             let length = (message.header.length as usize).next_multiple_of(4);
             rest = rest.get(length..).unwrap_or_default();
             if message.header.sequence_number != sequence {
@@ -115,7 +118,7 @@ fn receive_list(socket: &Socket, sequence: u32) -> Result<Option<Vec<IpAddr>>, H
             }
             torn |= message.header.flags & NLM_F_DUMP_INTR != 0;
             match message.payload {
-                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(address)) => {
+                NetlinkPayload::InnerMessage(Message::Address(address)) => {
                     addresses.extend(own(&address));
                 }
                 NetlinkPayload::Error(error) => return Err(HostError::Refused(error.to_io())),

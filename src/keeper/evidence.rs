@@ -1,7 +1,7 @@
 //! The last lines behind an offender (`maxmatches`): what people ask for when they wonder why
 //! somebody is out.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::event::Write;
@@ -9,54 +9,67 @@ use super::network::Network;
 use super::roster::JailId;
 use super::time::Timestamp;
 
-/// So many bytes one jail's lines may take. When there are more, the offender whose last attempt is
-/// the oldest loses his.
+/// So many bytes one jail's lines may take, with all that they cost. When there are more, the
+/// offenders whose last attempts are the oldest lose theirs.
 pub(super) const MAX_BYTES: usize = 8 << 20;
 
-/// What a line costs beside its text: two counters, and the pointer and length that lead there.
-const LINE_OVERHEAD: usize = 32;
+/// Room is made for more than one: to find the oldest, all are looked at.
+const ROOM: usize = MAX_BYTES / 16;
+
+/// What an offender costs beside his lines: the entry with his network, and the allocator's part.
+const OFFENDER_OVERHEAD: usize = 96;
+
+/// What stands between two lines, of which none has it inside.
+const BETWEEN: char = '\n';
 
 /// The lines of one jail's offenders, banned or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Evidence {
     lines: BTreeMap<Network, Lines>,
-    by_last_attempt: BTreeSet<(Timestamp, Network)>,
     bytes: usize,
     unsaved: BTreeSet<Network>,
 }
 
-/// One offender's lines, the newest last.
+/// One offender's lines in one text, the newest last: there are many offenders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Lines {
     last_attempt: Timestamp,
-    texts: VecDeque<Arc<str>>,
+    text: Box<str>,
 }
 
 impl Lines {
+    /// The newest `at_most` of these lines; nothing if that is none.
+    fn of<'t>(
+        last_attempt: Timestamp,
+        texts: impl ExactSizeIterator<Item = &'t str>,
+        at_most: usize,
+    ) -> Option<Self> {
+        let spare = texts.len().saturating_sub(at_most);
+        let kept: Vec<&str> = texts.skip(spare).collect();
+        let text = kept.join(BETWEEN.encode_utf8(&mut [0; 4])).into();
+        (!kept.is_empty()).then_some(Self { last_attempt, text })
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        self.text.split(BETWEEN)
+    }
+
     fn bytes(&self) -> usize {
-        self.texts.iter().map(|text| text.len() + LINE_OVERHEAD).sum()
+        self.text.len() + OFFENDER_OVERHEAD
     }
 }
 
 impl Evidence {
     /// Adds the line of an attempt, and keeps the newest `at_most` of its offender.
-    pub(super) fn add(
-        &mut self,
-        offender: Network,
-        time: Timestamp,
-        text: Arc<str>,
-        at_most: usize,
-    ) {
+    pub(super) fn add(&mut self, offender: Network, time: Timestamp, text: &str, at_most: usize) {
         if at_most == 0 {
             return;
         }
-        let mut lines = self
-            .take(offender)
-            .unwrap_or_else(|| Lines { last_attempt: time, texts: VecDeque::new() });
-        lines.last_attempt = lines.last_attempt.max(time);
-        lines.texts.push_back(text);
-        lines.texts.drain(..lines.texts.len().saturating_sub(at_most));
-        self.put(offender, lines);
+        let before = self.take(offender);
+        let last_attempt = before.as_ref().map_or(time, |lines| lines.last_attempt.max(time));
+        let earlier = before.iter().flat_map(Lines::iter);
+        let texts: Vec<&str> = earlier.chain([text]).collect();
+        self.put(offender, Lines::of(last_attempt, texts.into_iter(), at_most));
     }
 
     /// Puts an offender's lines back as they were saved, the newest `at_most` of them.
@@ -64,25 +77,23 @@ impl Evidence {
         &mut self,
         offender: Network,
         last_attempt: Timestamp,
-        mut texts: Vec<Arc<str>>,
+        texts: &[Arc<str>],
         at_most: usize,
     ) {
-        let spare = texts.len().saturating_sub(at_most);
-        texts.drain(..spare);
         self.take(offender);
-        self.put(offender, Lines { last_attempt, texts: texts.into() });
-        if spare == 0 && self.lines.contains_key(&offender) {
+        self.put(offender, Lines::of(last_attempt, texts.iter().map(AsRef::as_ref), at_most));
+        if texts.len() <= at_most && self.lines.contains_key(&offender) {
             self.unsaved.remove(&offender);
         }
     }
 
     /// Keeps the newest `at_most` lines of each offender.
     pub(super) fn cut(&mut self, at_most: usize) {
-        let longer = self.lines.iter().filter(|(_, lines)| lines.texts.len() > at_most);
+        let longer = self.lines.iter().filter(|(_, lines)| lines.iter().count() > at_most);
         for offender in longer.map(|(offender, _)| *offender).collect::<Vec<_>>() {
-            let Some(mut lines) = self.take(offender) else { continue };
-            lines.texts.drain(..lines.texts.len() - at_most);
-            self.put(offender, lines);
+            let Some(lines) = self.take(offender) else { continue };
+            let texts: Vec<&str> = lines.iter().collect();
+            self.put(offender, Lines::of(lines.last_attempt, texts.into_iter(), at_most));
         }
     }
 
@@ -94,8 +105,8 @@ impl Evidence {
     }
 
     /// An offender's lines, the newest last.
-    pub(super) fn of(&self, offender: Network) -> impl Iterator<Item = &Arc<str>> {
-        self.lines.get(&offender).into_iter().flat_map(|lines| &lines.texts)
+    pub(super) fn of(&self, offender: Network) -> impl Iterator<Item = &str> {
+        self.lines.get(&offender).into_iter().flat_map(Lines::iter)
     }
 
     /// What has changed since the last time this was asked, for the state file.
@@ -119,27 +130,33 @@ impl Evidence {
 
     fn take(&mut self, offender: Network) -> Option<Lines> {
         let lines = self.lines.remove(&offender)?;
-        self.by_last_attempt.remove(&(lines.last_attempt, offender));
         self.bytes -= lines.bytes();
         Some(lines)
     }
 
-    fn put(&mut self, offender: Network, lines: Lines) {
+    fn put(&mut self, offender: Network, lines: Option<Lines>) {
         self.unsaved.insert(offender);
-        if lines.texts.is_empty() {
-            return;
-        }
+        let Some(lines) = lines else { return };
         self.bytes += lines.bytes();
-        self.by_last_attempt.insert((lines.last_attempt, offender));
         self.lines.insert(offender, lines);
-        while self.bytes > MAX_BYTES
-            && let Some((_, oldest)) = self.by_last_attempt.first().copied()
-        {
+        if self.bytes > MAX_BYTES {
+            self.make_room();
+        }
+    }
+
+    fn make_room(&mut self) {
+        let mut by_age: Vec<(Timestamp, Network)> =
+            self.lines.iter().map(|(offender, lines)| (lines.last_attempt, *offender)).collect();
+        by_age.sort_unstable();
+        for (_, oldest) in by_age {
+            if self.bytes <= MAX_BYTES - ROOM {
+                return;
+            }
             self.forget(oldest);
         }
     }
 }
 
 fn written(jail: JailId, offender: Network, lines: &Lines) -> Write {
-    Write::Evidence(jail, offender, lines.last_attempt, lines.texts.iter().cloned().collect())
+    Write::Evidence(jail, offender, lines.last_attempt, lines.iter().map(Arc::from).collect())
 }

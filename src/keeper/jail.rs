@@ -117,7 +117,7 @@ impl Jail {
         let mut refusal = None;
         if !banned {
             if let Some(text) = text {
-                self.evidence.add(network, time, text, self.policy.matches_kept());
+                self.evidence.add(network, time, &text, self.policy.matches_kept());
             }
             refusal = self.count(now, (network, time), user.clone(), (friends, past));
         }

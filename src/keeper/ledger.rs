@@ -1,6 +1,6 @@
 //! All bans of one jail that are in force.
 
-use std::collections::btree_map::Entry;
+use std::collections::btree_map;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
@@ -9,8 +9,8 @@ use super::network::{Family, Network, Prefix};
 use super::notice::News;
 use super::time::{Timestamp, Until};
 
-/// So many bans one jail holds. When another comes, the one that ends first is lifted. At some 120
-/// bytes each this is 120 MiB, and as much again in the kernel.
+/// So many bans one jail holds. When another comes, the one that ends first is lifted. At some 150
+/// bytes each this is 150 MiB, and as much again in the kernel.
 pub(super) const MAX_BANS: usize = 1 << 20;
 
 /// The bans of one jail, by offender and by end.
@@ -19,8 +19,8 @@ pub(super) const MAX_BANS: usize = 1 << 20;
 /// lasts at least as long.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ledger {
-    bans: BTreeMap<Network, Ban>,
-    by_end: BTreeSet<(Until, Network)>,
+    bans: BTreeMap<Network, Entry>,
+    by_end: BTreeSet<(End, Network)>,
     /// How many bans there are of each length.
     lengths: BTreeMap<(Family, u8), usize>,
     installed: usize,
@@ -31,6 +31,50 @@ pub(super) struct Ledger {
 pub(super) struct Ban {
     pub(super) record: BanRecord,
     pub(super) standing: Standing,
+}
+
+/// One ban in as little room as it takes: there may be a million.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    since: Timestamp,
+    end: End,
+    attempts: u32,
+    nth: u32,
+    enforced: bool,
+    standing: Standing,
+}
+
+/// The end of a ban in half the room of [`Until`]: for ever is the end of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct End(Timestamp);
+
+impl From<Until> for End {
+    fn from(until: Until) -> Self {
+        match until {
+            Until::At(end) => Self(end),
+            Until::Forever => Self(Timestamp::from_micros(i64::MAX)),
+        }
+    }
+}
+
+impl From<End> for Until {
+    fn from(End(end): End) -> Self {
+        if end.micros() == i64::MAX { Self::Forever } else { Self::At(end) }
+    }
+}
+
+impl From<Ban> for Entry {
+    fn from(Ban { record, standing }: Ban) -> Self {
+        let BanRecord { since, until, attempts, nth, enforced } = record;
+        Self { since, end: until.into(), attempts, nth, enforced, standing }
+    }
+}
+
+impl From<Entry> for Ban {
+    fn from(Entry { since, end, attempts, nth, enforced, standing }: Entry) -> Self {
+        let record = BanRecord { since, until: end.into(), attempts, nth, enforced };
+        Self { record, standing }
+    }
 }
 
 /// What is known of a ban in the firewall.
@@ -79,34 +123,34 @@ impl Ledger {
         let full = self.bans.len() >= MAX_BANS;
         let first = self.by_end.first().filter(|_| full).map(|(_, network)| *network);
         let evicted = first.and_then(|first| Some((first, self.strike(first)?)));
-        self.by_end.insert((ban.record.until, offender));
+        self.by_end.insert((ban.record.until.into(), offender));
         *self.lengths.entry(length_of(offender)).or_default() += 1;
         self.installed += usize::from(ban.standing == Standing::Installed);
-        self.bans.insert(offender, ban);
+        self.bans.insert(offender, ban.into());
         evicted
     }
 
     /// Strikes a ban out.
     pub(super) fn strike(&mut self, offender: Network) -> Option<Ban> {
         let ban = self.bans.remove(&offender)?;
-        self.by_end.remove(&(ban.record.until, offender));
-        if let Entry::Occupied(mut count) = self.lengths.entry(length_of(offender)) {
+        self.by_end.remove(&(ban.end, offender));
+        if let btree_map::Entry::Occupied(mut count) = self.lengths.entry(length_of(offender)) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
                 count.remove();
             }
         }
         self.installed -= usize::from(ban.standing == Standing::Installed);
-        Some(ban)
+        Some(ban.into())
     }
 
     /// The ban of this offender.
-    pub(super) fn get(&self, offender: Network) -> Option<&Ban> {
-        self.bans.get(&offender)
+    pub(super) fn get(&self, offender: Network) -> Option<Ban> {
+        self.bans.get(&offender).map(|ban| (*ban).into())
     }
 
     /// The ban of this offender that the firewall is to have.
-    pub(super) fn enforced(&self, offender: Network) -> Option<&Ban> {
+    pub(super) fn enforced(&self, offender: Network) -> Option<Ban> {
         self.get(offender).filter(|ban| ban.standing != Standing::Trial)
     }
 
@@ -127,14 +171,14 @@ impl Ledger {
 
     /// Strikes out one ban that is over at `now`.
     pub(super) fn strike_one_over(&mut self, now: Timestamp) -> Option<(Network, Ban)> {
-        let (until, offender) = *self.by_end.first()?;
-        let ban = if until.is_over(now) { self.strike(offender)? } else { return None };
+        let (end, offender) = *self.by_end.first()?;
+        let ban = if Until::from(end).is_over(now) { self.strike(offender)? } else { return None };
         Some((offender, ban))
     }
 
     /// When the next ban ends.
     pub(super) fn next_end(&self) -> Option<Timestamp> {
-        match self.by_end.first()?.0 {
+        match self.by_end.first()?.0.into() {
             Until::At(end) => Some(end),
             Until::Forever => None,
         }
@@ -142,20 +186,20 @@ impl Ledger {
 
     /// The bans of networks that hold `asked`, or of itself, the widest first: one look-up for each
     /// length in use.
-    pub(super) fn holding(&self, asked: Network) -> impl Iterator<Item = (Network, &Ban)> {
+    pub(super) fn holding(&self, asked: Network) -> impl Iterator<Item = (Network, Ban)> {
         let shorter = (asked.family(), 0)..=length_of(asked);
         self.lengths.range(shorter).filter_map(move |((_, length), _)| {
             let wide = asked.widened(Prefix { ipv4: *length, ipv6: *length });
-            self.bans.get_key_value(&wide).map(|(network, ban)| (*network, ban))
+            self.bans.get(&wide).map(|ban| (wide, (*ban).into()))
         })
     }
 
     /// The bans of networks that lie within `asked`, without its own, sorted.
-    pub(super) fn within(&self, asked: Network) -> impl Iterator<Item = (Network, &Ban)> {
+    pub(super) fn within(&self, asked: Network) -> impl Iterator<Item = (Network, Ban)> {
         // What lies within it has its first address or a later one, and there a longer prefix.
         let later = self.bans.range((Bound::Excluded(asked), Bound::Unbounded));
         let within = later.take_while(move |(network, _)| asked.holds(**network));
-        within.map(|(network, ban)| (*network, ban))
+        within.map(|(network, ban)| (*network, (*ban).into()))
     }
 
     /// Whether a ban of a network around `offender` lasts at least as long.
@@ -171,13 +215,13 @@ impl Ledger {
     }
 
     /// The bans that the firewall is to have, sorted by network.
-    pub(super) fn iter_enforced(&self) -> impl Iterator<Item = (Network, &Ban)> {
+    pub(super) fn iter_enforced(&self) -> impl Iterator<Item = (Network, Ban)> {
         self.iter().filter(|(_, ban)| ban.standing != Standing::Trial)
     }
 
     /// All bans, sorted by network.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Network, &Ban)> {
-        self.bans.iter().map(|(network, ban)| (*network, ban))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Network, Ban)> {
+        self.bans.iter().map(|(network, ban)| (*network, (*ban).into()))
     }
 
     /// How many bans there are, whatever the firewall has.

@@ -69,7 +69,7 @@ impl Jail {
         &mut self,
         network: Network,
         last_attempt: Timestamp,
-        texts: Vec<Arc<str>>,
+        texts: &[Arc<str>],
     ) {
         let known = self.ledger.get(network).is_some() || self.windows.of(&network).is_some();
         let at_most = if known { self.policy.matches_kept() } else { 0 };

@@ -1,5 +1,7 @@
 //! What the firewall is to be told of a jail, and what is told of it when the firewall has it.
 
+use std::sync::Arc;
+
 use super::event::{BanRecord, Change};
 use super::jail::{Charge, Jail};
 use super::ledger::Standing;
@@ -25,7 +27,7 @@ pub(super) fn note_banned(jail: &mut Jail, network: Network) -> Option<Notice> {
     let members = jail.escalation.take_members(network);
     let Charge { user, counted_by } = jail.charges.remove(&network).unwrap_or_default();
     let lines = jail.evidence.of(network).filter(|_| !news.is_old());
-    let matches = lines.cloned().collect();
+    let matches = lines.map(Arc::from).collect();
     let jail = jail.id;
     Some(Notice::Banned(Banned {
         jail,

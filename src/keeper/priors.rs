@@ -8,9 +8,12 @@ use super::network::Network;
 use super::roster::JailId;
 use super::time::{Timestamp, Until};
 
-/// So many are remembered, over all jails. When another comes, the one whose last ban ended first is
-/// forgotten. At some 150 bytes each this is 20 MiB.
+/// So many are remembered, over all jails. When another comes, those whose last bans ended first are
+/// forgotten. At some 80 bytes each this is 10 MiB.
 pub(super) const MAX_PRIORS: usize = 1 << 17;
+
+/// Room is made for so many at once: to find whose last bans ended first, all are looked at.
+pub(super) const ROOM: usize = MAX_PRIORS / 16;
 
 /// How often an offender was banned in a jail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +45,6 @@ pub(super) struct Asked {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Priors {
     by_offender: BTreeMap<Whose, Prior>,
-    by_end: BTreeSet<(Timestamp, Whose)>,
     unsaved: BTreeSet<Whose>,
 }
 
@@ -161,20 +163,25 @@ impl Priors {
     }
 
     fn take(&mut self, whose: Whose) -> Option<Prior> {
-        let prior = self.by_offender.remove(&whose)?;
-        self.by_end.remove(&(prior.ended, whose));
-        Some(prior)
+        self.by_offender.remove(&whose)
     }
 
     fn put(&mut self, whose: Whose, prior: Prior) {
-        if self.by_offender.len() >= MAX_PRIORS
-            && let Some((_, oldest)) = self.by_end.first().copied()
-        {
-            self.forget(oldest);
+        if self.by_offender.len() >= MAX_PRIORS {
+            self.make_room();
         }
-        self.by_end.insert((prior.ended, whose));
         self.by_offender.insert(whose, prior);
         self.unsaved.insert(whose);
+    }
+
+    fn make_room(&mut self) {
+        let mut by_end: Vec<(Timestamp, Whose)> =
+            self.by_offender.iter().map(|(whose, prior)| (prior.ended, *whose)).collect();
+        by_end.select_nth_unstable(ROOM);
+        by_end.truncate(ROOM);
+        for (_, whose) in by_end {
+            self.forget(whose);
+        }
     }
 }
 

@@ -29,13 +29,13 @@ impl Keeper {
     ) {
         let Some(jail) = self.jails.get_mut(&id) else { return };
         for (network, last_attempt, texts) in evidence {
-            jail.restore_evidence(network, last_attempt, texts);
+            jail.restore_evidence(network, last_attempt, &texts);
         }
     }
 
     /// The last lines behind the jail's offender who has this address, banned or not; the newest
     /// last.
-    pub fn evidence(&self, id: JailId, network: Network) -> impl Iterator<Item = &Arc<str>> {
+    pub fn evidence(&self, id: JailId, network: Network) -> impl Iterator<Item = &str> {
         let jail = self.jails.get(&id).into_iter();
         jail.flat_map(move |jail| jail.evidence.of(network.widened(jail.policy.prefix)))
     }

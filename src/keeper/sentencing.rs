@@ -74,7 +74,7 @@ impl Jail {
             self.lift(network, Lifted::Escalated);
             return false;
         }
-        let before = self.ledger.get(network).copied();
+        let before = self.ledger.get(network);
         let (record, standing) = if let Some(Ban { record, standing }) = before {
             // The same ban with another end, and not one more.
             past.priors.end_at(self.asked(network).whose, now, until);

@@ -67,7 +67,7 @@ impl Keeper {
             bans: bans_that_are(Standing::Installed),
             would_be: bans_that_are(Standing::Trial),
             attempts: jail.windows.of(&counted).unwrap_or_default().to_vec(),
-            lines: self.evidence(id, asked).cloned().collect(),
+            lines: self.evidence(id, asked).map(Arc::from).collect(),
             spared: jail.spares(asked, counted, &self.friends).or_else(session),
         })
     }

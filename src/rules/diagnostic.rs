@@ -63,6 +63,13 @@ pub struct Spot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wrong(pub(super) String);
 
+/// The mistakes that were found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    list: Vec<Diagnostic>,
+    left_out: usize,
+}
+
 /// Collects the mistakes.
 pub(super) struct Sink<'t> {
     files: Vec<&'t SourceText>,
@@ -72,8 +79,17 @@ pub(super) struct Sink<'t> {
 
 impl<'t> Sink<'t> {
     pub(super) fn new(texts: &'t Texts) -> Self {
+        Self::after(texts, Found::default())
+    }
+
+    /// Goes on after what was found in the files of jails.
+    pub(super) fn after(texts: &'t Texts, Found { list, left_out }: Found) -> Self {
         let files = texts.jails.iter().chain(&texts.filters).collect();
-        Self { files, list: Vec::new(), left_out: 0 }
+        Self { files, list, left_out }
+    }
+
+    pub(super) fn into_found(self) -> Found {
+        Found { list: self.list, left_out: self.left_out }
     }
 
     /// The file with this number.
@@ -188,7 +204,7 @@ pub(super) fn spot(text: &str, span: Range<usize>) -> Spot {
 
 /// The number of the line, from 1, that holds the byte `offset`.
 fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes()[..offset.min(text.len())].split(|byte| *byte == b'\n').count()
+    1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..offset.min(text.len())]).count()
 }
 
 /// The last boundary between characters that is not behind `offset`.

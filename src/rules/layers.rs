@@ -45,28 +45,42 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// Parses and lays all files, those of filters with their samples or without.
-    pub(super) fn read(sink: &mut Sink<'_>, texts: &Texts, samples: bool) -> Self {
+    /// Parses and lays the files of jails.
+    pub(super) fn of_jails(sink: &mut Sink<'_>, texts: &Texts) -> Self {
         let mut layers = Self::default();
         for file in 0..texts.jails.len() {
             let document = parse(sink, file);
             layers.lay_jails(sink, file, document);
         }
+        for unreadable in &texts.unreadable_jails {
+            let wrong = sink.report_file(&unreadable.path, wording::unreadable(&unreadable.why));
+            layers.cast_doubt(usize::MAX, &wrong);
+            layers.default.broken.get_or_insert(wrong);
+        }
+        layers
+    }
+
+    /// Parses and lays the files of filters, with their samples or without.
+    pub(super) fn lay_filters(&mut self, sink: &mut Sink<'_>, texts: &Texts, samples: bool) {
         for (index, source) in texts.filters.iter().enumerate() {
             let file = texts.jails.len() + index;
             let name =
                 source.path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into());
             let read = if samples { parse } else { parse_without_samples };
             let document = read(sink, file);
-            let layer = layers.filters.entry(name).or_default();
+            let layer = self.filters.entry(name).or_default();
             if document.sound {
                 layer.lay(At { file, span: 0..0 }, document.entries);
             } else {
                 layer.broken.get_or_insert(syntax_error(sink, file));
             }
         }
-        layers.add_unreadable(sink, texts);
-        layers
+        for unreadable in &texts.unreadable_filters {
+            let wrong = sink.report_file(&unreadable.path, wording::unreadable(&unreadable.why));
+            if let Some(name) = unreadable.path.file_stem().and_then(|stem| stem.to_str()) {
+                self.filters.entry(name.to_owned()).or_default().broken.get_or_insert(wrong);
+            }
+        }
     }
 
     fn cast_doubt(&mut self, file: usize, wrong: &Wrong) {
@@ -79,20 +93,6 @@ impl Layers {
     pub(super) fn is_certain(&self, jail: &Layer) -> bool {
         let said = jail.entries.get("enabled").map(|entry| entry.key_at.file);
         self.doubt.as_ref().is_none_or(|(doubtful, _)| said.is_some_and(|file| file > *doubtful))
-    }
-
-    fn add_unreadable(&mut self, sink: &mut Sink<'_>, texts: &Texts) {
-        for unreadable in &texts.unreadable_jails {
-            let wrong = sink.report_file(&unreadable.path, wording::unreadable(&unreadable.why));
-            self.cast_doubt(usize::MAX, &wrong);
-            self.default.broken.get_or_insert(wrong);
-        }
-        for unreadable in &texts.unreadable_filters {
-            let wrong = sink.report_file(&unreadable.path, wording::unreadable(&unreadable.why));
-            if let Some(name) = unreadable.path.file_stem().and_then(|stem| stem.to_str()) {
-                self.filters.entry(name.to_owned()).or_default().broken.get_or_insert(wrong);
-            }
-        }
     }
 
     /// A jail never runs without a setting that its author wrote but got wrong. So a file with a

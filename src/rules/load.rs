@@ -12,12 +12,13 @@ use super::filter::{self, Own};
 use super::jail::{Draft, Jail};
 use super::layers::{Layer, Layers};
 use super::loaded::{BrokenJail, Doubt, Loaded, Sampled};
+use super::needs::{Needs, needs};
 use super::overlay::DEFAULT;
 use super::safety;
 use super::settings::Setting;
 use super::sources::{Backend, SourceDraft, Usual};
 use super::text::Texts;
-use super::tree::{At, Kind};
+use super::tree::At;
 use super::value::{self, Read};
 use super::wording;
 use crate::filter::Filter;
@@ -30,28 +31,16 @@ pub fn load(texts: &Texts) -> Loaded {
     Loader::new(texts, false).run()
 }
 
+/// Does the same after [`needs`], whose jails were read from the same texts.
+#[must_use]
+pub fn load_needed(texts: &Texts, needs: Needs) -> Loaded {
+    Loader::after(texts, needs, false).run()
+}
+
 /// Reads the configuration as [`load`] does, and checks and compiles what is not enabled as well.
 #[must_use]
 pub fn load_all(texts: &Texts) -> Loaded {
     Loader::new(texts, true).run()
-}
-
-/// The folders in which the jails have filters of fail2ban's, beside our own: what is to be read
-/// before [`load`] can find them ([`Texts::fail2ban`]).
-#[must_use]
-pub fn fail2ban_folders(texts: &Texts) -> Vec<PathBuf> {
-    let mut sink = Sink::new(texts);
-    let layers = Layers::read(&mut sink, texts, false);
-    let tables = layers.jails.values().chain([&layers.default]);
-    let named = tables.filter_map(|layer| layer.entries.get("filter"));
-    let named = named.filter_map(|entry| match &entry.value.kind {
-        Kind::Text(text) => fail2ban::folder(text),
-        _ => None,
-    });
-    let mut folders: Vec<PathBuf> = named.collect();
-    folders.sort_unstable();
-    folders.dedup();
-    folders
 }
 
 /// Reads texts to jails.
@@ -67,8 +56,12 @@ pub(super) struct Loader<'t> {
 impl<'t> Loader<'t> {
     /// With `everything`, what is switched off is checked as well, and samples are read.
     pub(super) fn new(texts: &'t Texts, everything: bool) -> Self {
-        let mut sink = Sink::new(texts);
-        let layers = Layers::read(&mut sink, texts, everything);
+        Self::after(texts, needs(texts), everything)
+    }
+
+    fn after(texts: &'t Texts, Needs { jails, found, .. }: Needs, everything: bool) -> Self {
+        let (mut sink, mut layers) = (Sink::after(texts, found), jails);
+        layers.lay_filters(&mut sink, texts, everything);
         let definitions = layers.filters.iter();
         let definitions = definitions
             .map(|(name, layer)| (name.clone(), Definition::read(&mut sink, name, layer)))
@@ -198,6 +191,7 @@ impl<'t> Loader<'t> {
                 return Ok(Chosen { filter, usual: Usual::default(), says: Vec::new() });
             }
             let known = self.definitions.keys().map(String::as_str);
+            let known = known.chain(self.texts.unread_filters());
             let problem = wording::unknown_filter(draft.filter_name(), known);
             return Err(self.sink.report(&at, problem));
         };

@@ -97,7 +97,7 @@ impl Overlay {
     fn errors(&self) -> Vec<Diagnostic> {
         let texts = self.above(&Texts::default());
         let mut sink = Sink::new(&texts);
-        let layers = Layers::read(&mut sink, &texts, false);
+        let layers = Layers::of_jails(&mut sink, &texts);
         let nobody = Layer::default();
         Draft::read(&mut sink, DEFAULT, &nobody, &layers.default);
         for (jail, layer) in &layers.jails {
@@ -112,13 +112,13 @@ impl Overlay {
 /// The names of all jails, switched on or not.
 #[must_use]
 pub fn jail_names(texts: &Texts) -> BTreeSet<String> {
-    Layers::read(&mut Sink::new(texts), texts, false).jails.into_keys().collect()
+    Layers::of_jails(&mut Sink::new(texts), texts).jails.into_keys().collect()
 }
 
 /// What each jail's files set, switched on or not: the keys by the jail's name.
 #[must_use]
 pub fn keys_of_jails(texts: &Texts) -> BTreeMap<String, BTreeSet<String>> {
-    let jails = Layers::read(&mut Sink::new(texts), texts, false).jails.into_iter();
+    let jails = Layers::of_jails(&mut Sink::new(texts), texts).jails.into_iter();
     jails.map(|(jail, layer)| (jail, layer.entries.into_keys().collect())).collect()
 }
 

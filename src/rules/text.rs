@@ -35,4 +35,13 @@ pub struct Texts {
     pub unreadable_jails: Vec<Unreadable>,
     /// What of the second could not be read.
     pub unreadable_filters: Vec<Unreadable>,
+    /// The files of the package's filters that no jail needs and that were left unread, sorted.
+    pub unread_filters: Vec<PathBuf>,
+}
+
+impl Texts {
+    /// The names of the filters that were left unread.
+    pub(super) fn unread_filters(&self) -> impl Iterator<Item = &str> {
+        self.unread_filters.iter().filter_map(|path| path.file_stem()?.to_str())
+    }
 }

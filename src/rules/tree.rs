@@ -68,16 +68,21 @@ pub(super) fn parse(sink: &mut Sink<'_>, file: usize) -> Document {
     parse_text(sink, file, &sink.file(file).text)
 }
 
-/// Parses a filter's file without its samples, if they stand at its end: they are most of it, and
-/// only those who run them need them.
+/// Parses a filter's file without its samples.
 pub(super) fn parse_without_samples(sink: &mut Sink<'_>, file: usize) -> Document {
+    parse_text(sink, file, without_samples(&sink.file(file).text))
+}
+
+/// A filter's text without its samples, if they stand at its end: they are most of it, and only those
+/// who run them need them.
+#[must_use]
+pub fn without_samples(text: &str) -> &str {
     const SAMPLE: &str = "\n[[sample]]";
-    let text = &sink.file(file).text;
     let samples = text.find(SAMPLE).unwrap_or(text.len());
     let (before, behind) = text.split_at(samples);
     let ends_with_them =
         behind.match_indices("\n[").all(|(at, _)| behind[at..].starts_with(SAMPLE));
-    parse_text(sink, file, if ends_with_them { before } else { text })
+    if ends_with_them { before } else { text }
 }
 
 fn parse_text(sink: &mut Sink<'_>, file: usize, text: &str) -> Document {

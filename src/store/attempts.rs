@@ -5,14 +5,14 @@ use std::sync::Arc;
 use rusqlite::{Connection, Transaction, params};
 
 use super::coding::{decode_network, decode_times, encode_network, encode_times};
-use super::saved::{Nonsense, doubt, doubt_network};
+use super::saved::{Names, Nonsense, doubt, doubt_network};
 use crate::keeper::{Network, Timestamp};
 
 /// The attempts on an account: jail, account, times.
-pub(super) type AccountRow = (String, Arc<str>, Vec<Timestamp>);
+pub(super) type AccountRow = (Arc<str>, Arc<str>, Vec<Timestamp>);
 
 /// The lines behind an offender: jail, offender, last attempt, lines.
-pub(super) type EvidenceRow = (String, Network, Timestamp, Vec<Arc<str>>);
+pub(super) type EvidenceRow = (Arc<str>, Network, Timestamp, Vec<Arc<str>>);
 
 /// Reads the accounts of one jail, or of all.
 pub(super) fn accounts(
@@ -24,9 +24,9 @@ pub(super) fn accounts(
         "SELECT jail, account, times FROM accounts WHERE ?1 IS NULL OR jail = ?1",
     )?;
     let mut rows = statement.query([jail])?;
-    let mut found = Vec::new();
+    let (mut names, mut found) = (Names::default(), Vec::new());
     while let Some(row) = rows.next()? {
-        let (jail, account): (String, String) = (row.get(0)?, row.get(1)?);
+        let (jail, account): (_, String) = (names.read(row, 0)?, row.get(1)?);
         if let Some(times) = decode_times(row.get_ref(2)?.as_blob()?) {
             found.push((jail, account.into(), times));
         } else {
@@ -49,9 +49,9 @@ pub(super) fn evidence(
         "SELECT jail, network, newest, lines FROM evidence WHERE ?1 IS NULL OR jail = ?1",
     )?;
     let mut rows = statement.query([jail])?;
-    let mut found = Vec::new();
+    let (mut names, mut found) = (Names::default(), Vec::new());
     while let Some(row) = rows.next()? {
-        let (jail, bytes): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let (jail, bytes): (_, Vec<u8>) = (names.read(row, 0)?, row.get(1)?);
         let newest = Timestamp::from_micros(row.get(2)?);
         let lines = serde_json::from_str::<Vec<String>>(row.get_ref(3)?.as_str()?);
         match (decode_network(&bytes), lines) {

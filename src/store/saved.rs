@@ -1,5 +1,6 @@
 //! What the state file remembers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
@@ -15,15 +16,15 @@ use crate::keeper::{BanRecord, Network, Prior, Timestamp};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
     /// Bans in force when they were written; some may be over by now.
-    pub bans: Vec<(String, Network, BanRecord)>,
+    pub bans: Vec<(Arc<str>, Network, BanRecord)>,
     /// Attempts of offenders that are not banned yet, oldest first, never none.
-    pub windows: Vec<(String, Network, Vec<Timestamp>)>,
+    pub windows: Vec<WindowRow>,
     /// Attempts on accounts, oldest first, never none.
     pub accounts: Vec<AccountRow>,
     /// When an offender's last attempt was, and the last lines behind him, the newest last.
     pub evidence: Vec<EvidenceRow>,
     /// How often offenders were banned in a jail, in earnest (true) or not.
-    pub priors: Vec<(String, (Network, bool, Prior))>,
+    pub priors: Vec<(Arc<str>, (Network, bool, Prior))>,
     /// Who was allowed by hand; some may be over by now.
     pub allowed: Vec<SavedAllowance>,
     /// How far each source was read.
@@ -68,8 +69,28 @@ pub struct JailSaved {
     pub nonsense: Option<Nonsense>,
 }
 
+/// The window of an offender: jail, offender, times.
+type WindowRow = (Arc<str>, Network, Vec<Timestamp>);
+
 /// Rows under the names of their jails.
-type ByJail<T> = Vec<(String, T)>;
+type ByJail<T> = Vec<(Arc<str>, T)>;
+
+/// The names of jails, each once, however many rows there are.
+#[derive(Default)]
+pub(super) struct Names(BTreeSet<Arc<str>>);
+
+impl Names {
+    /// The name in a column of a row.
+    pub(super) fn read(&mut self, row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
+        let name = row.get_ref(column)?.as_str()?;
+        if let Some(known) = self.0.get(name) {
+            return Ok(Arc::clone(known));
+        }
+        let name: Arc<str> = name.into();
+        self.0.insert(Arc::clone(&name));
+        Ok(name)
+    }
+}
 
 /// Reads everything.
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
@@ -134,20 +155,20 @@ fn bans(
     connection: &Connection,
     jail: Option<&str>,
     nonsense: &mut Option<Nonsense>,
-) -> rusqlite::Result<Vec<(String, Network, BanRecord)>> {
+) -> rusqlite::Result<Vec<(Arc<str>, Network, BanRecord)>> {
     let mut statement = connection.prepare_cached(
         "SELECT jail, network, since, until, attempts, nth, enforced FROM bans
          WHERE ?1 IS NULL OR jail = ?1",
     )?;
     let mut rows = statement.query([jail])?;
-    let mut found = Vec::new();
+    let (mut names, mut found) = (Names::default(), Vec::new());
     while let Some(row) = rows.next()? {
-        let (jail, bytes): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
-        match (decode_network(&bytes), ban_record(row, 2)) {
+        let (jail, bytes) = (names.read(row, 0)?, row.get_ref(1)?.as_blob()?);
+        match (decode_network(bytes), ban_record(row, 2)) {
             (Some(network), Ok(ban)) => found.push((jail, network, ban)),
-            (None, _) => doubt_network(nonsense, &jail, "ban", &bytes, "is no network"),
+            (None, _) => doubt_network(nonsense, &jail, "ban", bytes, "is no network"),
             (_, Err(_)) => {
-                doubt_network(nonsense, &jail, "ban", &bytes, "has an impossible number");
+                doubt_network(nonsense, &jail, "ban", bytes, "has an impossible number");
             }
         }
     }
@@ -158,17 +179,17 @@ fn windows(
     connection: &Connection,
     jail: Option<&str>,
     nonsense: &mut Option<Nonsense>,
-) -> rusqlite::Result<Vec<(String, Network, Vec<Timestamp>)>> {
+) -> rusqlite::Result<Vec<WindowRow>> {
     let mut statement = connection
         .prepare_cached("SELECT jail, network, times FROM windows WHERE ?1 IS NULL OR jail = ?1")?;
     let mut rows = statement.query([jail])?;
-    let mut found = Vec::new();
+    let (mut names, mut found) = (Names::default(), Vec::new());
     while let Some(row) = rows.next()? {
-        let (jail, bytes): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
-        match (decode_network(&bytes), decode_times(row.get_ref(2)?.as_blob()?)) {
+        let (jail, bytes) = (names.read(row, 0)?, row.get_ref(1)?.as_blob()?);
+        match (decode_network(bytes), decode_times(row.get_ref(2)?.as_blob()?)) {
             (Some(network), Some(times)) => found.push((jail, network, times)),
-            (None, _) => doubt_network(nonsense, &jail, "window", &bytes, "is no network"),
-            (_, None) => doubt_network(nonsense, &jail, "window", &bytes, "has impossible times"),
+            (None, _) => doubt_network(nonsense, &jail, "window", bytes, "is no network"),
+            (_, None) => doubt_network(nonsense, &jail, "window", bytes, "has impossible times"),
         }
     }
     Ok(found)
@@ -184,16 +205,16 @@ fn priors(
          ORDER BY ended",
     )?;
     let mut rows = statement.query([jail])?;
-    let mut found = Vec::new();
+    let (mut names, mut found) = (Names::default(), Vec::new());
     while let Some(row) = rows.next()? {
-        let (jail, bytes): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
-        match (decode_network(&bytes), prior(row)) {
+        let (jail, bytes) = (names.read(row, 0)?, row.get_ref(1)?.as_blob()?);
+        match (decode_network(bytes), prior(row)) {
             (Some(network), Ok((enforced, prior))) => {
                 found.push((jail, (network, enforced, prior)));
             }
-            (None, _) => doubt_network(nonsense, &jail, "count of bans", &bytes, "is no network"),
+            (None, _) => doubt_network(nonsense, &jail, "count of bans", bytes, "is no network"),
             (_, Err(_)) => {
-                doubt_network(nonsense, &jail, "count of bans", &bytes, "has an impossible number");
+                doubt_network(nonsense, &jail, "count of bans", bytes, "has an impossible number");
             }
         }
     }

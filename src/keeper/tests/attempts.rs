@@ -170,13 +170,13 @@ fn lines_go_with_their_window() {
 #[test]
 fn lines_are_bounded_and_the_oldest_offenders_go_first() {
     let mut evidence = Evidence::default();
-    let text: Arc<str> = "x".repeat(1 << 20).into();
+    let text = "x".repeat(1 << 20);
     let offender = |n: u32| Network::address(IpAddr::from(n.to_be_bytes()));
     let most = u32::try_from(MAX_BYTES >> 20).expect("fits");
     for n in 0..most {
-        evidence.add(offender(n), at(i64::from(n)), Arc::clone(&text), 5);
+        evidence.add(offender(n), at(i64::from(n)), &text, 5);
     }
-    evidence.add(offender(1), at(100), Arc::clone(&text), 5);
+    evidence.add(offender(1), at(100), &text, 5);
     let kept: Vec<usize> = (0..most).map(|n| evidence.of(offender(n)).count()).collect();
     assert_eq!(kept[..4], [0, 2, 0, 1]);
     assert_eq!(kept.iter().sum::<usize>(), most as usize - 1);
