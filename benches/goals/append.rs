@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::Part;
 use crate::corpus::Log;
-use crate::live::ours::Ours;
 use crate::live::process::cpu;
 use crate::live::watch::Watch;
-use crate::live::{Addresses, Guard, Setting, Source, append, failures, others, stamp};
+use crate::live::{Addresses, Guard, Setting, Source, append, failures, guards, stamp};
 use crate::measure::median;
 use crate::peers::Peer;
 use crate::report::{Goal, Outcome, Row, Unit};
@@ -26,7 +25,7 @@ pub(crate) const PART: Part = Part {
 const LINES: u64 = 100_000;
 
 /// More than anybody in the lines has failed logins.
-const MAXRETRY: u32 = 5_000;
+const MAXRETRY: u32 = 1_000;
 
 const SETTING: Setting = Setting { maxretry: MAXRETRY, jails: 1, journal: false };
 
@@ -38,27 +37,15 @@ type Times = (f64, f64);
 
 fn measure(scene: &Scene) -> Vec<Row> {
     let lines = lines(scene);
-    let mut who: Vec<(String, Vec<Outcome<Times>>)> = Vec::new();
+    let guards = guards(scene);
+    let mut taken: Vec<Vec<Outcome<Times>>> = guards.iter().map(|_| Vec::new()).collect();
     for _ in 0..scene.scale.rounds {
-        let mut guards: Vec<Outcome<Box<dyn Guard>>> = vec![
-            Ok(Box::new(Ours::new(&scene.scratch, SETTING))),
-            others::fail2ban_rs(scene, SETTING),
-        ];
-        if scene.scale.all {
-            guards.push(others::fail2ban(scene, SETTING));
-        }
-        for (place, guard) in guards.into_iter().enumerate() {
-            let (title, times) = match guard {
-                Ok(mut guard) => (guard.title(), swallow(guard.as_mut(), &lines)),
-                Err(why) => (format!("other {place}"), Err(why)),
-            };
-            match who.iter_mut().find(|(known, _)| *known == title) {
-                Some((_, all)) => all.push(times),
-                None => who.push((title, vec![times])),
-            }
+        for ((_, make), times) in guards.iter().zip(&mut taken) {
+            times.push(make(scene, SETTING).and_then(|mut guard| swallow(guard.as_mut(), &lines)));
         }
     }
-    let mut figures = who.into_iter().map(|(title, times)| (title, middle(times)));
+    let titles = guards.into_iter().map(|(title, _)| title);
+    let mut figures = titles.zip(taken.into_iter().map(middle));
     let (_, ours) = figures.next().expect("ours is first");
     let speed = |times: &Outcome<Times>| times.clone().map(|(wall, _)| LINES as f64 / wall);
     let cpu = |times: &Outcome<Times>| times.clone().map(|(_, cpu)| cpu);

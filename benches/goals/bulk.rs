@@ -6,10 +6,9 @@ use jailkeeper::keeper::{Change, JailId, Network, Outcome as Verdict, Timestamp,
 use jailkeeper::nft::Firewall;
 
 use crate::Part;
-use crate::live::ours::Ours;
 use crate::live::process::memory;
 use crate::live::watch::Watch;
-use crate::live::{Addresses, Guard, Setting, gate, others};
+use crate::live::{Addresses, Guard, Setting, gate, guards};
 use crate::peers::Peer;
 use crate::report::{Goal, Outcome, Row, Unit};
 use crate::scene::Scene;
@@ -36,36 +35,25 @@ type Figures = [f64; FIGURES];
 fn measure(scene: &Scene) -> Vec<Row> {
     let mut rows = Vec::new();
     let many = if scene.scale.all { 10_000 } else { 1_000 };
-    rows.extend(table(
-        scene,
-        many,
-        &[Some(0.25), None, None, Some(0.5), Some(1.0), Some(12.0)],
-        true,
-    ));
+    rows.extend(table(scene, many, &[Some(0.25), None, None, Some(0.5), None, Some(12.0)], true));
     if scene.scale.all {
         rows.extend(table(scene, 1_000, &[None; FIGURES], true));
-        rows.extend(table(
-            scene,
-            100_000,
-            &[None, None, None, Some(0.5), Some(1.0), Some(40.0)],
-            false,
-        ));
+        rows.extend(table(scene, 100_000, &[None, None, None, Some(0.5), None, Some(40.0)], false));
     }
     rows
 }
 
 /// A row for each figure of so many bans.
 fn table(scene: &Scene, count: u32, goals: &[Option<f64>; FIGURES], beside: bool) -> Vec<Row> {
-    let ours = go(&mut Ours::new(&scene.scratch, SETTING), count);
-    let mut named = Vec::new();
-    if beside {
-        let figures = others::fail2ban_rs(scene, SETTING).and_then(|mut g| go(g.as_mut(), count));
-        named.push((scene.peers.title(Peer::Fail2banRs), figures));
+    let mut guards = guards(scene);
+    if !beside {
+        guards.truncate(1);
     }
-    if beside && scene.scale.all {
-        let figures = others::fail2ban(scene, SETTING).and_then(|mut g| go(g.as_mut(), count));
-        named.push((scene.peers.title(Peer::Fail2ban), figures));
-    }
+    let mut named = guards.into_iter().map(|(title, make)| {
+        (title, make(scene, SETTING).and_then(|mut guard| go(guard.as_mut(), count)))
+    });
+    let (_, ours) = named.next().expect("ours is first");
+    let named: Vec<(String, Outcome<Figures>)> = named.collect();
     let floor = kernel_floor(count);
     let figures: [(&str, Unit); FIGURES] = [
         ("found and banned", Unit::Seconds),

@@ -22,9 +22,29 @@ use crate::scene::Scene;
 /// What a part has found, in the directory of its run.
 const FOUND: &str = "rows.json";
 
+/// What is the same for all parts of a run.
+pub(crate) struct Frame<'a> {
+    pub(crate) cache: &'a Path,
+    pub(crate) quick: bool,
+    /// Whether we were asked to end.
+    pub(crate) interrupted: Arc<AtomicBool>,
+}
+
+impl<'a> Frame<'a> {
+    pub(crate) fn new(cache: &'a Path, quick: bool) -> std::io::Result<Self> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
+        }
+        Ok(Self { cache, quick, interrupted })
+    }
+}
+
 /// Runs a part in a process of its own, and returns what it has found.
-pub(crate) fn enter(part: &str, cache: &Path, quick: bool) -> Result<Vec<Row>, String> {
+pub(crate) fn enter(part: &str, frame: &Frame) -> Result<Vec<Row>, String> {
+    let cache = frame.cache;
     let directory = cache.join("run");
+    let _alone = alone(cache).map_err(|e| format!("cannot lock {}: {e}", cache.display()))?;
     let fresh = || {
         // A run that was killed may have left its own.
         if directory.exists() {
@@ -35,26 +55,29 @@ pub(crate) fn enter(part: &str, cache: &Path, quick: bool) -> Result<Vec<Row>, S
     fresh().map_err(|e| format!("cannot make {} anew: {e}", directory.display()))?;
     // The first process of a namespace ends with the thread that has started it.
     let outcome = thread::scope(|scope| {
-        scope
-            .spawn(|| run_inside(part, &directory, cache, quick))
-            .join()
-            .expect("it does not panic")
+        scope.spawn(|| run_inside(part, &directory, frame)).join().expect("it does not panic")
     });
     // It is made anew in the next run at the latest.
     let _left = fs::remove_dir_all(&directory);
     outcome
 }
 
-fn run_inside(part: &str, directory: &Path, cache: &Path, quick: bool) -> Result<Vec<Row>, String> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&interrupted))
-            .map_err(|e| format!("cannot wait for signals: {e}"))?;
+/// Waits until no other run measures here: each would be in the other's way.
+fn alone(cache: &Path) -> std::io::Result<File> {
+    fs::create_dir_all(cache)?;
+    let lock = File::create(cache.join("lock"))?;
+    if lock.try_lock().is_err() {
+        eprintln!("goals: waiting for another run to end");
+        lock.lock()?;
     }
+    Ok(lock)
+}
+
+fn run_inside(part: &str, directory: &Path, frame: &Frame) -> Result<Vec<Row>, String> {
     let program = std::env::current_exe().map_err(|e| format!("which program are we? {e}"))?;
     let mut command = Command::new(program);
-    command.arg("inside").args([part.as_ref(), directory, cache]).env("TMPDIR", directory);
-    if quick {
+    command.arg("inside").args([part.as_ref(), directory, frame.cache]).env("TMPDIR", directory);
+    if frame.quick {
         command.arg("--quick");
     }
     // It is for the children of this thread.
@@ -65,13 +88,12 @@ fn run_inside(part: &str, directory: &Path, cache: &Path, quick: bool) -> Result
         if let Some(status) = child.try_wait().map_err(|e| format!("it is lost: {e}"))? {
             break status;
         }
-        if interrupted.load(Ordering::Relaxed) {
+        if frame.interrupted.load(Ordering::Relaxed) {
             // The kernel ends the namespace with its first process.
             let _ended = child.kill();
             let _status = child.wait();
             let _left = fs::remove_dir_all(directory);
-            eprintln!("goals: interrupted");
-            std::process::exit(130);
+            return Err("interrupted".to_owned());
         }
         thread::sleep(Duration::from_millis(50));
     };

@@ -11,9 +11,8 @@ use jailkeeper::nft::Firewall;
 
 use crate::Part;
 use crate::corpus::Random;
-use crate::live::ours::Ours;
 use crate::live::watch::Watch;
-use crate::live::{Addresses, Guard, Setting, be_called_sshd, entry, gate, others};
+use crate::live::{Addresses, Guard, Setting, be_called_sshd, entry, gate, guards};
 use crate::measure::percentile;
 use crate::peers::Peer;
 use crate::report::{Goal, Outcome, Row, Unit};
@@ -33,29 +32,23 @@ const MAXRETRY: u32 = 3;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-type Make = fn(&Scene, Setting) -> Outcome<Box<dyn Guard>>;
-
 fn measure(scene: &Scene) -> Vec<Row> {
     be_called_sshd();
     let count = if scene.scale.all { 60 } else { 15 };
     let mut rows = Vec::new();
     for (what, journal) in [("from the journal", true), ("from a file", false)] {
         let setting = Setting { maxretry: MAXRETRY, jails: 1, journal };
-        let mut makers: Vec<Make> = vec![
-            |scene, setting| Ok(Box::new(Ours::new(&scene.scratch, setting))),
-            others::fail2ban_rs,
-        ];
-        if scene.scale.all {
-            makers.push(others::fail2ban);
-        }
-        let peers = [Peer::Fail2banRs, Peer::Fail2ban].map(|peer| scene.peers.title(peer));
-        let mut figures = makers
-            .into_iter()
-            .map(|make| make(scene, setting).and_then(|mut guard| bans(guard.as_mut(), count)));
-        let ours = figures.next().expect("ours is first");
-        let mut named: Vec<(String, Outcome<Vec<f64>>)> = peers.into_iter().zip(figures).collect();
+        let mut figures = guards(scene).into_iter().map(|(title, make)| {
+            let guard = make(scene, setting);
+            (title, guard.and_then(|mut guard| bans(guard.as_mut(), count, scene.scale.pause)))
+        });
+        let (_, ours) = figures.next().expect("ours is first");
+        let mut named: Vec<(String, Outcome<Vec<f64>>)> = figures.collect();
         if journal {
-            named.push(("floor: journald to `journalctl -f`".to_owned(), Ok(journal_floor(count))));
+            named.push((
+                "floor: journald to `journalctl -f`".to_owned(),
+                Ok(journal_floor(count, scene.scale.pause)),
+            ));
         }
         named.push(("floor: one element by netlink".to_owned(), Ok(kernel_floor())));
         for (percent, limit) in [(50, 1.0), (99, 2.0)] {
@@ -73,20 +66,20 @@ fn measure(scene: &Scene) -> Vec<Row> {
 }
 
 /// The milliseconds that each of so many bans has taken.
-fn bans(guard: &mut dyn Guard, count: u32) -> Outcome<Vec<f64>> {
+fn bans(guard: &mut dyn Guard, count: u32, pause: u64) -> Outcome<Vec<f64>> {
     let mut watch = Watch::new(guard.network());
     // fail2ban may miss the first entries of a journal in which nothing has matched yet.
     let mut addresses = Addresses::new();
     guard.source().fail(&[addresses.one()]);
     guard.start()?;
     thread::sleep(Duration::from_secs(2));
-    let mut pause = Random::new(6);
+    let mut random = Random::new(6);
     let mut times = Vec::new();
     for _ in 0..count {
         let address = addresses.one();
         guard.source().fail(&vec![address; MAXRETRY as usize - 1]);
         // No service may find it convenient to wake up just now.
-        thread::sleep(Duration::from_millis(600 + pause.below(900)));
+        thread::sleep(Duration::from_millis(pause + random.below(pause)));
         let begin = Instant::now();
         guard.source().fail(&[address]);
         let end = watch.await_one(address, LIMIT)?;
@@ -97,7 +90,7 @@ fn bans(guard: &mut dyn Guard, count: u32) -> Outcome<Vec<f64>> {
 }
 
 /// From an entry to the line that `journalctl -f` prints.
-fn journal_floor(count: u32) -> Vec<f64> {
+fn journal_floor(count: u32, pause: u64) -> Vec<f64> {
     let journald = Journald::start();
     entry(&journald, "the first one");
     let mut follower = Command::new("journalctl")
@@ -107,16 +100,16 @@ fn journal_floor(count: u32) -> Vec<f64> {
         .spawn()
         .expect("journalctl starts");
     let mut lines = BufReader::new(follower.stdout.take().expect("it is piped")).lines();
-    let _first = lines.next();
-    let mut pause = Random::new(6);
-    let times = (0..count).map(|number| {
-        thread::sleep(Duration::from_millis(600 + pause.below(900)));
+    let mut random = Random::new(6);
+    let mut times = Vec::new();
+    for number in 0..count {
+        thread::sleep(Duration::from_millis(pause + random.below(pause)));
+        let message = format!("number {number}");
         let begin = Instant::now();
-        entry(&journald, &format!("number {number}"));
-        let _line = lines.next().expect("it goes on");
-        begin.elapsed().as_secs_f64() * 1000.0
-    });
-    let times = times.collect();
+        entry(&journald, &message);
+        while lines.next().expect("it goes on").expect("it is text") != message {}
+        times.push(begin.elapsed().as_secs_f64() * 1000.0);
+    }
     let _ended = follower.kill();
     let _status = follower.wait();
     times

@@ -29,10 +29,12 @@ use std::ffi::OsString;
 use std::io::{BufWriter, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
 use clap::{Parser, Subcommand};
 
 use corpus::Log;
+use inside::Frame;
 use peers::{Peer, Peers};
 use report::Row;
 use scene::Scene;
@@ -149,15 +151,17 @@ fn main() -> ExitCode {
 
 /// Measures these, and prints and keeps what comes of it.
 fn all(parts: &[&Part], cache: &Path, quick: bool, results: Option<&Path>) -> ExitCode {
+    let frame = Frame::new(cache, quick).expect("signals can be waited for");
     let peers = Peers::new(cache);
     let mut sections = Vec::new();
     let mut failed = Vec::new();
     for part in parts {
-        for peer in part.needs {
-            peers.fetch(*peer);
+        part.needs.iter().for_each(|peer| peers.fetch(*peer));
+        if frame.interrupted.load(Ordering::Relaxed) {
+            break;
         }
         eprintln!("goals: measuring {}", part.name);
-        match inside::enter(part.name, cache, quick) {
+        match inside::enter(part.name, &frame) {
             Ok(rows) => {
                 let section = report::section(part.name, part.about, &rows);
                 println!("{section}");
@@ -176,7 +180,10 @@ fn all(parts: &[&Part], cache: &Path, quick: bool, results: Option<&Path>) -> Ex
         eprintln!("goals: cannot write {}: {e}", path.display());
         return ExitCode::FAILURE;
     }
-    if failed.is_empty() {
+    if frame.interrupted.load(Ordering::Relaxed) {
+        eprintln!("goals: interrupted; what was measured before is kept");
+        ExitCode::from(130)
+    } else if failed.is_empty() {
         ExitCode::SUCCESS
     } else {
         eprintln!("goals: not measured: {}", failed.join(" "));

@@ -64,6 +64,14 @@ impl Goal {
         Self { beside: Some((who.to_owned(), times)), ..self }
     }
 
+    /// Whether the first is as good as the second.
+    fn reaches(&self, ours: f64, figure: f64) -> bool {
+        match self.better {
+            Better::More => ours >= figure,
+            Better::Less => ours <= figure,
+        }
+    }
+
     /// How many times better the first is than the second.
     fn times(&self, ours: f64, other: f64) -> f64 {
         match self.better {
@@ -108,7 +116,7 @@ impl Row {
 
     fn met(&self) -> &'static str {
         let Ok(ours) = &self.ours else { return "**no**" };
-        let of_figure = self.goal.figure.map(|figure| self.goal.times(*ours, figure) >= 1.0);
+        let of_figure = self.goal.figure.map(|figure| self.goal.reaches(*ours, figure));
         let of_other = self.goal.beside.as_ref().map(|(who, times)| {
             let other = self.others.iter().find(|(name, _)| name == who);
             let other = other.and_then(|(_, figure)| figure.as_ref().ok());

@@ -4,9 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::Part;
-use crate::live::ours::Ours;
 use crate::live::process::switches;
-use crate::live::{Guard, Setting, others};
+use crate::live::{Guard, Setting, guards};
 use crate::peers::Peer;
 use crate::report::{Goal, Outcome, Row, Unit};
 use crate::scene::Scene;
@@ -19,26 +18,22 @@ pub(crate) const PART: Part = Part {
     measure,
 };
 
-/// How long after the start everything is at rest.
-const SETTLED: Duration = Duration::from_secs(10);
-
 fn measure(scene: &Scene) -> Vec<Row> {
-    let seconds = if scene.scale.all { 60 } else { 10 };
+    let seconds = scene.scale.rest;
+    // Right after its start a service is not at rest.
+    let settled = Duration::from_secs(seconds.min(10));
     let mut rows = Vec::new();
     for jails in [1, 20] {
         let setting = Setting { maxretry: 3, jails, journal: false };
-        let mut guards: Vec<(String, Outcome<Box<dyn Guard>>)> = vec![
-            ("jailkeeper".to_owned(), Ok(Box::new(Ours::new(&scene.scratch, setting)))),
-            (scene.peers.title(Peer::Fail2banRs), others::fail2ban_rs(scene, setting)),
-            (scene.peers.title(Peer::Fail2ban), others::fail2ban(scene, setting)),
-        ];
+        let mut guards: Vec<(String, Outcome<Box<dyn Guard>>)> =
+            guards(scene).into_iter().map(|(title, make)| (title, make(scene, setting))).collect();
         for (_, guard) in &mut guards {
             let started = guard.as_mut().map(|guard| guard.start());
             if let Ok(Err(why)) = started {
                 *guard = Err(why);
             }
         }
-        thread::sleep(SETTLED);
+        thread::sleep(settled);
         let count = |guard: &Outcome<Box<dyn Guard>>| {
             guard.as_ref().map(|guard| switches(guard.pid())).map_err(Clone::clone)
         };

@@ -12,6 +12,10 @@ pub(crate) struct Scale {
     pub(crate) lines: u64,
     /// How often each is run.
     pub(crate) rounds: usize,
+    /// Seconds of rest.
+    pub(crate) rest: u64,
+    /// Milliseconds between two single bans, at least.
+    pub(crate) pause: u64,
     /// Whether the slow ones are run too.
     pub(crate) all: bool,
 }
@@ -28,9 +32,9 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn new(cache: &Path, scratch: PathBuf, quick: bool) -> Self {
         let scale = if quick {
-            Scale { lines: 300_000, rounds: 3, all: false }
+            Scale { lines: 200_000, rounds: 3, rest: 5, pause: 150, all: false }
         } else {
-            Scale { lines: 1_000_000, rounds: 5, all: true }
+            Scale { lines: 1_000_000, rounds: 5, rest: 60, pause: 600, all: true }
         };
         let corpus = Corpus::new(cache).expect("the cache can be written to");
         Self { corpus, peers: Peers::new(cache), scale, scratch }

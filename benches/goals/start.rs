@@ -8,7 +8,7 @@ use jailkeeper::rules;
 
 use crate::Part;
 use crate::live::ours::Ours;
-use crate::live::{Guard, Setting, others};
+use crate::live::{Guard, Setting, guards};
 use crate::measure::median;
 use crate::peers::Peer;
 use crate::report::{Goal, Outcome, Row, Unit};
@@ -28,14 +28,14 @@ fn measure(scene: &Scene) -> Vec<Row> {
     for (jails, limit) in [(1, None), (20, Some(10.0))] {
         let setting = Setting { maxretry: 3, jails, journal: false };
         let goal = limit.map_or_else(Goal::less, Goal::at_most);
-        let ours = starts(&mut Ours::new(&scene.scratch, setting), rounds);
+        let mut figures = guards(scene).into_iter().enumerate().map(|(place, (title, make))| {
+            let rounds = if place == 0 { rounds } else { scene.scale.rounds };
+            (title, make(scene, setting).and_then(|mut guard| starts(guard.as_mut(), rounds)))
+        });
+        let (_, ours) = figures.next().expect("ours is first");
         let mut row = Row::new(&format!("{jails} jails"), Unit::Millis, goal, ours);
-        for (peer, guard) in [
-            (Peer::Fail2banRs, others::fail2ban_rs(scene, setting)),
-            (Peer::Fail2ban, others::fail2ban(scene, setting)),
-        ] {
-            let figure = guard.and_then(|mut guard| starts(guard.as_mut(), scene.scale.rounds));
-            row = row.beside(&scene.peers.title(peer), figure);
+        for (title, figure) in figures {
+            row = row.beside(&title, figure);
         }
         rows.push(row);
     }

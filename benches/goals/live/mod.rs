@@ -15,15 +15,15 @@ use jailkeeper::keeper::{Action, Gate, JailId, Ports, Prefix, Protocol, Protocol
 use jiff::Timestamp;
 use nix::sys::prctl;
 
+use crate::peers::Peer;
 use crate::report::Outcome;
+use crate::scene::Scene;
 use crate::support::journald::Journald;
 use crate::support::netns::Netns;
+use ours::Ours;
 
 /// A service that keeps attackers out.
 pub(crate) trait Guard {
-    /// What it is called in the table.
-    fn title(&self) -> String;
-
     /// The network that it guards.
     fn network(&self) -> &Netns;
 
@@ -38,6 +38,23 @@ pub(crate) trait Guard {
 
     /// Where it looks for failed logins.
     fn source(&self) -> Source<'_>;
+}
+
+/// Sets a service up.
+pub(crate) type Make = fn(&Scene, Setting) -> Outcome<Box<dyn Guard>>;
+
+/// Ours, and then the others: what each is called in the table, and who sets it up.
+pub(crate) fn guards(scene: &Scene) -> Vec<(String, Make)> {
+    let mut all: Vec<(String, Make)> = vec![
+        ("jailkeeper".to_owned(), |scene, setting| {
+            Ok(Box::new(Ours::new(&scene.scratch, setting)))
+        }),
+        (scene.peers.title(Peer::Fail2banRs), others::fail2ban_rs),
+    ];
+    if scene.scale.all {
+        all.push((scene.peers.title(Peer::Fail2ban), others::fail2ban));
+    }
+    all
 }
 
 /// How a service is to be set up.

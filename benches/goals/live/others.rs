@@ -127,10 +127,6 @@ fn as_machines_own(journald: &Journald) {
 }
 
 impl Guard for Other {
-    fn title(&self) -> String {
-        self.title.clone()
-    }
-
     fn network(&self) -> &Netns {
         &self.network
     }

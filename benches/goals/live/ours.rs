@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -19,7 +21,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) struct Ours {
     pub(crate) house: House,
     logs: Vec<PathBuf>,
-    manager: UnixDatagram,
+    /// When it was heard that the service is ready.
+    ready: Receiver<Instant>,
 }
 
 impl Ours {
@@ -33,12 +36,27 @@ impl Ours {
         let mut house = House::new(configuration);
         let path = house.path("notify");
         let manager = UnixDatagram::bind(&path).expect("a socket");
-        manager.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let (heard, ready) = mpsc::channel();
+        thread::spawn(move || listen(&manager, &heard));
         let path = path.to_string_lossy().into_owned();
         // Our lines are dated in UTC.
         house.environment = vec![("NOTIFY_SOCKET", path), ("TZ", "UTC".to_owned())];
         std::fs::create_dir(house.path("state")).expect("a directory");
-        Self { house, logs, manager }
+        Self { house, logs, ready }
+    }
+}
+
+/// Listens as the service manager does, for as long as the harness runs: a service waits when
+/// nobody takes what it tells.
+fn listen(manager: &UnixDatagram, heard: &Sender<Instant>) {
+    let mut message = [0; 4096];
+    while let Ok(length) = manager.recv(&mut message) {
+        let now = Instant::now();
+        if String::from_utf8_lossy(&message[..length]).contains("READY=1")
+            && heard.send(now).is_err()
+        {
+            return;
+        }
     }
 }
 
@@ -65,10 +83,6 @@ fn configuration(setting: Setting, logs: &[PathBuf]) -> String {
 }
 
 impl Guard for Ours {
-    fn title(&self) -> String {
-        "jailkeeper".to_owned()
-    }
-
     fn network(&self) -> &Netns {
         &self.house.network
     }
@@ -76,13 +90,9 @@ impl Guard for Ours {
     fn start(&mut self) -> Outcome<Duration> {
         let begin = Instant::now();
         self.house.launch();
-        let mut message = [0; 4096];
-        loop {
-            let length = self.manager.recv(&mut message).map_err(|e| format!("not ready: {e}"))?;
-            if String::from_utf8_lossy(&message[..length]).contains("READY=1") {
-                return Ok(begin.elapsed());
-            }
-        }
+        let ready = self.ready.recv_timeout(PATIENCE);
+        let ready = ready.map_err(|_| format!("it is not ready: {}", self.house.log()))?;
+        Ok(ready.duration_since(begin))
     }
 
     fn stop(&mut self) -> Outcome<Duration> {
