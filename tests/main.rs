@@ -34,6 +34,7 @@ mod replay;
 mod seeds;
 mod sentences;
 mod settings;
+mod soak;
 mod source;
 mod sources;
 mod store;
