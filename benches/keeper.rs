@@ -62,19 +62,18 @@ fn keeping(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("keeper");
     group.throughput(Throughput::Elements(ATTEMPTS.into())).sample_size(20);
     for offenders in [10, ATTEMPTS] {
-        let mut case = Case::new(1_000_000);
+        let ready = || {
+            let mut case = Case::new(1_000_000);
+            let events = case.attempts(0x0a00_0000, offenders);
+            (case, events)
+        };
         group.bench_function(format!("windows of {offenders} offenders"), |bencher| {
             bencher.iter_batched(
-                || case.clone(),
-                |mut case| {
-                    let events = case.attempts(0x0a00_0000, offenders);
-                    case.turn(NOW, events)
-                },
+                ready,
+                |(mut case, events)| (case.turn(NOW, events), case),
                 BatchSize::LargeInput,
             );
         });
-        let events = case.attempts(0x0a00_0000, offenders);
-        case.turn(NOW, events);
     }
     for bans in [0, 100_000] {
         let mut case = Case::new(1);
