@@ -129,7 +129,7 @@ fn kernel_floor(count: u32) -> f64 {
         let ban = |a| Change::Ban { jail: JailId(0), network: Network::V4(a, 32), until };
         let bans: Vec<Change> = Addresses::new().take(count).into_iter().map(ban).collect();
         let begin = Instant::now();
-        assert_eq!(firewall.apply(&bans, now), Verdict::Applied { refused: vec![] });
+        assert_eq!(firewall.apply(&bans, |_| None, now), Verdict::Applied { refused: vec![] });
         begin.elapsed().as_secs_f64()
     })
 }

@@ -133,7 +133,7 @@ fn kernel_floor() -> Vec<f64> {
         let mut one = |address: Ipv4Addr| {
             let ban = Change::Ban { jail: JailId(0), network: Network::V4(address, 32), until };
             let begin = Instant::now();
-            let outcome = firewall.apply(&[ban], now);
+            let outcome = firewall.apply(&[ban], |_| None, now);
             assert_eq!(outcome, Verdict::Applied { refused: vec![] });
             begin.elapsed().as_secs_f64() * 1000.0
         };

@@ -16,6 +16,7 @@ mod live;
 mod measure;
 mod memory;
 mod offline;
+mod packets;
 mod peers;
 mod report;
 mod rest;
@@ -52,6 +53,7 @@ const PARTS: &[Part] = &[
     latency::PART,
     bulk::PART,
     memory::PART,
+    packets::PART,
     rest::PART,
     start::PART,
     size::PART,
