@@ -343,7 +343,8 @@ proptest! {
             prop_assert_eq!(count, 0);
         }
         let mut store = opened.store;
-        prop_assert!(store.commit(&roster, &writes, &[]).is_ok());
+        let committed = store.commit(&roster, &writes, &[]);
+        prop_assert!(committed.is_ok(), "{:?}", committed);
     }
 }
 
