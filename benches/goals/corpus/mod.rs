@@ -18,8 +18,11 @@ pub(crate) use others::Others;
 pub(crate) use random::Random;
 use stamp::{Stamp, Style};
 
-/// Every log is this long in time, however many lines it has: one year's dates do for it.
+/// No log is longer in time, however many lines it has: one year's dates do for it.
 const SPAN: u64 = 80 * 86_400;
+
+/// So many lines fill that span; with fewer the attackers are as quick, and the log is shorter.
+const FILLING: u64 = 1_000_000;
 
 /// 2026-01-05 00:00 UTC.
 pub(crate) const BEGIN: u64 = 1_767_571_200;
@@ -65,7 +68,7 @@ impl Log {
 
 /// The time of this one of so many lines.
 fn at(line: u64, lines: u64) -> u64 {
-    BEGIN + SPAN * line / lines.max(1)
+    BEGIN + SPAN * line / lines.max(FILLING)
 }
 
 /// Lines as a syslog daemon writes them, so many in ten of sshd.
