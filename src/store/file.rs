@@ -153,6 +153,7 @@ fn connect(path: &Path, fresh: bool) -> Result<(Connection, Saved), Unfit> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let has_log = fs::metadata(with_end(path, "-wal")).is_ok_and(|log| log.len() > 0);
     let mut connection = Connection::open_with_flags(path, flags).map_err(unfit("open"))?;
     // SQLite is content with a file that it may only read, and fails later in obscure ways.
     if connection.is_readonly("main").map_err(unfit("open"))? {
@@ -175,7 +176,8 @@ fn connect(path: &Path, fresh: bool) -> Result<(Connection, Saved), Unfit> {
             let path = path.to_owned();
             return Err(Unfit::Error(StoreError::Newer { path, found, known }));
         }
-        check(&connection).map_err(unfit("check"))?.map_or(Ok(()), |e| Err(Unfit::Damaged(e)))?;
+        let wrong = check(&connection, has_log).map_err(unfit("check"))?;
+        wrong.map_or(Ok(()), |wrong| Err(Unfit::Damaged(wrong)))?;
     }
     prepare(&mut connection, found).map_err(unfit("prepare"))?;
     let saved = saved::all(&connection).map_err(unfit("read"))?;
@@ -183,9 +185,11 @@ fn connect(path: &Path, fresh: bool) -> Result<(Connection, Saved), Unfit> {
     Ok((connection, saved))
 }
 
-/// What SQLite finds wrong with the file's structure.
-fn check(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+/// What SQLite finds wrong with the file's structure. Behind a log that was not worked in, since the
+/// service died, an index may lack rows of a file that was cut off, which only the longer check sees.
+fn check(connection: &Connection, has_log: bool) -> rusqlite::Result<Option<String>> {
+    let check = if has_log { "PRAGMA integrity_check(1)" } else { "PRAGMA quick_check(1)" };
+    let verdict: String = connection.query_row(check, [], |row| row.get(0))?;
     Ok((verdict != "ok").then_some(verdict))
 }
 
