@@ -200,9 +200,10 @@ impl Detector {
         let span = winner.found.cut.clone().unwrap_or(0..0);
         let template = &self.slots.get(winner.slot)?.template;
         let mut known = Known { clock: &mut self.clock, now, asks_for_half: false };
-        let reckoned = match span.is_empty() {
-            true => None,
-            false => template.time(line.text, &winner.found, &mut known),
+        let reckoned = if span.is_empty() {
+            None
+        } else {
+            template.time(line.text, &winner.found, &mut known)
         };
         let basis = reckoned.as_ref().and_then(|reckoned| reckoned.basis);
         self.look = template.look(line, &winner.found, basis);

@@ -178,7 +178,8 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
 /// What of the text a step has looked at, or more.
 fn extent(step: &Step, at: usize, reader: &Reader<'_>) -> Range<usize> {
     match step {
-        Step::Char(_) | Step::Letter(_) | Step::One(_) => at..at + 1,
+        // A group that is taken again was looked at before.
+        Step::Char(_) | Step::Letter(_) | Step::One(_) | Step::Again(_) => at..at + 1,
         Step::Many(class, _, max) => {
             let rest = reader.text.chars().skip(at).take(*max as usize);
             at..at + rest.take_while(|c| class.takes(*c)).count() + 1
@@ -186,8 +187,6 @@ fn extent(step: &Step, at: usize, reader: &Reader<'_>) -> Range<usize> {
         Step::Token(token, _) => at..at + reach(token),
         Step::WordBegin | Step::WordEnd | Step::Boundary => at.saturating_sub(1)..at + 1,
         Step::LineEnd => at..at + 2,
-        // What it looks at before, it has looked at already.
-        Step::Again(_) => at..at + 1,
         Step::LineBegin | Step::Jump(_) | Step::Split(..) | Step::Open(_) | Step::Close(_) => {
             at..at
         }

@@ -148,7 +148,7 @@ pub(super) fn time_of<'l>(
     let basis =
         Basis { said: shown, has_offset: offset.is_some(), year: assumes_year.then_some(assumed) };
     // An offset may lead into the next day, which is another one a year ago.
-    let is_plain = !assumes_day && !(offset.is_some() && assumed.back > 0);
+    let is_plain = !(assumes_day || offset.is_some() && assumed.back > 0);
     let time = match offset {
         Some(_) => time,
         None => known.clock.time(time)?,

@@ -72,7 +72,7 @@ impl Plan {
     /// Where the group with this name has matched.
     pub(super) fn span(&self, name: usize, captures: &Captures) -> Option<Range<usize>> {
         let groups = self.direct.iter().filter(|(known, _)| *known == name);
-        groups.filter_map(|(_, group)| captures.group(*group)).last()
+        groups.rev().find_map(|(_, group)| captures.group(*group))
     }
 
     /// What the groups have caught in `text`.

@@ -105,14 +105,14 @@ impl Patterns {
 #[derive(Debug)]
 struct Starts {
     /// For each 64 patterns, and each byte, the patterns that it can begin, a bit each.
-    blocks: Vec<Box<[u64; 128]>>,
+    blocks: Vec<[u64; 128]>,
 }
 
 impl Starts {
     /// None when a pattern cannot be told by its beginning.
     fn of(list: &[Pattern]) -> Option<Self> {
         let block = |patterns: &[Pattern]| {
-            let mut table = Box::new([0; 128]);
+            let mut table = [0; 128];
             for (number, pattern) in patterns.iter().enumerate() {
                 let bytes = pattern.regex.first_bytes()?;
                 for (byte, patterns) in table.iter_mut().enumerate() {

@@ -277,17 +277,20 @@ impl Kitchen<'_> {
     }
 
     fn check_dates(&mut self) {
+        if self.recipe.dates.is_empty() {
+            return;
+        }
         if let Err(error) = Detector::new(&self.recipe.dates, Zone::utc()) {
             self.errors.push(RecipeError::Date { part: Part::Date(error.index()), error });
         }
     }
 
     fn together(&mut self, list: Vec<Pattern>, part: fn(usize) -> Part) -> Option<Patterns> {
-        let last = part(list.len().saturating_sub(1));
+        let where_too_large = part(list.len().saturating_sub(1));
         let patterns = Patterns::new(list);
         if patterns.is_err() {
             let fault = Fault { span: 0..0, kind: FaultKind::TooLarge };
-            self.errors.push(RecipeError::Pattern { part: last, fault });
+            self.errors.push(RecipeError::Pattern { part: where_too_large, fault });
         }
         patterns.ok()
     }

@@ -69,7 +69,9 @@ impl Node {
         see(self);
         match self {
             Self::Concat(nodes) | Self::Alternation(nodes) => {
-                nodes.iter().for_each(|node| node.each(see));
+                for node in nodes {
+                    node.each(see);
+                }
             }
             Self::Repeat { node, .. }
             | Self::Capture(_, node)

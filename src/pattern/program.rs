@@ -233,15 +233,15 @@ impl Compiler {
     fn literal(&mut self, c: char) -> Option<()> {
         let byte = u8::try_from(c).ok().filter(u8::is_ascii)?;
         let fold = self.fold && byte.is_ascii_alphabetic();
-        if self.steps.len() > self.joined {
-            match self.steps.last_mut() {
-                Some(Step::Text(text)) if !fold => return Some(lengthen(text, byte)),
-                Some(Step::Fold(text)) if self.fold => return Some(lengthen(text, byte)),
-                _ => {}
+        let is_joined = self.steps.len() <= self.joined;
+        match self.steps.last_mut().filter(|_| !is_joined) {
+            Some(Step::Text(text)) if !fold => lengthen(text, byte),
+            Some(Step::Fold(text)) if self.fold => lengthen(text, byte),
+            _ => {
+                let bytes = Box::from([byte]);
+                self.push(if fold { Step::Fold(bytes) } else { Step::Text(bytes) });
             }
         }
-        let bytes = Box::from([byte]);
-        self.push(if fold { Step::Fold(bytes) } else { Step::Text(bytes) });
         Some(())
     }
 
