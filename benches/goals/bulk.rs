@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use jailkeeper::keeper::{Change, JailId, Network, Outcome as Verdict, Timestamp, Until};
-use jailkeeper::nft::Firewall;
+use jailkeeper::keeper::JailId;
 
 use crate::Part;
+use crate::live::kernel::Table;
 use crate::live::process::memory;
 use crate::live::watch::Watch;
-use crate::live::{Addresses, Guard, Setting, gate, guards};
+use crate::live::{Addresses, Guard, Setting, guards};
 use crate::peers::Peer;
 use crate::report::{Goal, Outcome, Row, Unit};
 use crate::scene::Scene;
@@ -109,15 +109,6 @@ fn go(guard: &mut dyn Guard, count: u32) -> Outcome<Figures> {
 /// So many elements in one transaction, by our own hands.
 fn kernel_floor(count: u32) -> f64 {
     let network = Netns::new();
-    network.run(|| {
-        let mut firewall = Firewall::open().expect("open the firewall");
-        firewall.raise(&[gate()]).expect("raise it");
-        let now = Timestamp::from_seconds(1_000_000_000);
-        let until = Until::At(now.plus(Duration::from_hours(1)));
-        let ban = |a| Change::Ban { jail: JailId(0), network: Network::V4(a, 32), until };
-        let bans: Vec<Change> = Addresses::new().take(count).into_iter().map(ban).collect();
-        let begin = Instant::now();
-        assert_eq!(firewall.apply(&bans, |_| None, now), Verdict::Applied { refused: vec![] });
-        begin.elapsed().as_secs_f64()
-    })
+    let offenders = Addresses::new().take(count).into_iter().map(|address| (JailId(0), address));
+    Table::new(&network, 1).ban(offenders).as_secs_f64()
 }

@@ -1,18 +1,17 @@
 //! From a failed login that is one too many to the address in the kernel's set, one ban after the other.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jailkeeper::keeper::{Change, JailId, Network, Outcome as Verdict, Timestamp, Until};
-use jailkeeper::nft::Firewall;
+use jailkeeper::keeper::JailId;
 
 use crate::Part;
 use crate::corpus::Random;
+use crate::live::kernel::Table;
 use crate::live::watch::Watch;
-use crate::live::{Addresses, Guard, Setting, be_called_sshd, entry, gate, guards};
+use crate::live::{Addresses, Guard, Setting, be_called_sshd, entry, guards};
 use crate::measure::percentile;
 use crate::peers::Peer;
 use crate::report::{Goal, Outcome, Row, Unit};
@@ -118,18 +117,7 @@ fn journal_floor(count: u32, pause: u64) -> Vec<f64> {
 /// A transaction with one element, by our own hands.
 fn kernel_floor() -> Vec<f64> {
     let network = Netns::new();
-    network.run(|| {
-        let mut firewall = Firewall::open().expect("open the firewall");
-        firewall.raise(&[gate()]).expect("raise it");
-        let now = Timestamp::from_seconds(1_000_000_000);
-        let until = Until::At(now.plus(Duration::from_hours(1)));
-        let mut one = |address: Ipv4Addr| {
-            let ban = Change::Ban { jail: JailId(0), network: Network::V4(address, 32), until };
-            let begin = Instant::now();
-            let outcome = firewall.apply(&[ban], |_| None, now);
-            assert_eq!(outcome, Verdict::Applied { refused: vec![] });
-            begin.elapsed().as_secs_f64() * 1000.0
-        };
-        Addresses::new().take(500).into_iter().map(&mut one).collect()
-    })
+    let mut table = Table::new(&network, 1);
+    let mut one = |address| table.ban([(JailId(0), address)].into_iter()).as_secs_f64() * 1000.0;
+    Addresses::new().take(500).into_iter().map(&mut one).collect()
 }

@@ -11,18 +11,15 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use jailkeeper::keeper::{
-    Action, Change, Gate, JailId, Network, Outcome, Ports, Prefix, Protocol, Protocols, Scope,
-    Timestamp, Until,
-};
-use jailkeeper::nft::Firewall;
+use jailkeeper::keeper::JailId;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use rustix::net::{AddressFamily, SendFlags, SocketType, bind, connect, ipproto, send, socket};
 
 use crate::Part;
+use crate::live::kernel::Table;
 use crate::measure::percentile;
 use crate::report::{Goal, Row, Unit};
 use crate::scene::Scene;
@@ -180,28 +177,8 @@ fn offenders(jail: u32, jails: u32) -> impl Iterator<Item = Ipv4Addr> {
 }
 
 fn ours(host: &Netns, jails: u32) {
-    let gate = |id| Gate {
-        jail: JailId(id),
-        name: format!("jail{id}"),
-        ports: Ports::Only(vec![22..=22]),
-        protocols: Protocols::Only(vec![Protocol::Tcp]),
-        action: Action::Drop,
-        scope: Scope::Host,
-        prefix: Prefix::default(),
-        max_prefix: Prefix::default(),
-        spare_loopback: true,
-    };
-    let gates: Vec<_> = (0..jails).map(gate).collect();
-    let now = Timestamp::from_seconds(0);
-    let until = Until::At(now.plus(Duration::from_hours(24)));
-    let ban = |jail, address| Change::Ban { jail, network: Network::V4(address, 32), until };
-    let changes: Vec<_> = (0..jails)
-        .flat_map(|jail| offenders(jail, jails).map(move |address| ban(JailId(jail), address)))
-        .collect();
-    let mut firewall = host.run(|| Firewall::open().expect("the firewall"));
-    firewall.raise(&gates).expect("the table");
-    let outcome = firewall.apply(&changes, |_| None, now);
-    assert_eq!(outcome, Outcome::Applied { refused: vec![] });
+    let all = |jail| offenders(jail, jails).map(move |address| (JailId(jail), address));
+    Table::new(host, jails).ban((0..jails).flat_map(all));
 }
 
 /// As fail2ban's action makes them for jails that have banned IPv4 addresses alone.

@@ -175,10 +175,13 @@ impl Template {
 
     /// What a date looks like that was found in `line`, if others can be told by that.
     pub(super) fn look(&self, line: Line<'_>, found: &Found, basis: Option<Basis>) -> Option<Look> {
-        let program = self.engine.scanner().filter(|program| program.line_begin)?;
+        let (program, basis) = (self.engine.scanner()?, basis?);
+        if !program.line_begin {
+            return None;
+        }
         let Line { text, latest_year } = line;
         let visits = program.visits(Region { text, from: 0, latest_year, has_clock: true });
-        Look::of(program, (text, latest_year), &visits, found, basis?)
+        Look::of(program, (text, latest_year), &visits, found, basis)
     }
 }
 

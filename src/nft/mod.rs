@@ -209,7 +209,8 @@ impl Firewall {
     ///
     /// A set that fits keeps its elements. One of the wrong shape is made anew, with the single
     /// addresses that it had. Sets for wider networks than usual stay if there is one in them that
-    /// the gate may ban. The common sets are held against those of the jails. Chains, sets and rules that no gate wants go. Counters go on.
+    /// the gate may ban. The common sets are held against those of the jails. Chains, sets and rules
+    /// that no gate wants go. Counters go on.
     ///
     /// # Errors
     ///

@@ -6,6 +6,7 @@ use netlink_packet_core::NLM_F_CREATE;
 use netlink_packet_netfilter::nftables::NfTablesMessage;
 use netlink_packet_netfilter::nftables::SetElementMessage;
 use netlink_packet_netfilter::nftables::{RuleAttribute, RuleMessage};
+use rustables::HookClass;
 
 use super::error::{NftError, errno};
 use super::present::{self, Present};
@@ -15,7 +16,6 @@ use super::transaction::Transaction;
 use super::wire::Wire;
 use super::{ATTEMPTS, Holder, Jail, Layout, TABLE, common};
 use crate::keeper::{Family, Gate, JailId, Network};
-use rustables::HookClass;
 
 const DOING: &str = "making the table inet jailkeeper";
 

@@ -80,7 +80,6 @@ impl Program {
         }
         let kept = kept(tree);
         let groups = kept.len() + 1;
-        let first = Set::first_of(&[&tree.node]).in_both_cases().union(Set::of('\n')).ascii();
         let mut compiler = Compiler { steps: Vec::new(), joined: 0, kept, text, fold: false };
         compiler.node(&tree.node)?;
         let mut steps = compiler.steps;
@@ -88,6 +87,7 @@ impl Program {
             return None;
         }
         look_ahead(&mut steps);
+        let first = begins(&steps, 0);
         Some(Self { steps, first, groups })
     }
 }
@@ -105,11 +105,10 @@ fn begins_at_start(node: &Node) -> bool {
 /// Notes what each repetition and each way may go on with.
 fn look_ahead(steps: &mut [Step]) {
     for index in 0..steps.len() {
-        let begins = |step| begin_at(steps, step, &mut vec![false; steps.len()]);
         let noted = match steps.get(index).cloned() {
             Some(Step::Split(first, second)) => Step::Split(
-                Way { begins: begins(first.step), ..first },
-                Way { begins: begins(second.step), ..second },
+                Way { begins: begins(steps, first.step), ..first },
+                Way { begins: begins(steps, second.step), ..second },
             ),
             Some(Step::Many { set, min, max, .. }) => {
                 Step::Many { set, min, max, next: behind(steps, index, set, min) }
@@ -139,7 +138,7 @@ fn behind(steps: &[Step], index: usize, set: u128, min: usize) -> Next {
     if in_word && next == Some(&Step::WordEdge { not: false }) {
         return Next::Other;
     }
-    if begin_at(steps, index + 1, &mut vec![false; steps.len()]) & set == 0 {
+    if begins(steps, index + 1) & set == 0 {
         return Next::Other;
     }
     match behind {
@@ -151,6 +150,10 @@ fn behind(steps: &[Step], index: usize, set: u128, min: usize) -> Next {
 }
 
 /// Which bytes the text may go on with at `step`: any behind the last.
+fn begins(steps: &[Step], step: usize) -> u128 {
+    begin_at(steps, step, &mut vec![false; steps.len()])
+}
+
 fn begin_at(steps: &[Step], step: usize, seen: &mut [bool]) -> u128 {
     let Some(now) = steps.get(step) else { return u128::MAX };
     match seen.get_mut(step) {

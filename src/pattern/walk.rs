@@ -135,10 +135,7 @@ impl<'p> Walk<'p, '_, '_> {
             {
                 return Some(found);
             }
-            if end == least {
-                return None;
-            }
-            if self.fuel == 0 {
+            if end == least || self.fuel == 0 {
                 return None;
             }
             end -= 1;

@@ -1,5 +1,6 @@
 //! Services that run, each in a network of its own, with real log files, journals and kernels' tables.
 
+pub(crate) mod kernel;
 pub(crate) mod others;
 pub(crate) mod ours;
 pub(crate) mod process;
@@ -11,7 +12,6 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jailkeeper::keeper::{Action, Gate, JailId, Ports, Prefix, Protocol, Protocols, Scope};
 use jiff::Timestamp;
 use nix::sys::prctl;
 
@@ -168,20 +168,5 @@ impl Addresses {
 
     pub(crate) fn one(&mut self) -> Ipv4Addr {
         self.take(1)[0]
-    }
-}
-
-/// A jail as the kernel has it, for those who look at the kernel alone.
-pub(crate) fn gate() -> Gate {
-    Gate {
-        jail: JailId(0),
-        name: "floor".to_owned(),
-        ports: Ports::Only(vec![22..=22]),
-        protocols: Protocols::Only(vec![Protocol::Tcp]),
-        action: Action::Drop,
-        scope: Scope::Host,
-        prefix: Prefix::default(),
-        max_prefix: Prefix { ipv4: 16, ipv6: 32 },
-        spare_loopback: true,
     }
 }

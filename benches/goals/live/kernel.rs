@@ -1,0 +1,52 @@
+//! The kernel's table by itself, without a service.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use jailkeeper::keeper::{
+    Action, Change, Gate, JailId, Network, Outcome, Ports, Prefix, Protocol, Protocols, Scope,
+    Timestamp, Until,
+};
+use jailkeeper::nft::Firewall;
+
+use crate::support::netns::Netns;
+
+/// A jail that guards port 22 of this host.
+pub(crate) fn gate(id: u32) -> Gate {
+    Gate {
+        jail: JailId(id),
+        name: format!("jail{id}"),
+        ports: Ports::Only(vec![22..=22]),
+        protocols: Protocols::Only(vec![Protocol::Tcp]),
+        action: Action::Drop,
+        scope: Scope::Host,
+        prefix: Prefix::default(),
+        max_prefix: Prefix { ipv4: 16, ipv6: 32 },
+        spare_loopback: true,
+    }
+}
+
+/// A table with so many jails.
+pub(crate) struct Table(Firewall);
+
+impl Table {
+    /// Makes one in this network.
+    pub(crate) fn new(network: &Netns, jails: u32) -> Self {
+        let mut firewall = network.run(|| Firewall::open().expect("the firewall"));
+        firewall.raise(&(0..jails).map(gate).collect::<Vec<_>>()).expect("the table");
+        Self(firewall)
+    }
+
+    /// Bans these for a day, by transactions alone; how long that took.
+    pub(crate) fn ban(&mut self, offenders: impl Iterator<Item = (JailId, Ipv4Addr)>) -> Duration {
+        let now = Timestamp::from_seconds(1_000_000_000);
+        let until = Until::At(now.plus(Duration::from_hours(24)));
+        let ban = |(jail, address)| Change::Ban { jail, network: Network::V4(address, 32), until };
+        let bans: Vec<Change> = offenders.map(ban).collect();
+        let begin = Instant::now();
+        let outcome = self.0.apply(&bans, |_| None, now);
+        let taken = begin.elapsed();
+        assert_eq!(outcome, Outcome::Applied { refused: vec![] });
+        taken
+    }
+}
