@@ -205,7 +205,9 @@ impl Quote {
             escapes <= self.escapes && next.is_none_or(|c| !c.is_alphanumeric() && c != self.mark)
         };
         let end = quoted.match_indices(self.mark).map(|(at, _)| at).find(|at| closes(*at));
-        let end = end.map_or(quoted.len(), |end| end - self.escapes.min(end));
+        // The mark that closes may have fewer backslashes than the one that opens, and none of what
+        // stands before these is to be seen.
+        let end = end.map_or(quoted.len(), |end| quoted[..end].trim_end_matches('\\').len());
         Secret { start: self.behind, end: self.behind + end }
     }
 }
@@ -234,6 +236,7 @@ mod tests {
     #[test]
     fn passwords_are_hidden_in_every_form_in_which_logs_have_them() {
         for (line, shown) in [
+            (r"pass \'secré' 1", r"pass \'***' 1"),
             // The seeds, and our own samples.
             (
                 "password fail (pass: 'dasdas') bob@a.xy:1.2.3.4",
