@@ -184,7 +184,7 @@ fn extent(step: &Step, at: usize, reader: &Reader<'_>) -> Range<usize> {
             let rest = reader.text.chars().skip(at).take(*max as usize);
             at..at + rest.take_while(|c| class.takes(*c)).count() + 1
         }
-        Step::Token(token, _) => at..at + reach(token),
+        Step::Token(token, _) => at..at + reach(token, reader.char_at(at)),
         Step::WordBegin | Step::WordEnd | Step::Boundary => at.saturating_sub(1)..at + 1,
         Step::LineEnd => at..at + 2,
         Step::LineBegin | Step::Jump(_) | Step::Split(..) | Step::Open(_) | Step::Close(_) => {
@@ -195,9 +195,12 @@ fn extent(step: &Step, at: usize, reader: &Reader<'_>) -> Range<usize> {
     }
 }
 
-/// So many bytes a token looks at most.
-fn reach(token: &Token) -> usize {
+/// So many bytes a token looks at most, of which the first begins this character.
+fn reach(token: &Token, first: Option<char>) -> usize {
+    // Such a character ends the search for a zone, of which most dates have none.
+    let begins_no_zone = |c: char| c.is_ascii() && !c.is_ascii_alphabetic() && !"+-".contains(c);
     match token.takes {
+        Takes::Offset | Takes::Zone if first.is_some_and(begins_no_zone) => 1,
         Takes::Number(_) => 2,
         Takes::Digits(count) => count,
         Takes::RecentYear => 4,
