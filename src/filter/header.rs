@@ -35,7 +35,11 @@ impl Filter {
 pub(super) fn message<'l>(after_date: &'l str, programs: &[String]) -> Option<&'l str> {
     let is_one =
         |program: &str| programs.iter().any(|known| known == program || is_like(program, known));
-    let rest = past_severity(after_date.trim_start_matches(' '));
+    let rest = after_date.trim_start_matches(' ');
+    if let Some((program, message)) = usual(rest) {
+        return is_one(program).then(|| past_id(message));
+    }
+    let rest = past_severity(rest);
     // The host may be left out.
     if let Some((program, message)) = tagged(rest)
         && is_one(program)
@@ -54,6 +58,32 @@ pub(super) fn message<'l>(after_date: &'l str, programs: &[String]) -> Option<&'
     let (_process, rest) = word(rest)?;
     let (_id, rest) = word(rest)?;
     is_one(program).then(|| data_behind(rest))
+}
+
+/// `HOST PROGRAM[PID]: MESSAGE` or `HOST PROGRAM: MESSAGE` in plain characters, as nearly every line has
+/// it: its program, and the message with the space before it. All of this is found in one pass; nothing
+/// else that a daemon may write looks like it.
+fn usual(text: &str) -> Option<(&str, &str)> {
+    let bytes = text.as_bytes();
+    let behind = |at: usize, is: fn(&u8) -> bool| {
+        let rest = bytes.get(at..).unwrap_or_default();
+        at + rest.iter().position(|byte| !is(byte)).unwrap_or(rest.len())
+    };
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let host = behind(0, is_plain);
+    if host == 0 || bytes.get(host) != Some(&b' ') {
+        return None;
+    }
+    let end = behind(host + 1, is_plain);
+    let tag = match bytes.get(end) {
+        Some(b'[') => {
+            let close = behind(end + 1, u8::is_ascii_digit);
+            (bytes.get(close) == Some(&b']')).then_some(close + 1)?
+        }
+        _ => end,
+    };
+    let is_tag = bytes.get(tag..)?.starts_with(b": ");
+    is_tag.then_some((text.get(host + 1..end)?, text.get(tag + 1..)?))
 }
 
 fn word(text: &str) -> Option<(&str, &str)> {

@@ -292,6 +292,10 @@ fn the_header_of_syslog_is_passed_over() {
     for (header, is_ours) in [
         ("Jan 15 07:59:58 host app[17]: ", true),
         ("Jan 15 07:59:58 host app: ", true),
+        ("Jan 15 07:59:58 host app[]: ", true),
+        ("Jan 15 07:59:58 host app[17-1]: ", true),
+        ("Jan 15 07:59:58 host.example app[17]: ", true),
+        ("Jan 15 07:59:58  host app[17]: ", true),
         ("Jan 15 07:59:58 app-worker[3]: ", true),
         ("2027-01-15T07:59:58.5+00:00 host app[17]: ", true),
         ("<34>1 2027-01-15T07:59:58.5Z host app 17 - - ", true),
@@ -314,6 +318,10 @@ fn the_header_of_syslog_is_passed_over() {
         ("Jan 15 07:59:58 host other[17]: ", false),
         ("Jan 15 07:59:58 host other[17]: app[17]: ", false),
         ("Jan 15 07:59:58 host apps[17]: ", false),
+        ("Jan 15 07:59:58 host app[17: ", false),
+        ("Jan 15 07:59:58 host app[17]:", true),
+        ("Jan 15 07:59:58 host  app[17]: ", false),
+        ("Jan 15 07:59:58 host : ", false),
         ("", false),
     ] {
         let line = format!("{header}failed from 192.0.2.1");
