@@ -7,6 +7,7 @@
 //! engine's from the first.
 
 use super::ast::{Greed, Node, Tree};
+use super::demands::Demands;
 use super::emit::{kept, number_of};
 use super::regex::Text;
 use super::set::Set;
@@ -68,6 +69,8 @@ pub(super) struct Program {
     pub(super) steps: Vec<Step>,
     /// Which bytes a match can begin with.
     pub(super) first: u128,
+    /// What stands in every text that matches.
+    pub(super) demands: Demands,
     /// How many groups are remembered, with the whole.
     pub(super) groups: usize,
 }
@@ -88,7 +91,8 @@ impl Program {
         }
         look_ahead(&mut steps);
         let first = begins(&steps, 0);
-        Some(Self { steps, first, groups })
+        let demands = Demands::of(&steps);
+        Some(Self { steps, first, demands, groups })
     }
 }
 

@@ -28,6 +28,9 @@ pub(super) enum Walked {
 impl Program {
     /// Looks for the match in `text`, which is all of ASCII.
     pub(super) fn walk(&self, text: &str, captures: &mut Captures) -> Walked {
+        if !self.demands.are_met_by(text.as_bytes()) {
+            return Walked::Not;
+        }
         captures.clear(self.groups);
         let fuel = STEPS_MAX + text.len() / BYTES_A_STEP;
         let edges = captures.edges_mut();

@@ -9,6 +9,8 @@ const PIECES: &[&str] = &[
     "a",
     "b",
     "ab",
+    "ab ab1",
+    "b1 1b a",
     " ",
     "1",
     ".",
@@ -37,6 +39,12 @@ const PIECES: &[&str] = &[
 const ENDS: &[&str] =
     &["", "", "", "?", "*", "+", "??", "*?", "+?", "{2}", "{1,3}", "{0,2}?", "{2,}"];
 
+/// Texts in which the pieces of patterns are often enough.
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![Just("ab ab1".to_owned()), Just("b1 1b a".to_owned()), "[abB1. _%\\n]"];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
 fn pattern() -> impl Strategy<Value = String> {
     let piece = (prop::sample::select(PIECES), prop::sample::select(ENDS));
     let piece = piece.prop_map(|(piece, end)| match end {
@@ -63,7 +71,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn steps_find_what_the_engine_finds(pattern in pattern(), text in "[abB1. _%\\n]{0,12}") {
+    fn steps_find_what_the_engine_finds(pattern in pattern(), text in text()) {
         if let Some([walked, searched]) = both(&pattern, &text, Text::Message) {
             prop_assert_eq!(walked, searched, "{} in {:?}", pattern, text);
         }
