@@ -220,6 +220,14 @@ impl Progress {
         Self(Some(bar))
     }
 
+    /// Writes something, for which the bar goes out of the way.
+    pub(super) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
     /// So many bytes more have been read.
     fn add(&self, bytes: u64) {
         if let Some(bar) = &self.0 {

@@ -1,5 +1,8 @@
 //! Tables that fit the terminal.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use anstyle::{AnsiColor, Style};
 
 use super::page::Page;
@@ -61,21 +64,43 @@ pub(super) fn render<const N: usize>(
     indent: &str,
     page: &Page,
 ) -> String {
-    let headings = columns.map(|column| Cell::from(column.heading()).styled(HEADING));
-    let width_of = |index: usize| {
-        let cells = rows.iter().map(|row| row[index].text.chars().count());
-        cells.chain([headings[index].text.chars().count()]).max().unwrap_or(0)
-    };
-    let mut widths: [Option<usize>; N] = std::array::from_fn(|index| Some(width_of(index)));
-    if let Some(page) = page.width {
-        shrink(columns, &mut widths, page.saturating_sub(indent.len()));
+    Table::new(columns).add(rows, indent, page)
+}
+
+/// A table that is written in parts, since there may be more rows than are to be held at once. Its
+/// columns are as wide as the rows so far want.
+pub(super) struct Table<const N: usize> {
+    columns: [Column; N],
+    widths: [usize; N],
+    has_headings: bool,
+}
+
+impl<const N: usize> Table<N> {
+    pub(super) fn new(columns: [Column; N]) -> Self {
+        let widths = columns.map(|column| column.heading().chars().count());
+        Self { columns, widths, has_headings: false }
     }
-    let mut text = String::new();
-    for row in std::iter::once(&headings).chain(rows) {
-        text.push_str(indent);
-        push_row(&mut text, columns, row, widths);
+
+    /// The next rows, the first of them under the headings.
+    pub(super) fn add(&mut self, rows: &[[Cell; N]], indent: &str, page: &Page) -> String {
+        for row in rows {
+            for (width, cell) in self.widths.iter_mut().zip(row) {
+                *width = cell.text.chars().count().max(*width);
+            }
+        }
+        let mut widths = self.widths.map(Some);
+        if let Some(page) = page.width {
+            shrink(self.columns, &mut widths, page.saturating_sub(indent.len()));
+        }
+        let headings = self.columns.map(|column| Cell::from(column.heading()).styled(HEADING));
+        let headings = (!std::mem::replace(&mut self.has_headings, true)).then_some(&headings);
+        let mut text = String::new();
+        for row in headings.into_iter().chain(rows) {
+            text.push_str(indent);
+            push_row(&mut text, self.columns, row, widths);
+        }
+        text
     }
-    text
 }
 
 /// Leaves columns out and cuts others until the table fits, or nothing more can be given. A column
@@ -115,25 +140,26 @@ fn push_row<const N: usize>(
             text.push_str(GAP);
         }
         let fitted = fit(&cell.text, width);
-        let padding = " ".repeat(width - fitted.chars().count());
-        let styled = match fitted.as_str() {
-            "" => String::new(),
-            fitted => format!("{}{fitted}{:#}", cell.style, cell.style),
-        };
-        match column {
-            Column::Right(_) => text.extend([padding, styled]),
-            Column::Left(_) | Column::Elastic(_) | Column::Spare(_) => {
-                text.extend([styled, padding]);
-            }
+        let padding = std::iter::repeat_n(' ', width - fitted.chars().count());
+        if matches!(column, Column::Right(_)) {
+            text.extend(padding.clone());
+        }
+        if cell.style.is_plain() || fitted.is_empty() {
+            text.push_str(&fitted);
+        } else {
+            let _ = write!(text, "{}{fitted}{:#}", cell.style, cell.style);
+        }
+        if !matches!(column, Column::Right(_)) {
+            text.extend(padding);
         }
     }
     text.truncate(text.trim_end_matches(' ').len());
     text.push('\n');
 }
 
-fn fit(text: &str, width: usize) -> String {
+fn fit(text: &str, width: usize) -> Cow<'_, str> {
     if text.chars().count() <= width {
-        return text.to_owned();
+        return text.into();
     }
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }

@@ -8,6 +8,10 @@ use jiff::tz::TimeZone;
 /// `text` on one line and without anything that could move a terminal's cursor: log lines, and so
 /// attackers, have a part in some texts of the service.
 pub(super) fn clean(text: &str) -> String {
+    // Most texts are clean, and are many.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
@@ -88,7 +92,10 @@ pub(super) fn date(time: i64, zone: &TimeZone) -> String {
         return "never".to_owned();
     }
     match Timestamp::from_second(time) {
-        Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Ok(time) => {
+            let time = zone.to_datetime(time);
+            format!("{} {}", time.date(), time.time())
+        }
         Err(_) => time.to_string(),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::decide::Keeper;
 use super::event::Write;
 use super::network::Network;
 use super::roster::JailId;
@@ -46,6 +47,16 @@ pub(super) struct Asked {
 pub(super) struct Priors {
     by_offender: BTreeMap<Whose, Prior>,
     unsaved: BTreeSet<Whose>,
+}
+
+impl Keeper {
+    /// Forgets the earlier bans if they count in no sentence, so that the next of an offender is called
+    /// the first again: for who does not tell which it is, and gives no jail another policy.
+    pub fn forget_idle_priors(&mut self) {
+        if self.jails.values().all(|jail| jail.policy.growth.is_none()) {
+            self.past.priors = Priors::default();
+        }
+    }
 }
 
 impl Prior {

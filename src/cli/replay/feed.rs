@@ -75,14 +75,19 @@ impl AddAssign for Counts {
     }
 }
 
+/// How far reading these feeds has come.
+pub(super) fn progress(feeds: &[Feed<'_>]) -> Progress {
+    Progress::of(feeds.iter().flat_map(|feed| feed.source.paths()))
+}
+
 /// Reads all feeds to their ends. `hear` is told of each failure at its time, the records of one
 /// source in their order.
 pub(super) fn read_all(
     feeds: &[Feed<'_>],
     span: Span,
+    progress: &Progress,
     hear: impl FnMut(Heard) -> io::Result<()>,
 ) -> Result<Counts, CliError> {
-    let progress = &Progress::of(feeds.iter().flat_map(|feed| feed.source.paths()));
     thread::scope(|scope| {
         let (mut threads, mut queues) = (Vec::new(), Vec::new());
         for feed in feeds {

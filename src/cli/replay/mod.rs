@@ -129,9 +129,11 @@ pub(super) fn run(args: &ReplayArgs, json: bool) -> Result<u8, CliError> {
     let lists = Lists::of(lineup.watches.iter().map(|watch| &watch.policy));
     warn(&lists)?;
     let mut trial = Trial::of(&lineup, lists);
-    let counts = feed::read_all(&feeds, Span { since, now }, |heard| {
-        trial.hear(heard, |ban| report.ban(&lineup, ban))
+    let progress = feed::progress(&feeds);
+    let counts = feed::read_all(&feeds, Span { since, now }, &progress, |heard| {
+        trial.hear(heard, |ban| report.ban(&lineup, ban, &progress))
     })?;
+    drop(progress);
     report.finish(&lineup, &trial, counts)?;
     Ok(exit::DONE)
 }
@@ -158,7 +160,8 @@ pub(super) fn try_out(
     let lists = Lists::of(lineup.watches.iter().map(|watch| &watch.policy));
     let mut trial = Trial::of(&lineup, lists);
     let mut bans = Vec::new();
-    let counts = feed::read_all(&feeds, Span { since, now: reading.now() }, |heard| {
+    let span = Span { since, now: reading.now() };
+    let counts = feed::read_all(&feeds, span, &feed::progress(&feeds), |heard| {
         trial.hear(heard, |ban| {
             bans.push(ban.offender);
             Ok(())

@@ -1,4 +1,5 @@
-//! Tells whom the jails would have banned: a row for each ban, then the sums.
+//! Tells whom the jails would have banned: a row for each ban, some while the logs are still read, then
+//! the sums.
 
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
@@ -6,8 +7,9 @@ use std::io::{self, BufWriter, Write};
 use anstream::AutoStream;
 use serde::Serialize;
 
+use crate::cli::logs::Progress;
 use crate::cli::page::Page;
-use crate::cli::table::{Cell, Column, render};
+use crate::cli::table::{Cell, Column, Table, render};
 use crate::cli::words;
 use crate::keeper::{Timestamp, Until};
 
@@ -15,8 +17,8 @@ use super::feed::Counts;
 use super::lineup::Lineup;
 use super::trial::{Ban, Trial};
 
-/// So many bans people are shown; some 10 MB.
-const ROWS_MAX: usize = 100_000;
+/// So many rows are held before they are written: a long log must not take more room than a short one.
+const ROWS_MAX: usize = 1000;
 
 /// A ban, as `--json` shows it.
 #[derive(Serialize)]
@@ -38,23 +40,31 @@ struct Totals {
     counts: Counts,
 }
 
-/// Takes the bans, and writes them: as JSON at once, as a table at the end.
+/// Takes the bans, and writes them: as JSON at once, as a table in parts.
 pub(super) struct Report {
     json: bool,
     out: BufWriter<AutoStream<io::StdoutLock<'static>>>,
+    page: Page,
+    table: Table<5>,
+    /// What is to be written next of the table.
     rows: Vec<Ban>,
-    /// Bans that have no row.
-    more: u64,
 }
 
 impl Report {
     pub(super) fn new(json: bool) -> Self {
         let out = BufWriter::new(anstream::stdout().lock());
-        Self { json, out, rows: Vec::new(), more: 0 }
+        let table = Table::new([
+            Column::Left("AT"),
+            Column::Elastic("JAIL"),
+            Column::Left("OFFENDER"),
+            Column::Spare("UNTIL"),
+            Column::Right("ATTEMPTS"),
+        ]);
+        Self { json, out, page: Page::stdout(), table, rows: Vec::new() }
     }
 
-    /// A ban, in the order of time.
-    pub(super) fn ban(&mut self, lineup: &Lineup, ban: Ban) -> io::Result<()> {
+    /// A ban, in the order of time; `progress` is that of reading.
+    pub(super) fn ban(&mut self, lineup: &Lineup, ban: Ban, progress: &Progress) -> io::Result<()> {
         if self.json {
             let row = Row {
                 at: seconds(ban.at),
@@ -68,12 +78,14 @@ impl Report {
             };
             return self.json(&row);
         }
+        self.rows.push(ban);
         if self.rows.len() < ROWS_MAX {
-            self.rows.push(ban);
-        } else {
-            self.more += 1;
+            return Ok(());
         }
-        Ok(())
+        progress.aside(|| {
+            self.write_rows(lineup)?;
+            self.out.flush()
+        })
     }
 
     /// The end.
@@ -93,8 +105,9 @@ impl Report {
         if self.json {
             self.json(&totals)?;
         } else {
-            let page = Page::stdout();
-            let text = self.table(lineup, &page) + &jails(lineup, trial, &page) + &totals.text();
+            self.write_rows(lineup)?;
+            let gap = if totals.bans > 0 { "\n" } else { "" };
+            let text = gap.to_owned() + &jails(lineup, trial, &self.page) + &totals.text();
             self.out.write_all(text.as_bytes())?;
         }
         self.out.flush()
@@ -105,35 +118,27 @@ impl Report {
         self.out.write_all(b"\n")
     }
 
-    fn table(&self, lineup: &Lineup, page: &Page) -> String {
+    /// Writes the rows that are held.
+    fn write_rows(&mut self, lineup: &Lineup) -> io::Result<()> {
         if self.rows.is_empty() {
-            return String::new();
+            return Ok(());
         }
-        let columns = [
-            Column::Left("AT"),
-            Column::Elastic("JAIL"),
-            Column::Left("OFFENDER"),
-            Column::Spare("UNTIL"),
-            Column::Right("ATTEMPTS"),
-        ];
-        let row = |ban: &Ban| {
+        let zone = &self.page.zone;
+        let row = |ban: Ban| {
             let until = match ban.until {
-                Until::At(end) => words::date(end.seconds(), &page.zone),
+                Until::At(end) => words::date(end.seconds(), zone),
                 Until::Forever => "for ever".to_owned(),
             };
             [
-                Cell::from(words::date(ban.at.seconds(), &page.zone)),
+                Cell::from(words::date(ban.at.seconds(), zone)),
                 Cell::from(lineup.roster.name(ban.jail)),
                 Cell::from(ban.offender.to_string()),
                 Cell::from(until),
                 Cell::from(ban.attempts.to_string()),
             ]
         };
-        let mut text = render(columns, &self.rows.iter().map(row).collect::<Vec<_>>(), "", page);
-        if self.more > 0 {
-            let _ = writeln!(text, "… and {} more: --json has them all", self.more);
-        }
-        text + "\n"
+        let rows: Vec<_> = self.rows.drain(..).map(row).collect();
+        self.out.write_all(self.table.add(&rows, "", &self.page).as_bytes())
     }
 }
 

@@ -11,7 +11,8 @@ use super::super::spared::Lists;
 use super::feed::Heard;
 use super::lineup::Lineup;
 
-/// After so many failures the keeper may forget what it holds ready for a state file.
+/// After so many failures the keeper may forget what it holds ready for a state file, and what it will
+/// not be asked for.
 const FORGET_EVERY: u64 = 4096;
 
 /// A ban that would have been.
@@ -64,6 +65,7 @@ impl Trial {
         self.spared += decisions.notices.iter().filter(is_spared).count() as u64;
         if self.heard.is_multiple_of(FORGET_EVERY) {
             self.keeper.take_unsaved();
+            self.keeper.forget_idle_priors();
         }
         let mut changes = decisions.changes;
         let done = Outcome::Applied { refused: Vec::new() };
