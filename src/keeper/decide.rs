@@ -136,21 +136,21 @@ impl Keeper {
         self.jails.values_mut().for_each(|jail| jail.expire(now));
         let mut decisions = Decisions::default();
         self.expire_allowed(now, &mut decisions);
-        decisions.notices.extend(self.escalate_all(now));
+        self.escalate_all(now, &mut decisions.notices);
         for event in events {
             match event {
                 Event::Attempt(attempt) => {
                     let jail = attempt.jail;
                     self.attempt(now, attempt, &mut decisions.notices);
-                    decisions.notices.extend(self.escalate(now, jail));
+                    self.escalate(now, jail, &mut decisions.notices);
                 }
                 Event::Attempts(order) => {
                     self.attempts(now, &order, &mut decisions);
-                    decisions.notices.extend(self.escalate(now, order.jail));
+                    self.escalate(now, order.jail, &mut decisions.notices);
                 }
                 Event::Ban(order) => {
                     decisions.replies.extend(self.ban(now, &order));
-                    decisions.notices.extend(self.escalate(now, order.jail));
+                    self.escalate(now, order.jail, &mut decisions.notices);
                 }
                 Event::Unban(order) => decisions.replies.extend(self.unban(&order)),
                 Event::Allow(order) => {
@@ -158,11 +158,11 @@ impl Keeper {
                 }
                 Event::Disallow(order) => {
                     decisions.replies.push(self.disallow(&order, &mut decisions.notices));
-                    decisions.notices.extend(self.escalate_all(now));
+                    self.escalate_all(now, &mut decisions.notices);
                 }
             }
         }
-        decisions.notices.extend(self.take_told());
+        self.take_told(&mut decisions.notices);
         self.hear_bans(now, &mut decisions.notices);
         decisions.changes = self.due_changes(now);
         decisions
@@ -180,7 +180,8 @@ impl Keeper {
             }
         }
         self.jails.values_mut().for_each(|jail| jail.expire(now));
-        let mut notices = self.escalate_all(now);
+        let mut notices = Vec::new();
+        self.escalate_all(now, &mut notices);
         for jail in self.jails.values_mut() {
             jail.pending = jail.lifting.keys().copied().collect();
         }
@@ -192,7 +193,7 @@ impl Keeper {
         }
         self.retry = None;
         notices.extend(self.jails.values_mut().flat_map(note_installed));
-        notices.extend(self.take_told());
+        self.take_told(&mut notices);
         let jails = &self.jails;
         let done = |(id, network): &(JailId, Network)| {
             jails.get(id).is_some_and(|jail| !jail.pending.contains(network))
@@ -261,8 +262,8 @@ impl Keeper {
         jails.chain(rest).collect()
     }
 
-    fn take_told(&mut self) -> Vec<Notice> {
-        self.jails.values_mut().flat_map(|jail| std::mem::take(&mut jail.told)).collect()
+    fn take_told(&mut self, notices: &mut Vec<Notice>) {
+        self.jails.values_mut().for_each(|jail| notices.append(&mut jail.told));
     }
 
     fn attempt(&mut self, now: Timestamp, attempt: Attempt, notices: &mut Vec<Notice>) {
@@ -273,18 +274,16 @@ impl Keeper {
         }
     }
 
-    fn escalate(&mut self, now: Timestamp, id: JailId) -> Vec<Notice> {
-        self.jails
-            .get_mut(&id)
-            .map(|jail| jail.escalate(now, &self.friends, &mut self.past))
-            .unwrap_or_default()
+    fn escalate(&mut self, now: Timestamp, id: JailId, notices: &mut Vec<Notice>) {
+        if let Some(jail) = self.jails.get_mut(&id) {
+            jail.escalate(now, (&self.friends, &mut self.past), notices);
+        }
     }
 
-    fn escalate_all(&mut self, now: Timestamp) -> Vec<Notice> {
-        self.jails
-            .values_mut()
-            .flat_map(|jail| jail.escalate(now, &self.friends, &mut self.past))
-            .collect()
+    fn escalate_all(&mut self, now: Timestamp, notices: &mut Vec<Notice>) {
+        for jail in self.jails.values_mut() {
+            jail.escalate(now, (&self.friends, &mut self.past), notices);
+        }
     }
 
     fn due_changes(&mut self, now: Timestamp) -> Vec<Change> {
@@ -302,7 +301,10 @@ impl Keeper {
                 jail.pending.insert(network);
             }
         }
-        let changes: Vec<Change> = self.jails.values().flat_map(changes_of).collect();
+        let mut changes = Vec::new();
+        for jail in self.jails.values().filter(|jail| !jail.pending.is_empty()) {
+            changes.extend(changes_of(jail));
+        }
         if changes.is_empty() {
             // What was to be tried again is no longer wanted.
             self.retry = None;

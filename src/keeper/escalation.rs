@@ -62,12 +62,11 @@ impl Jail {
     pub(super) fn escalate(
         &mut self,
         now: Timestamp,
-        friends: &Friends,
-        past: &mut Past,
-    ) -> Vec<Notice> {
+        (friends, past): (&Friends, &mut Past),
+        notices: &mut Vec<Notice>,
+    ) {
         let touched = std::mem::take(&mut self.escalation.touched);
-        let Some(Escalate { after, .. }) = self.policy.escalate else { return Vec::new() };
-        let mut notices = Vec::new();
+        let Some(Escalate { after, .. }) = self.policy.escalate else { return };
         for network in touched {
             let enough = usize::try_from(after).unwrap_or(usize::MAX);
             if self.ledger.within(network).take(enough).count() < enough {
@@ -81,7 +80,6 @@ impl Jail {
                 self.ban_instead_of_members(now, network, past);
             }
         }
-        notices
     }
 
     /// Why not all of a network must be banned for what some of its members did.

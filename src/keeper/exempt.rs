@@ -17,6 +17,11 @@ pub struct Exempt {
 }
 
 impl Exempt {
+    /// Whether it spares nobody, now and later.
+    pub(super) fn is_empty(&self) -> bool {
+        self.networks.is_empty() && self.lists.is_empty()
+    }
+
     /// Adds what another says.
     pub fn extend(&mut self, other: Self) {
         for network in other.networks.networks() {

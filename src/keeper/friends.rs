@@ -63,6 +63,9 @@ impl Friends {
         by: SparedBy,
         find: &dyn Fn(&IgnoreList) -> Option<Found>,
     ) -> Option<Entry> {
+        if exempt.is_empty() {
+            return None;
+        }
         if let Some((network, name)) = find(&exempt.networks) {
             return Some(Entry { network, name, file: None, by });
         }

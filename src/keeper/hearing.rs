@@ -52,7 +52,7 @@ impl Keeper {
                     place,
                 };
                 jail.attempt(now, attempt, (&self.friends, &mut self.past), notices);
-                notices.extend(jail.escalate(now, &self.friends, &mut self.past));
+                jail.escalate(now, (&self.friends, &mut self.past), notices);
                 notices.append(&mut jail.told);
                 self.due |= !jail.pending.is_empty();
             }

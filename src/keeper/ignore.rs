@@ -42,6 +42,11 @@ impl IgnoreList {
             .or_insert(name);
     }
 
+    /// Whether nobody is on the list.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_length.is_empty()
+    }
+
     /// Takes a network out.
     pub(super) fn remove(&mut self, network: Network) {
         let length = (network.family(), network.length());

@@ -1,6 +1,5 @@
 //! All bans of one jail that are in force.
 
-use std::collections::btree_map;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
@@ -21,8 +20,8 @@ pub(super) const MAX_BANS: usize = 1 << 20;
 pub(super) struct Ledger {
     bans: BTreeMap<Network, Entry>,
     by_end: BTreeSet<(End, Network)>,
-    /// How many bans there are of each length.
-    lengths: BTreeMap<(Family, u8), usize>,
+    /// How many bans there are of each length, sorted by it: of few lengths, and asked at each attempt.
+    lengths: Vec<((Family, u8), usize)>,
     installed: usize,
 }
 
@@ -124,7 +123,11 @@ impl Ledger {
         let first = self.by_end.first().filter(|_| full).map(|(_, network)| *network);
         let evicted = first.and_then(|first| Some((first, self.strike(first)?)));
         self.by_end.insert((ban.record.until.into(), offender));
-        *self.lengths.entry(length_of(offender)).or_default() += 1;
+        let length = length_of(offender);
+        match self.lengths.binary_search_by_key(&length, |(length, _)| *length) {
+            Ok(at) => self.lengths[at].1 += 1,
+            Err(at) => self.lengths.insert(at, (length, 1)),
+        }
         self.installed += usize::from(ban.standing == Standing::Installed);
         self.bans.insert(offender, ban.into());
         evicted
@@ -134,10 +137,11 @@ impl Ledger {
     pub(super) fn strike(&mut self, offender: Network) -> Option<Ban> {
         let ban = self.bans.remove(&offender)?;
         self.by_end.remove(&(ban.end, offender));
-        if let btree_map::Entry::Occupied(mut count) = self.lengths.entry(length_of(offender)) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
+        let length = length_of(offender);
+        if let Ok(at) = self.lengths.binary_search_by_key(&length, |(length, _)| *length) {
+            self.lengths[at].1 -= 1;
+            if self.lengths[at].1 == 0 {
+                self.lengths.remove(at);
             }
         }
         self.installed -= usize::from(ban.standing == Standing::Installed);
@@ -188,7 +192,8 @@ impl Ledger {
     /// length in use.
     pub(super) fn holding(&self, asked: Network) -> impl Iterator<Item = (Network, Ban)> {
         let shorter = (asked.family(), 0)..=length_of(asked);
-        self.lengths.range(shorter).filter_map(move |((_, length), _)| {
+        let lengths = self.lengths.iter().filter(move |(length, _)| shorter.contains(length));
+        lengths.filter_map(move |((_, length), _)| {
             let wide = asked.widened(Prefix { ipv4: *length, ipv6: *length });
             self.bans.get(&wide).map(|ban| (wide, (*ban).into()))
         })
