@@ -30,16 +30,38 @@ const MINUTE: i64 = 60;
 #[derive(Clone, Debug)]
 pub(super) struct Look {
     lead: Lead,
-    /// The bytes of the line, from behind the lead on, eight in each.
-    words: Vec<u64>,
-    /// Which bits of them must be the same. Those of a digit that may be another are its upper four.
-    fixed: Vec<u64>,
+    /// The bytes of the line, from behind the lead on.
+    words: Vec<Word>,
     /// The numbers that may be others.
     numbers: Vec<Number>,
     /// Group 1, from behind the lead on.
     cut: Range<usize>,
     latest_year: u32,
     basis: Basis,
+}
+
+/// Eight bytes of a line.
+#[derive(Clone, Copy, Debug)]
+struct Word {
+    old: u64,
+    /// Which bits must be the same. Those of a digit that may be another are its upper four.
+    fixed: u64,
+    /// The lower four bits of each digit that may be another.
+    digits: u64,
+}
+
+impl Word {
+    fn new(old: u64, fixed: u64) -> Self {
+        // Where the upper half of a byte is fixed and the lower is not, there is a digit.
+        Self { old, fixed, digits: fixed >> 4 & !fixed & LOWER_HALVES }
+    }
+
+    /// The bits by which a word is another one, of which a digit more or less is none.
+    fn differs(&self, new: u64) -> u64 {
+        // Adding six to the lower half of a digit does not carry.
+        let carries = ((new & self.digits) + (SIXES & self.digits)) & UPPER_BITS;
+        (new ^ self.old) & self.fixed | carries
+    }
 }
 
 /// An hour, a minute or a second.
@@ -85,7 +107,6 @@ impl Look {
         let mut look = Self {
             lead: program.lead,
             words: Vec::new(),
-            fixed: Vec::new(),
             numbers: Vec::new(),
             cut: cut.start.checked_sub(base)?..cut.end.checked_sub(base)?,
             latest_year,
@@ -114,8 +135,8 @@ impl Look {
             }
         }
         let bytes = text.as_bytes().get(..seen.next_multiple_of(8))?;
-        look.words = words(bytes).collect();
-        look.fixed = words(fixed.get(..bytes.len())?).collect();
+        let fixed = words(fixed.get(..bytes.len())?);
+        look.words = words(bytes).zip(fixed).map(|(old, fixed)| Word::new(old, fixed)).collect();
         Some(look)
     }
 
@@ -135,14 +156,13 @@ impl Look {
     ) -> Option<Alike> {
         let base = self.lead.end_in(line)?;
         let text = line.get(base..)?;
-        let bytes = text.as_bytes().get(..self.words.len() * 8)?;
+        let bytes = text.as_bytes();
+        if bytes.len() < self.words.len() * 8 {
+            return None;
+        }
         let mut differs = 0;
-        for ((new, old), fixed) in words(bytes).zip(&self.words).zip(&self.fixed) {
-            // Where the upper half of a byte is fixed and the lower is not, there is a digit: adding six
-            // to the lower half must not carry.
-            let digits = fixed >> 4 & !fixed & LOWER_HALVES;
-            let carries = ((new & digits) + (SIXES & digits)) & UPPER_BITS;
-            differs |= (new ^ old) & fixed | carries;
+        for (eight, word) in bytes.as_chunks().0.iter().zip(&self.words) {
+            differs |= word.differs(u64::from_ne_bytes(*eight));
         }
         if differs != 0 || latest_year != self.latest_year {
             return None;

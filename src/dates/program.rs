@@ -58,8 +58,8 @@ pub(super) enum Step {
 pub(super) enum Lead {
     /// Nothing that is known.
     Nothing,
-    /// Everything up to the first of this character.
-    UpTo(char),
+    /// Everything up to the first of this byte of ASCII.
+    UpTo(u8),
 }
 
 impl Lead {
@@ -67,9 +67,10 @@ impl Lead {
     fn of(steps: &[Step]) -> Self {
         match steps {
             [Step::LineBegin, Step::Many(class, 0, u32::MAX), Step::Char(c), ..]
-                if c.is_ascii() && class.is_all_but(*c) =>
+                if class.is_all_but(*c) =>
             {
-                Self::UpTo(*c)
+                // What is beyond ASCII is not found by a byte.
+                u8::try_from(*c).ok().filter(u8::is_ascii).map_or(Self::Nothing, Self::UpTo)
             }
             _ => Self::Nothing,
         }
@@ -87,7 +88,7 @@ impl Lead {
     pub(super) fn end_in(self, line: &str) -> Option<usize> {
         match self {
             Self::Nothing => Some(0),
-            Self::UpTo(c) => line.find(c).map(|at| at + 1),
+            Self::UpTo(byte) => memchr::memchr(byte, line.as_bytes()).map(|at| at + 1),
         }
     }
 }

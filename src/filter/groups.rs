@@ -33,7 +33,7 @@ impl Names {
 
     /// No groups at all.
     pub(super) fn nothing(&self) -> Groups {
-        Groups { slots: vec![Slot::Absent; self.names.len()] }
+        Groups { slots: self.names.iter().map(|_| Slot::Absent).collect() }
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn message<'l>(after_date: &'l str, programs: &[String]) -> Option<&'
         |program: &str| programs.iter().any(|known| known == program || is_like(program, known));
     let rest = after_date.trim_start_matches(' ');
     if let Some((program, message)) = usual(rest) {
-        return is_one(program).then(|| past_id(message));
+        return is_one(program).then_some(message);
     }
     let rest = past_severity(rest);
     // The host may be left out.
@@ -61,15 +61,15 @@ pub(super) fn message<'l>(after_date: &'l str, programs: &[String]) -> Option<&'
 }
 
 /// `HOST PROGRAM[PID]: MESSAGE` or `HOST PROGRAM: MESSAGE` in plain characters, as nearly every line has
-/// it: its program, and the message with the space before it. All of this is found in one pass; nothing
-/// else that a daemon may write looks like it.
+/// it: its program, and the message, which begins with no bracket. All of this is found in one pass;
+/// nothing else that a daemon may write looks like it.
 fn usual(text: &str) -> Option<(&str, &str)> {
     let bytes = text.as_bytes();
     let behind = |at: usize, is: fn(&u8) -> bool| {
         let rest = bytes.get(at..).unwrap_or_default();
         at + rest.iter().position(|byte| !is(byte)).unwrap_or(rest.len())
     };
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_plain = |byte: &u8| PLAIN.get(usize::from(*byte)).copied().unwrap_or_default();
     let host = behind(0, is_plain);
     if host == 0 || bytes.get(host) != Some(&b' ') {
         return None;
@@ -82,9 +82,23 @@ fn usual(text: &str) -> Option<(&str, &str)> {
         }
         _ => end,
     };
-    let is_tag = bytes.get(tag..)?.starts_with(b": ");
-    is_tag.then_some((text.get(host + 1..end)?, text.get(tag + 1..)?))
+    match bytes.get(tag..)? {
+        [b':', b' ', b'[', ..] => None,
+        [b':', b' ', ..] => Some((text.get(host + 1..end)?, text.get(tag + 2..)?)),
+        _ => None,
+    }
 }
+
+/// Which bytes the names of hosts and programs are mostly made of.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        plain[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        byte += 1;
+    }
+    plain
+};
 
 fn word(text: &str) -> Option<(&str, &str)> {
     split_at(text, b' ')

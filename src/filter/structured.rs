@@ -167,6 +167,10 @@ impl Structured {
     /// What the fields of a line tell; nothing when a condition on its JSON does not hold, or the
     /// text that the patterns are to look at is missing.
     pub(super) fn read<'l>(&self, line: &'l str, fields: Option<&'l Fields>) -> Option<Told<'l>> {
+        // Every key is that of a field or a pointer.
+        if self.names.is_empty() && self.pointers.is_empty() {
+            return Some(Told::default());
+        }
         let mut found = Vec::new();
         if self.reads_json() {
             found = self.pointers.read(line)?;

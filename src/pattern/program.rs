@@ -57,8 +57,9 @@ pub(super) struct Way {
 pub(super) enum Next {
     /// That is not known.
     Any,
-    /// This text, which begins with the byte and is that of the step.
-    Text(u8, usize),
+    /// The text of the step, which has the byte at the offset: of all its bytes the one that is in the
+    /// fewest lines.
+    Text { byte: u8, offset: usize, step: usize },
     /// No byte of the set that is repeated, so that only as many as there are will do.
     Other,
 }
@@ -146,10 +147,23 @@ fn behind(steps: &[Step], index: usize, set: u128, min: usize) -> Next {
         return Next::Other;
     }
     match behind {
-        Some((at, Step::Text(text))) => {
-            text.first().map_or(Next::Any, |byte| Next::Text(*byte, at))
+        Some((step, Step::Text(text))) => {
+            // Of several that are as rare, the first.
+            let rarest = text.iter().enumerate().rev().max_by_key(|(_, byte)| rarity(**byte));
+            rarest.map_or(Next::Any, |(offset, byte)| Next::Text { byte: *byte, offset, step })
         }
         _ => Next::Any,
+    }
+}
+
+/// The more, the fewer there are of a byte in logs.
+fn rarity(byte: u8) -> u8 {
+    match byte {
+        b' ' => 0,
+        b'a' | b'e' | b'i' | b'n' | b'o' | b'r' | b's' | b't' => 1,
+        b'0'..=b'9' | b'-' | b'.' | b'/' | b':' => 1,
+        b'A'..=b'Z' | b'a'..=b'z' => 2,
+        _ => 3,
     }
 }
 

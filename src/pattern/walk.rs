@@ -129,9 +129,9 @@ impl<'p> Walk<'p, '_, '_> {
     fn many(&mut self, step: usize, (least, most): (usize, usize), next: Next) -> Option<usize> {
         let mut end = most;
         loop {
-            if let Next::Text(byte, _) = next {
-                let upto = self.text.len().min(end + 1);
-                end = least + memchr::memrchr(byte, self.text.get(least..upto)?)?;
+            if let Next::Text { byte, offset, .. } = next {
+                let upto = self.text.len().min(end + offset + 1);
+                end = least + memchr::memrchr(byte, self.text.get(least + offset..upto)?)?;
             }
             if self.goes_on(next, end)
                 && let Some(found) = self.deeper(step, end)
@@ -148,8 +148,8 @@ impl<'p> Walk<'p, '_, '_> {
     fn few(&mut self, step: usize, (least, most): (usize, usize), next: Next) -> Option<usize> {
         let mut end = least;
         while end <= most {
-            if let Next::Text(byte, _) = next {
-                end += memchr::memchr(byte, self.text.get(end..)?)?;
+            if let Next::Text { byte, offset, .. } = next {
+                end += memchr::memchr(byte, self.text.get(end + offset..)?)?;
                 if end > most {
                     return None;
                 }
@@ -169,7 +169,7 @@ impl<'p> Walk<'p, '_, '_> {
 
     /// Whether what must come behind a repetition stands there, as far as that is known.
     fn goes_on(&mut self, next: Next, at: usize) -> bool {
-        let Next::Text(_, step) = next else { return true };
+        let Next::Text { step, .. } = next else { return true };
         self.fuel = self.fuel.saturating_sub(1);
         match self.steps.get(step) {
             Some(Step::Text(text)) => self.behind(text, at).is_some(),
