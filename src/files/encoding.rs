@@ -64,6 +64,12 @@ pub(super) fn form_of(encodings: &[Encoding], head: &[u8]) -> (Form, usize) {
     }
 }
 
+/// The text of whole lines at once, if it is all of UTF-8 and in good order, as most logs are.
+pub(super) fn as_utf8(encoding: Encoding, form: Form, lines: &[u8]) -> Option<&str> {
+    let is_utf8 = form == Form::Bytes && encoding.0.is_none_or(|named| named == UTF_8);
+    is_utf8.then(|| str::from_utf8(lines).ok()).flatten()
+}
+
 /// The text of a line, and whether bytes in it had no meaning and became U+FFFD.
 pub(super) fn decode(encoding: Encoding, form: Form, line: &[u8]) -> (Cow<'_, str>, bool) {
     let encoding = match form {

@@ -12,7 +12,7 @@ use lzma_rust2::XzReader;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::encoding::{Encoding, decode, form_of};
+use super::encoding::{Encoding, as_utf8, decode, form_of};
 use super::split::{Form, LINE_BYTES_MAX, Splitter, Step, WINDOW_BYTES};
 
 /// At most so much memory is taken for what compressed bytes refer back to: as much as the xz(1)
@@ -170,6 +170,8 @@ impl Lines {
             self.from = mark;
             (form, Splitter::new(form, false))
         });
+        let whole = form.behind_last_end(bytes).and_then(|end| bytes.get(..end));
+        let whole = whole.and_then(|lines| as_utf8(self.encoding, *form, lines)).unwrap_or("");
         loop {
             let bytes = bytes.get(self.from..).unwrap_or_default();
             let mut step = splitter.step(bytes);
@@ -178,8 +180,11 @@ impl Lines {
             }
             match step {
                 Step::Line { text, used } => {
+                    let known = whole.get(self.from..self.from + text.len());
+                    let known = known.map(|text| (text.into(), false));
+                    let (text, replaced) =
+                        known.unwrap_or_else(|| decode(self.encoding, *form, text));
                     self.from += used;
-                    let (text, replaced) = decode(self.encoding, *form, text);
                     self.replaced += u64::from(replaced);
                     let fits = text.len() <= LINE_BYTES_MAX;
                     take(if fits { LogLine::Text(&text) } else { LogLine::TooLong })?;

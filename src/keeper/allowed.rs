@@ -36,6 +36,11 @@ pub(super) struct Allowed {
 }
 
 impl Allowed {
+    /// Whether nobody is allowed anywhere.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// How many would be allowed if these were, too.
     pub(super) fn count_with(&self, jail: Where, networks: &BTreeSet<Network>) -> usize {
         let new = networks.iter().filter(|new| !self.entries.contains_key(&(jail, **new)));

@@ -44,12 +44,20 @@ impl Friends {
                 .or_else(|| self.listed(&policy.proxies, SparedBy::TrustedProxies, find))
                 .or_else(|| self.allowed_entry(jail, find))
         };
-        entry(&around).map(Spared::Within).or_else(|| entry(&within).map(Spared::Holds)).or_else(
-            || {
-                let rule = policy.rules.iter().find(|rule| rule.spares(culprit, network))?;
-                Some(Spared::Rule(rule.to_string()))
-            },
-        )
+        let listed = || {
+            // Most jails list nobody, and are asked at each attempt.
+            let somebody = !policy.ignore.is_empty() || !policy.proxies.is_empty();
+            if !somebody && self.allowed.is_empty() {
+                return None;
+            }
+            let within = || entry(&within).map(Spared::Holds);
+            entry(&around).map(Spared::Within).or_else(within)
+        };
+        let ruled_out = || {
+            let rule = policy.rules.iter().find(|rule| rule.spares(culprit, network))?;
+            Some(Spared::Rule(rule.to_string()))
+        };
+        listed().or_else(ruled_out)
     }
 
     /// The session that a ban of `network` would cut off, if the jail heeds sessions.
@@ -63,9 +71,6 @@ impl Friends {
         by: SparedBy,
         find: &dyn Fn(&IgnoreList) -> Option<Found>,
     ) -> Option<Entry> {
-        if exempt.is_empty() {
-            return None;
-        }
         if let Some((network, name)) = find(&exempt.networks) {
             return Some(Entry { network, name, file: None, by });
         }

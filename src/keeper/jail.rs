@@ -109,7 +109,7 @@ impl Jail {
         self.last_attempt = self.last_attempt.max(Some(time));
         self.windows.set_back(now);
         self.accounts.set_back(now);
-        let mut forgotten = BTreeSet::new();
+        let mut forgotten = Vec::new();
         self.windows.tick(time, self.policy.findtime, &mut forgotten);
         self.fell_away(forgotten);
         let banned = self.ledger.holding(network).next().is_some();
@@ -137,7 +137,7 @@ impl Jail {
         let account = user.as_ref().filter(|_| self.policy.count_by == CountBy::User);
         let on_account = account.and_then(|account| self.accounts.count(account, time, limits));
         self.unsaved_windows.insert(network);
-        let mut forgotten = BTreeSet::new();
+        let mut forgotten = Vec::new();
         let by_address = self.windows.count(network, time, limits, &mut forgotten);
         self.fell_away(forgotten);
         let (attempts, counted_by) = match (by_address, on_account) {
@@ -157,7 +157,7 @@ impl Jail {
     }
 
     /// These windows are no more, and neither is what was kept for them.
-    fn fell_away(&mut self, windows: BTreeSet<Network>) {
+    fn fell_away(&mut self, windows: Vec<Network>) {
         for network in windows {
             self.unsaved_windows.insert(network);
             self.evidence.forget(network);

@@ -59,6 +59,7 @@ impl Prefix {
 impl Ord for Network {
     /// By family, address and length. Most of the keeper's work is to find offenders in maps, and
     /// numbers are compared in half the time that bytes take.
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::V4(one, length), Self::V4(another, other)) => {

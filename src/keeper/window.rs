@@ -46,7 +46,7 @@ impl<K: Ord + Clone> Windows<K> {
         &mut self,
         time: Timestamp,
         findtime: Duration,
-        forgotten: &mut BTreeSet<K>,
+        forgotten: &mut impl Extend<K>,
     ) {
         let latest = self.latest.map_or(time, |latest| latest.max(time));
         self.latest = Some(latest);
@@ -62,7 +62,7 @@ impl<K: Ord + Clone> Windows<K> {
         key: K,
         time: Timestamp,
         (findtime, maxretry): (Duration, NonZeroU32),
-        forgotten: &mut BTreeSet<K>,
+        forgotten: &mut impl Extend<K>,
     ) -> Count {
         let Some(times) = self.attempts.get_mut(&key) else {
             if maxretry.get() == 1 {
@@ -93,7 +93,7 @@ impl<K: Ord + Clone> Windows<K> {
         key: K,
         time: Timestamp,
         (findtime, at_most): (Duration, usize),
-        forgotten: &mut BTreeSet<K>,
+        forgotten: &mut impl Extend<K>,
     ) -> u32 {
         let mut times = self.with(&key, time, findtime);
         times.drain(..times.len().saturating_sub(at_most));
@@ -168,7 +168,7 @@ impl<K: Ord + Clone> Windows<K> {
     }
 
     /// Puts a window in, and makes room for it.
-    fn keep(&mut self, key: K, times: Vec<Timestamp>, forgotten: &mut BTreeSet<K>) {
+    fn keep(&mut self, key: K, times: Vec<Timestamp>, forgotten: &mut impl Extend<K>) {
         if self.attempts.len() >= MAX_WINDOWS {
             forgotten.extend(self.forget_oldest());
         }

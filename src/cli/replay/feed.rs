@@ -190,7 +190,7 @@ impl Listener {
     }
 
     fn hand_over(&mut self) -> ControlFlow<()> {
-        match self.sender.send(std::mem::take(&mut self.batch)) {
+        match self.sender.send(std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH))) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         }

@@ -13,7 +13,7 @@ use super::lineup::Lineup;
 
 /// After so many failures the keeper may forget what it holds ready for a state file, and what it will
 /// not be asked for.
-const FORGET_EVERY: u64 = 4096;
+const FORGET_EVERY: u64 = 512;
 
 /// A ban that would have been.
 #[derive(Clone, Copy, Debug)]
