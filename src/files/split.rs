@@ -70,7 +70,12 @@ impl Splitter {
     }
 
     fn end<'a>(&mut self, line: &'a [u8], used: usize) -> Step<'a> {
-        let text = line.strip_suffix(self.form.carriage_return()).unwrap_or(line);
+        let text = match (self.form, line) {
+            (Form::Bytes, [text @ .., b'\r'])
+            | (Form::Utf16Le, [text @ .., b'\r', 0])
+            | (Form::Utf16Be, [text @ .., 0, b'\r']) => text,
+            _ => line,
+        };
         let too_long = std::mem::take(&mut self.skipping) || text.len() > LINE_BYTES_MAX;
         if too_long { Step::TooLong { used } } else { Step::Line { text, used } }
     }
@@ -82,14 +87,6 @@ impl Form {
         match self {
             Self::Bytes => 1,
             Self::Utf16Le | Self::Utf16Be => 2,
-        }
-    }
-
-    fn carriage_return(self) -> &'static [u8] {
-        match self {
-            Self::Bytes => b"\r",
-            Self::Utf16Le => b"\r\0",
-            Self::Utf16Be => b"\0\r",
         }
     }
 

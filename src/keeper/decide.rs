@@ -7,6 +7,7 @@ use super::calls::Calls;
 use super::event::{Attempt, BanRecord, Change, Element, Event, Outcome, Reply, SourceId, Write};
 use super::friends::Friends;
 use super::jail::Jail;
+use super::jails::Jails;
 use super::network::Network;
 use super::news::{changes_of, note_banned, note_installed};
 use super::notice::Notice;
@@ -30,7 +31,7 @@ const REFUSED_RETRY: Duration = Duration::from_mins(1);
 /// the firewall has it; only then is it called a ban to anybody.
 #[derive(Clone, Debug, Default)]
 pub struct Keeper {
-    pub(super) jails: BTreeMap<JailId, Jail>,
+    pub(super) jails: Jails,
     pub(super) friends: Friends,
     pub(super) past: Past,
     /// A jail has heard of a ban and bans somebody itself, which nothing but a turn brings about.
@@ -72,7 +73,7 @@ pub struct Settled {
 impl Keeper {
     /// Takes in a jail, or gives one another policy. Its bans and windows stay, as far as they fit.
     pub fn admit(&mut self, id: JailId, policy: Policy) {
-        match self.jails.get_mut(&id) {
+        match self.jails.get_mut(id) {
             Some(jail) => {
                 if policy.enforce && !jail.policy.enforce {
                     self.past.priors.end_trial(id);
@@ -80,7 +81,7 @@ impl Keeper {
                 jail.reform(policy, &self.friends);
             }
             None => {
-                self.jails.insert(id, Jail::new(id, policy));
+                self.jails.insert(Jail::new(id, policy));
             }
         }
     }
@@ -88,7 +89,7 @@ impl Keeper {
     /// Lets a jail go with all its bans; whoever calls this removes its sets from the firewall, and
     /// tells of it then.
     pub fn dismiss(&mut self, id: JailId) -> Settled {
-        let Some(jail) = self.jails.remove(&id) else { return Settled::default() };
+        let Some(jail) = self.jails.remove(id) else { return Settled::default() };
         let (notices, writes) = jail.farewell();
         self.farewells.extend(writes);
         self.farewells.extend(self.past.priors.dismiss(id));
@@ -98,7 +99,7 @@ impl Keeper {
 
     /// Which jails there are.
     pub fn jails(&self) -> impl Iterator<Item = JailId> {
-        self.jails.keys().copied()
+        self.jails.iter().map(|jail| jail.id)
     }
 
     /// Puts back what the state file remembers of a jail.
@@ -109,7 +110,7 @@ impl Keeper {
         bans: impl IntoIterator<Item = (Network, BanRecord)>,
         windows: impl IntoIterator<Item = (Network, Vec<Timestamp>)>,
     ) {
-        let Some(jail) = self.jails.get_mut(&id) else { return };
+        let Some(jail) = self.jails.get_mut(id) else { return };
         for (network, times) in windows {
             jail.restore_window(now, network, times);
         }
@@ -121,7 +122,7 @@ impl Keeper {
     /// The records of `source` are numbered anew from now on.
     pub fn forget_place(&mut self, source: SourceId) {
         self.counted.remove(&source);
-        for jail in self.jails.values_mut() {
+        for jail in self.jails.iter_mut() {
             jail.forget_place(source);
         }
     }
@@ -133,7 +134,7 @@ impl Keeper {
 
     /// Decides about events, in their order, and about everything that is due at `now`.
     pub fn decide(&mut self, now: Timestamp, events: impl IntoIterator<Item = Event>) -> Decisions {
-        self.jails.values_mut().for_each(|jail| jail.expire(now));
+        self.jails.iter_mut().for_each(|jail| jail.expire(now));
         let mut decisions = Decisions::default();
         self.expire_allowed(now, &mut decisions);
         self.escalate_all(now, &mut decisions.notices);
@@ -173,30 +174,30 @@ impl Keeper {
     pub fn audit(&mut self, now: Timestamp, installed: &[Element], adopt: bool) -> Decisions {
         if adopt {
             for element in installed {
-                if let Some(jail) = self.jails.get_mut(&element.jail) {
+                if let Some(jail) = self.jails.get_mut(element.jail) {
                     let element = (element.network, element.until);
                     jail.adopt(now, element, &self.friends, &mut self.past);
                 }
             }
         }
-        self.jails.values_mut().for_each(|jail| jail.expire(now));
+        self.jails.iter_mut().for_each(|jail| jail.expire(now));
         let mut notices = Vec::new();
         self.escalate_all(now, &mut notices);
-        for jail in self.jails.values_mut() {
+        for jail in self.jails.iter_mut() {
             jail.pending = jail.lifting.keys().copied().collect();
         }
         for change in plan(self.wanted(), installed.iter().copied()) {
             let (Change::Ban { jail, network, .. } | Change::Lift { jail, network }) = change;
-            if let Some(jail) = self.jails.get_mut(&jail) {
+            if let Some(jail) = self.jails.get_mut(jail) {
                 jail.pending.insert(network);
             }
         }
         self.retry = None;
-        notices.extend(self.jails.values_mut().flat_map(note_installed));
+        notices.extend(self.jails.iter_mut().flat_map(note_installed));
         self.take_told(&mut notices);
         let jails = &self.jails;
         let done = |(id, network): &(JailId, Network)| {
-            jails.get(id).is_some_and(|jail| !jail.pending.contains(network))
+            jails.get(*id).is_some_and(|jail| !jail.pending.contains(network))
         };
         let replies = self.calls.settle_where(done, Ok(()));
         self.hear_bans(now, &mut notices);
@@ -205,7 +206,7 @@ impl Keeper {
 
     /// What the firewall should have.
     pub(super) fn wanted(&self) -> impl Iterator<Item = Element> {
-        self.jails.values().flat_map(|jail| {
+        self.jails.iter().flat_map(|jail| {
             jail.ledger.iter_enforced().map(|(network, ban)| Element {
                 jail: jail.id,
                 network,
@@ -238,7 +239,7 @@ impl Keeper {
         if self.due {
             return Some(Timestamp::default());
         }
-        let ends = self.jails.values().filter_map(|jail| jail.ledger.next_end());
+        let ends = self.jails.iter().filter_map(|jail| jail.ledger.next_end());
         let retry = self.retry.map(|retry| retry.at);
         // While the firewall takes nothing at all, nothing else is offered to it either.
         let refused =
@@ -249,7 +250,7 @@ impl Keeper {
     /// What has changed since the last time this was asked, for the state file.
     pub fn take_unsaved(&mut self) -> Vec<Write> {
         let mut writes = std::mem::take(&mut self.farewells);
-        writes.extend(self.jails.values_mut().flat_map(Jail::take_unsaved));
+        writes.extend(self.jails.iter_mut().flat_map(Jail::take_unsaved));
         writes.extend(self.past.priors.take_unsaved());
         writes.extend(self.friends.allowed.take_unsaved());
         writes
@@ -257,31 +258,31 @@ impl Keeper {
 
     /// Everything that the state file is to remember.
     pub fn everything(&self) -> Vec<Write> {
-        let jails = self.jails.values().flat_map(Jail::everything);
+        let jails = self.jails.iter().flat_map(Jail::everything);
         let rest = self.past.priors.everything().chain(self.everything_allowed());
         jails.chain(rest).collect()
     }
 
     fn take_told(&mut self, notices: &mut Vec<Notice>) {
-        self.jails.values_mut().for_each(|jail| notices.append(&mut jail.told));
+        self.jails.iter_mut().for_each(|jail| notices.append(&mut jail.told));
     }
 
     fn attempt(&mut self, now: Timestamp, attempt: Attempt, notices: &mut Vec<Notice>) {
         let before = self.counted.get(&attempt.place.source).copied().unwrap_or_default();
-        let Some(jail) = self.jails.get_mut(&attempt.jail) else { return };
+        let Some(jail) = self.jails.get_mut(attempt.jail) else { return };
         if attempt.place.sequence > before && jail.sees_first(attempt.place) {
             jail.attempt(now, attempt, (&self.friends, &mut self.past), notices);
         }
     }
 
     fn escalate(&mut self, now: Timestamp, id: JailId, notices: &mut Vec<Notice>) {
-        if let Some(jail) = self.jails.get_mut(&id) {
+        if let Some(jail) = self.jails.get_mut(id) {
             jail.escalate(now, (&self.friends, &mut self.past), notices);
         }
     }
 
     fn escalate_all(&mut self, now: Timestamp, notices: &mut Vec<Notice>) {
-        for jail in self.jails.values_mut() {
+        for jail in self.jails.iter_mut() {
             jail.escalate(now, (&self.friends, &mut self.past), notices);
         }
     }
@@ -295,14 +296,14 @@ impl Keeper {
             && at <= now
         {
             self.refused.pop_first();
-            if let Some(jail) = self.jails.get_mut(&id)
+            if let Some(jail) = self.jails.get_mut(id)
                 && (jail.ledger.get(network).is_some() || jail.lifting.contains_key(&network))
             {
                 jail.pending.insert(network);
             }
         }
         let mut changes = Vec::new();
-        for jail in self.jails.values().filter(|jail| !jail.pending.is_empty()) {
+        for jail in self.jails.iter().filter(|jail| !jail.pending.is_empty()) {
             changes.extend(changes_of(jail));
         }
         if changes.is_empty() {
@@ -337,7 +338,7 @@ impl Keeper {
     ) {
         let (Change::Ban { jail: id, network, .. } | Change::Lift { jail: id, network }) = change;
         settled.replies.extend(self.calls.settle((id, network), outcome));
-        let Some(jail) = self.jails.get_mut(&id) else { return };
+        let Some(jail) = self.jails.get_mut(id) else { return };
         jail.pending.remove(&network);
         if let Err(reason) = outcome {
             self.refused.insert((now.plus(REFUSED_RETRY), id, network));

@@ -119,7 +119,7 @@ impl Keeper {
     pub fn set_sessions(&mut self, sessions: impl IntoIterator<Item = Session>) {
         self.friends.sessions = sessions.into_iter().collect();
         let addresses: Vec<Network> = self.friends.sessions.addresses().collect();
-        for jail in self.jails.values_mut().filter(|jail| jail.policy.ignoresessions) {
+        for jail in self.jails.iter_mut().filter(|jail| jail.policy.ignoresessions) {
             for address in &addresses {
                 for banned in jail.overlapping(*address) {
                     jail.lift(banned, Lifted::LoggedIn);
@@ -146,14 +146,14 @@ impl Keeper {
     }
 
     fn review(&mut self) {
-        for jail in self.jails.values_mut() {
+        for jail in self.jails.iter_mut() {
             jail.review(&self.friends);
             jail.escalation.look_again();
         }
     }
 
     fn look_again(&mut self) {
-        self.jails.values_mut().for_each(|jail| jail.escalation.look_again());
+        self.jails.iter_mut().for_each(|jail| jail.escalation.look_again());
     }
 
     pub(super) fn allow(
@@ -164,7 +164,7 @@ impl Keeper {
     ) -> Option<Reply> {
         let AllowOrder { ticket, jail, networks, sentence, comment } = order;
         let reply = |answer| Some(Reply { ticket, answer });
-        if jail.is_some_and(|jail| !self.jails.contains_key(&jail)) {
+        if jail.is_some_and(|jail| !self.jails.has(jail)) {
             return reply(Answer::NoSuchJail);
         }
         let networks: BTreeSet<Network> = networks.into_iter().collect();
@@ -176,12 +176,11 @@ impl Keeper {
         for network in networks {
             self.friends.allowed.enter(jail, network, allowance.clone());
             notices.push(Notice::Allowed { jail, network, allowance: allowance.clone() });
-            let jails = self.jails.iter_mut().filter(|(id, _)| jail.is_none_or(|one| one == **id));
-            for (id, post) in jails {
+            for post in self.jails.iter_mut().filter(|post| jail.is_none_or(|one| one == post.id)) {
                 post.forgive_all(network);
                 for banned in post.overlapping(network) {
                     if post.lift(banned, Lifted::Ignored) && post.policy.enforce {
-                        lifted.push((*id, banned));
+                        lifted.push((post.id, banned));
                     }
                 }
             }

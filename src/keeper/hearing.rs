@@ -32,15 +32,15 @@ impl Made {
 impl Keeper {
     /// Has the jails that hear bans hear these, and adds what comes of it.
     pub(super) fn hear_bans(&mut self, now: Timestamp, notices: &mut Vec<Notice>) {
-        if !self.jails.values().any(|jail| jail.policy.hears_bans) {
+        if !self.jails.iter().any(|jail| jail.policy.hears_bans) {
             return;
         }
         let made: Vec<Made> = notices.iter().filter_map(Made::of).collect();
         for Made { jail: made_by, network, enforced } in made {
-            if self.jails.get(&made_by).is_none_or(|jail| jail.policy.hears_bans) {
+            if self.jails.get(made_by).is_none_or(|jail| jail.policy.hears_bans) {
                 continue;
             }
-            for jail in self.jails.values_mut().filter(|jail| hears(jail, enforced)) {
+            for jail in self.jails.iter_mut().filter(|jail| hears(jail, enforced)) {
                 let place = Place { source: SourceId::BANS, sequence: 0 };
                 let jail_id = jail.id;
                 let attempt = Attempt {

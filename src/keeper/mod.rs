@@ -21,6 +21,7 @@ mod growth;
 mod hearing;
 mod ignore;
 mod jail;
+mod jails;
 mod ledger;
 mod memory;
 mod network;

@@ -19,7 +19,7 @@ impl Keeper {
         order: &AttemptOrder,
         decisions: &mut Decisions,
     ) {
-        let answer = match self.jails.get_mut(&order.jail) {
+        let answer = match self.jails.get_mut(order.jail) {
             Some(jail) => {
                 jail.attempts(now, order, (&self.friends, &mut self.past), &mut decisions.notices)
             }
@@ -31,7 +31,7 @@ impl Keeper {
     pub(super) fn ban(&mut self, now: Timestamp, order: &BanOrder) -> Option<Reply> {
         let id = order.jail;
         let reply = |answer| Some(Reply { ticket: order.ticket, answer });
-        let Some(jail) = self.jails.get_mut(&id) else { return reply(Answer::NoSuchJail) };
+        let Some(jail) = self.jails.get_mut(id) else { return reply(Answer::NoSuchJail) };
         if !jail.policy.enforce {
             return reply(Answer::NotEnforced);
         }
@@ -59,23 +59,23 @@ impl Keeper {
     pub(super) fn unban(&mut self, order: &UnbanOrder) -> Option<Reply> {
         let UnbanOrder { ticket, jail, ref networks } = *order;
         let networks = networks.as_deref();
-        if jail.is_some_and(|jail| !self.jails.contains_key(&jail)) {
+        if jail.is_some_and(|jail| !self.jails.has(jail)) {
             return Some(Reply { ticket, answer: Answer::NoSuchJail });
         }
         let mut lifted = Vec::new();
-        for (id, jail) in self.jails.iter_mut().filter(|(id, _)| jail.is_none_or(|j| j == **id)) {
+        for jail in self.jails.iter_mut().filter(|it| jail.is_none_or(|asked| asked == it.id)) {
             let bans: Vec<Network> = match networks {
                 None => jail.ledger.iter().map(|(network, _)| network).collect(),
                 Some(networks) => networks.iter().flat_map(|it| jail.overlapping(*it)).collect(),
             };
             for network in networks.unwrap_or_default() {
                 jail.forgive_all(*network);
-                self.past.priors.forgive_all(network.widened(jail.policy.prefix), *id);
+                self.past.priors.forgive_all(network.widened(jail.policy.prefix), jail.id);
             }
             for network in bans {
-                self.past.priors.forgive(network, *id);
+                self.past.priors.forgive(network, jail.id);
                 if jail.lift(network, Lifted::ByHand) && jail.policy.enforce {
-                    lifted.push((*id, network));
+                    lifted.push((jail.id, network));
                 }
             }
         }

@@ -53,7 +53,7 @@ impl Keeper {
     /// Forgets the earlier bans if they count in no sentence, so that the next of an offender is called
     /// the first again: for who does not tell which it is, and gives no jail another policy.
     pub fn forget_idle_priors(&mut self) {
-        if self.jails.values().all(|jail| jail.policy.growth.is_none()) {
+        if self.jails.iter().all(|jail| jail.policy.growth.is_none()) {
             self.past.priors = Priors::default();
         }
     }

@@ -15,7 +15,7 @@ impl Keeper {
         id: JailId,
         accounts: impl IntoIterator<Item = (Arc<str>, Vec<Timestamp>)>,
     ) {
-        let Some(jail) = self.jails.get_mut(&id) else { return };
+        let Some(jail) = self.jails.get_mut(id) else { return };
         for (account, times) in accounts {
             jail.restore_account(now, account, times);
         }
@@ -27,7 +27,7 @@ impl Keeper {
         id: JailId,
         evidence: impl IntoIterator<Item = (Network, Timestamp, Vec<Arc<str>>)>,
     ) {
-        let Some(jail) = self.jails.get_mut(&id) else { return };
+        let Some(jail) = self.jails.get_mut(id) else { return };
         for (network, last_attempt, texts) in evidence {
             jail.restore_evidence(network, last_attempt, &texts);
         }
@@ -36,7 +36,7 @@ impl Keeper {
     /// The last lines behind the jail's offender who has this address, banned or not; the newest
     /// last.
     pub fn evidence(&self, id: JailId, network: Network) -> impl Iterator<Item = &str> {
-        let jail = self.jails.get(&id).into_iter();
+        let jail = self.jails.get(id).into_iter();
         jail.flat_map(move |jail| jail.evidence.of(network.widened(jail.policy.prefix)))
     }
 }

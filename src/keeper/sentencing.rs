@@ -35,7 +35,7 @@ impl Keeper {
         jail: JailId,
         priors: impl IntoIterator<Item = (Network, bool, Prior)>,
     ) {
-        let Some(enforces) = self.jails.get(&jail).map(|jail| jail.policy.enforce) else { return };
+        let Some(enforces) = self.jails.get(jail).map(|jail| jail.policy.enforce) else { return };
         for (network, enforced, prior) in priors {
             let whose = Whose { network, jail, enforced };
             if enforces && !enforced {

@@ -46,13 +46,13 @@ pub struct View {
 impl Keeper {
     /// When the last of the bans of this network ends that the firewall is to have.
     pub fn last_end(&self, network: Network) -> Option<Until> {
-        let bans = self.jails.values().filter_map(|jail| jail.ledger.enforced(network));
+        let bans = self.jails.iter().filter_map(|jail| jail.ledger.enforced(network));
         bans.map(|ban| ban.record.until).max()
     }
 
     /// What the jail `id` knows of `asked`; nothing if there is no such jail.
     pub fn view(&self, id: JailId, asked: Network) -> Option<View> {
-        let jail = self.jails.get(&id)?;
+        let jail = self.jails.get(id)?;
         let counted = asked.widened(jail.policy.prefix);
         let bans_that_are = |standing| {
             let bans = jail.ledger.holding(counted).chain(jail.ledger.within(asked));
@@ -95,21 +95,21 @@ impl Keeper {
         standing: Standing,
         jail: Option<JailId>,
     ) -> impl Iterator<Item = (JailId, Network, BanRecord)> {
-        let asked = self.jails.iter().filter(move |(id, _)| jail.is_none_or(|jail| jail == **id));
-        asked.flat_map(move |(id, jail)| {
+        let asked = self.jails.iter().filter(move |it| jail.is_none_or(|jail| jail == it.id));
+        asked.flat_map(move |jail| {
             let bans = jail.ledger.iter().filter(move |(_, ban)| ban.standing == standing);
-            bans.map(|(network, ban)| (*id, network, ban.record))
+            bans.map(|(network, ban)| (jail.id, network, ban.record))
         })
     }
 
     /// How many bans the firewall has, of all jails.
     pub fn banned(&self) -> usize {
-        self.jails.values().map(|jail| jail.ledger.installed()).sum()
+        self.jails.iter().map(|jail| jail.ledger.installed()).sum()
     }
 
     /// What a jail has counted.
     pub fn tally(&self, id: JailId, now: Timestamp) -> Tally {
-        let Some(jail) = self.jails.get(&id) else { return Tally::default() };
+        let Some(jail) = self.jails.get(id) else { return Tally::default() };
         let oldest = now.minus(jail.policy.findtime);
         Tally {
             attempts_now: jail.windows.attempts_since(oldest) as u64,

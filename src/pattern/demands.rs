@@ -4,6 +4,7 @@
 use memchr::memmem::Finder;
 
 use super::program::Step;
+use super::walk::begins;
 
 /// A shorter text is in too many lines that are no match.
 const BYTES_MIN: usize = 5;
@@ -39,7 +40,7 @@ impl Demands {
 
     /// Whether all of them stand in `text`.
     pub(super) fn are_met_by(&self, text: &[u8]) -> bool {
-        text.starts_with(&self.start) && self.inside.iter().all(|one| one.find(text).is_some())
+        begins(text, &self.start) && self.inside.iter().all(|one| one.find(text).is_some())
     }
 }
 

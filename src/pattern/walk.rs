@@ -184,7 +184,7 @@ impl<'p> Walk<'p, '_, '_> {
 
     /// Where `text` ends, if it stands there.
     fn behind(&self, text: &[u8], at: usize) -> Option<usize> {
-        self.text.get(at..)?.starts_with(text).then_some(at + text.len())
+        begins(self.text.get(at..)?, text).then_some(at + text.len())
     }
 
     fn has(&self, set: u128, at: usize) -> bool {
@@ -213,6 +213,12 @@ impl<'p> Walk<'p, '_, '_> {
         let before = at.checked_sub(1).and_then(|before| self.text.get(before));
         is_word(before) != is_word(self.text.get(at))
     }
+}
+
+/// Whether `text` begins with `start`, byte by byte: most are told by their first, sooner than memcmp(3)
+/// begins.
+pub(super) fn begins(text: &[u8], start: &[u8]) -> bool {
+    text.len() >= start.len() && text.iter().zip(start).all(|(here, wanted)| here == wanted)
 }
 
 /// Whether a byte of ASCII is in a set.

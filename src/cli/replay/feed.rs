@@ -21,7 +21,7 @@ use super::lineup::Watch;
 
 /// So many failures a thread collects before it hands them over, and so many such batches wait at
 /// most for the other sources to come to the same time.
-const BATCH: usize = 256;
+const BATCH: usize = 512;
 const BATCHES: usize = 4;
 
 /// A source, and the jails that examine what is in it.

@@ -243,12 +243,12 @@ impl World {
         assert_eq!(self.kernel.elements(), wanted);
         assert_eq!(self.told, self.kernel.0.keys().copied().collect());
         for Element { jail, network, .. } in wanted {
-            let jail = &self.keeper.jails[&jail];
+            let jail = self.keeper.jails.get(jail).expect("it runs");
             assert!(jail.policy.enforce, "{network}");
             assert_eq!(jail.spares(network, network, &self.keeper.friends), None);
             assert_eq!(self.keeper.friends.session(&jail.policy, network), None);
         }
-        self.keeper.jails.values().for_each(|jail| self.check_escalation(jail));
+        self.keeper.jails.iter().for_each(|jail| self.check_escalation(jail));
     }
 
     /// Enough members of a network are banned instead of it only where somebody in it is spared.
