@@ -84,6 +84,22 @@ pub fn read_missing(texts: &mut Texts) -> Needs {
     needs
 }
 
+/// Reads one of our own filters, and nothing else: to read all of them takes longer than to try one on
+/// a short log.
+#[must_use]
+pub fn read_filter(directories: &Directories, name: &str) -> Texts {
+    let mut texts = Texts::default();
+    let layers = std::iter::once(&directories.vendor).chain(&directories.overrides);
+    // What is hidden is no filter.
+    for directory in layers.filter(|_| !name.starts_with('.')) {
+        for ending in OURS {
+            let path = directory.join("filters.d").join(format!("{name}{ending}"));
+            add(path, &mut texts.filters, &mut texts.unreadable_filters);
+        }
+    }
+    texts
+}
+
 fn read_all_but_the_packages_filters(directories: &Directories) -> (Texts, Needs) {
     let mut texts = Texts::default();
     for directory in std::iter::once(&directories.vendor).chain(&directories.overrides) {

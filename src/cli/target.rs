@@ -99,9 +99,11 @@ fn mode(reference: &Reference) -> Result<&str, CliError> {
 }
 
 fn by_name(reference: &Reference, directories: &Directories) -> Result<Target, CliError> {
-    let texts = confdir::read(directories);
-    let name = &reference.name;
-    choose(&texts, name, mode(reference)?)
+    let (name, mode) = (&reference.name, mode(reference)?);
+    let texts = confdir::read_filter(directories, name);
+    // If there is none of that name, there may be one of a similar name.
+    let is_there = !texts.filters.is_empty();
+    choose(&if is_there { texts } else { confdir::read(directories) }, name, mode)
 }
 
 fn toml(path: &Path, reference: &Reference) -> Result<Target, CliError> {
