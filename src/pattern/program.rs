@@ -160,8 +160,7 @@ fn behind(steps: &[Step], index: usize, set: u128, min: usize) -> Next {
 fn rarity(byte: u8) -> u8 {
     match byte {
         b' ' => 0,
-        b'a' | b'e' | b'i' | b'n' | b'o' | b'r' | b's' | b't' => 1,
-        b'0'..=b'9' | b'-' | b'.' | b'/' | b':' => 1,
+        b'a' | b'e' | b'i' | b'n' | b'o' | b'r' | b's' | b't' | b'-'..=b':' => 1,
         b'A'..=b'Z' | b'a'..=b'z' => 2,
         _ => 3,
     }
