@@ -55,6 +55,7 @@ const PURE: &[(&str, &[&str])] = &[
             "crate",
             "self",
             "fancy_regex",
+            "memchr",
             "regex",
             "regex_syntax",
             "thiserror",
@@ -75,7 +76,10 @@ const PURE: &[(&str, &[&str])] = &[
             "thiserror",
         ],
     ),
-    ("dates", &["std", "core", "super", "crate", "self", "jiff", "regex_syntax", "thiserror"]),
+    (
+        "dates",
+        &["std", "core", "super", "crate", "self", "jiff", "memchr", "regex_syntax", "thiserror"],
+    ),
     (
         "rules",
         &[
