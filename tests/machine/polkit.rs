@@ -57,11 +57,16 @@ fn at_terminal(scene: &Scene, command: &str, answer: &Answer) -> (Option<i32>, S
         .expect("timeout and nsenter are installed");
     let mut keyboard = ssh.stdin.take().expect("a pipe");
     let mut screen = ssh.stdout.take().expect("a pipe");
-    let (mut seen, mut typed, mut some) = (String::new(), false, [0; 1024]);
+    let (mut seen, mut answers, mut some) = (String::new(), 0, [0; 1024]);
     while let Ok(count @ 1..) = screen.read(&mut some) {
         seen.push_str(&String::from_utf8_lossy(&some[..count]));
-        if !typed && seen.contains("Password:") {
-            typed = true;
+        let is_due = match answer {
+            // What the terminal shows was typed before the agent has silenced it, and is thrown away.
+            Answer::Password(word) => answers <= seen.matches(word).count(),
+            Answer::Killed(_) => answers == 0,
+        };
+        if is_due && seen.contains("Password:") {
+            answers += 1;
             match answer {
                 Answer::Password(word) => writeln!(keyboard, "{word}").expect("a terminal"),
                 Answer::Killed(client) => drop(scene.machine.run(&["pkill", "-KILL", client])),
