@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::snapshot::{Announcement, Snapshot};
 
@@ -12,8 +12,11 @@ use super::snapshot::{Announcement, Snapshot};
 pub const MAX_ANNOUNCEMENTS: usize = 131_072;
 
 /// And so many of attempts, which have a room of their own: a flood of them costs no signal of a
-/// ban.
-pub const MAX_ASIDES: usize = 4096;
+/// ban. There are no more than that in a second either: nobody could follow them, and each costs the
+/// bus more than it costs us to judge the attempt.
+pub const MAX_ASIDES: usize = 1024;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// A signal was not queued, because too many of its kind wait already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +41,8 @@ struct State {
     fresh: bool,
     announcements: VecDeque<Announcement>,
     asides: usize,
+    /// The second that runs, and how many signals of attempts there were in it.
+    second: Option<(Instant, usize)>,
     dropped: u64,
     untold: u64,
     closing: bool,
@@ -65,10 +70,10 @@ impl Outbox {
         wake(state);
     }
 
-    pub(super) fn announce(&self, announcement: Announcement) -> Result<(), Dropped> {
+    pub(super) fn announce(&self, announcement: Announcement, now: Instant) -> Result<(), Dropped> {
         let mut state = self.lock();
         let is_full = if announcement.is_aside() {
-            state.asides >= MAX_ASIDES
+            state.asides >= MAX_ASIDES || state.has_had_enough(now)
         } else {
             state.announcements.len() - state.asides >= MAX_ANNOUNCEMENTS
         };
@@ -144,6 +149,16 @@ impl Outbox {
     /// The state is whole after every line that holds the lock, so a panic does not spoil it.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Counts a signal of an attempt; whether it is one too many in this second.
+    fn has_had_enough(&mut self, now: Instant) -> bool {
+        let is_over = |(begin, _): &(Instant, usize)| now.duration_since(*begin) >= SECOND;
+        let (begin, count) = self.second.filter(|second| !is_over(second)).unwrap_or((now, 0));
+        self.second = Some((begin, count + 1));
+        count >= MAX_ASIDES
     }
 }
 

@@ -134,8 +134,12 @@ fn ordinal(number: u32) -> String {
     format!("{number}{ending}")
 }
 
-/// A user's name on the bus is cut to this: an attacker chooses it, and thousands may wait.
-const USER_CHARS_MAX: usize = 256;
+/// A user's name on the bus is cut to so many bytes: an attacker chooses it, and thousands may wait.
+const USER_BYTES_MAX: usize = 256;
+
+fn head(user: &str) -> &str {
+    &user[..user.floor_char_boundary(USER_BYTES_MAX)]
+}
 
 /// Writes a notice of who is allowed by hand.
 fn log_allowing(roster: &Roster, notice: &Notice) {
@@ -171,7 +175,7 @@ pub(super) fn signal(roster: &Roster, notice: &Notice) -> Option<Announcement> {
         Notice::Found { jail, offender, user, time, banned } => Announcement::Found {
             jail: name(jail),
             offender: *offender,
-            user: user.as_deref().unwrap_or("").chars().take(USER_CHARS_MAX).collect(),
+            user: head(user.as_deref().unwrap_or_default()).to_owned(),
             time: *time,
             banned: *banned,
         },
