@@ -21,9 +21,10 @@ const ENTRIES: u64 = 20_000;
 struct Count(u64);
 
 impl Sink for Count {
-    fn entry(&mut self, record: Record<'_>, wanted_by: &[usize]) {
+    fn entry(&mut self, record: Record<'_>, wanted_by: &[usize]) -> bool {
         black_box((record.message, wanted_by));
         self.0 += 1;
+        false
     }
 
     fn reached(&mut self, _position: Position) -> ControlFlow<()> {

@@ -46,7 +46,7 @@ impl Collector {
 }
 
 impl Sink for Collector {
-    fn entry(&mut self, record: Record<'_>, wanted_by: &[usize]) {
+    fn entry(&mut self, record: Record<'_>, wanted_by: &[usize]) -> bool {
         assert_eq!(record.place.source, SOURCE);
         let _ended = self.put(Seen::Entry(Entry {
             sequence: record.place.sequence,
@@ -55,6 +55,7 @@ impl Sink for Collector {
             wanted_by: wanted_by.to_owned(),
             fields: record.fields.clone(),
         }));
+        false
     }
 
     fn reached(&mut self, position: Position) -> ControlFlow<()> {

@@ -10,6 +10,7 @@ use jailkeeper::keeper::JailId;
 use crate::Part;
 use crate::corpus::Random;
 use crate::live::kernel::Table;
+use crate::live::process::cpu;
 use crate::live::watch::Watch;
 use crate::live::{Addresses, Guard, Setting, be_called_sshd, entry, guards};
 use crate::measure::percentile;
@@ -28,6 +29,9 @@ pub(crate) const PART: Part = Part {
 };
 
 const MAXRETRY: u32 = 3;
+
+/// Longer than anybody is the more attentive for one failed login.
+const WHILE: Duration = Duration::from_secs(5);
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -61,7 +65,34 @@ fn measure(scene: &Scene) -> Vec<Row> {
             rows.push(row);
         }
     }
+    rows.push(cost(scene));
     rows
+}
+
+/// What one failed login costs that is told by the journal, with all that is done in case that another
+/// one follows.
+fn cost(scene: &Scene) -> Row {
+    let setting = Setting { maxretry: MAXRETRY, jails: 1, journal: true };
+    let mut costs = guards(scene).into_iter().map(|(title, make)| {
+        let taken = make(scene, setting).and_then(|mut guard| one_attempt(guard.as_mut()));
+        (title, taken.map(|taken| taken.as_secs_f64() * 1000.0))
+    });
+    let (_, ours) = costs.next().expect("ours is first");
+    let row = Row::new("one attempt: processor time", Unit::Millis, Goal::less(), ours);
+    costs.fold(row, |row, (who, taken)| row.beside(&who, taken))
+}
+
+fn one_attempt(guard: &mut dyn Guard) -> Outcome<Duration> {
+    let mut addresses = Addresses::new();
+    guard.source().fail(&[addresses.one()]);
+    guard.start()?;
+    thread::sleep(WHILE);
+    let before = cpu(guard.pid());
+    guard.source().fail(&[addresses.one()]);
+    thread::sleep(WHILE);
+    let taken = cpu(guard.pid()).saturating_sub(before);
+    guard.stop()?;
+    Ok(taken)
 }
 
 /// The milliseconds that each of so many bans has taken.

@@ -163,15 +163,16 @@ impl Judge {
         Legacy { posts: self.posts, caught_up }
     }
 
-    /// Takes a verdict on a record that was written as `text` at `time` and stands at `place`.
+    /// Takes a verdict on a record that was written as `text` at `time` and stands at `place`. Whether
+    /// somebody has failed.
     fn take(
         &mut self,
         post: usize,
         verdict: Verdict,
         text: &str,
         (time, place): (Timestamp, Place),
-    ) {
-        let Some(Post { watch, .. }) = self.posts.get(post) else { return };
+    ) -> bool {
+        let Some(Post { watch, .. }) = self.posts.get(post) else { return false };
         let jail = watch.jail;
         let remark = match verdict {
             Verdict::Failure(Failure { offender, user, caught, .. }) => {
@@ -182,12 +183,12 @@ impl Judge {
                 });
                 if let Some(offender) = offender.network() {
                     self.attempts.push(Attempt { jail, offender, user, time, place, text });
-                    return;
+                    return true;
                 }
                 match (offender, &watch.names) {
                     (Offender::Name(name), Some(names)) => {
                         match names.ask(name, Tried { jail, user, text, time }) {
-                            Ok(()) => return,
+                            Ok(()) => return true,
                             Err(why) => why,
                         }
                     }
@@ -197,9 +198,10 @@ impl Judge {
             Verdict::NoAddress { .. } => UNUSABLE,
             Verdict::TooLong => "a record was too long to be judged",
             Verdict::GaveUp => "a record took a pattern more steps than it may take",
-            Verdict::Helper { .. } | Verdict::Ignored { .. } | Verdict::Nothing => return,
+            Verdict::Helper { .. } | Verdict::Ignored { .. } | Verdict::Nothing => return false,
         };
         self.remarks.push((jail, remark));
+        false
     }
 
     fn send(&mut self, reached: Reached) -> ControlFlow<()> {
@@ -230,13 +232,15 @@ impl Judge {
 }
 
 impl journal::Sink for Judge {
-    fn entry(&mut self, record: Record<'_>, wanted_by: &[usize]) {
+    fn entry(&mut self, record: Record<'_>, wanted_by: &[usize]) -> bool {
+        let mut has_failed = false;
         for index in wanted_by {
             let Some(post) = self.posts.get_mut(*index) else { continue };
             post.last_record = Some(record.time);
             let verdict = post.examiner.entry(&record);
-            self.take(*index, verdict, record.message, (record.time, record.place));
+            has_failed |= self.take(*index, verdict, record.message, (record.time, record.place));
         }
+        has_failed
     }
 
     fn reached(&mut self, position: journal::Position) -> ControlFlow<()> {

@@ -4,15 +4,17 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::slice;
 
 use systemd::Journal;
 use systemd::journal::OpenFilesOptions;
 
 use super::error::{JournalError, Trouble};
 use super::handle;
+use super::intake::{Intake, Taken};
 use super::watch::Watch;
 use crate::keeper::{Place, SourceId, Timestamp};
-use crate::record::{Fields, MESSAGE_BYTES_MAX, Origin, Record, Want};
+use crate::record::{Origin, Record, Want};
 
 /// Which entries are read.
 #[derive(Clone, Debug)]
@@ -38,22 +40,20 @@ pub fn read_past(
     let read = |e: systemd::Error| JournalError::Read(e.into());
     check_access(past)?;
     let mut journal = open(past)?;
-    handle::restrict(&mut journal, &want.matches)?;
+    let mut intake = Intake::new(slice::from_ref(want));
+    handle::restrict(&mut journal, intake.told())?;
     handle::seek_time(&mut journal, since).map_err(read)?;
-    let mut fields = Fields::of(want.fields.iter().cloned());
     let mut sequence = 0;
     while journal.next().map_err(read)? > 0 {
-        sequence += 1;
-        let time = handle::time_of(&journal).map_err(read)?;
-        handle::read_fields(&mut journal, &mut fields).map_err(read)?;
-        let Some(field) = journal.get_data(c"MESSAGE").map_err(read)? else { continue };
-        let message = field.value().unwrap_or_default();
-        if message.len() > MESSAGE_BYTES_MAX {
+        let taken = intake.take(&mut journal).map_err(read)?;
+        sequence += u64::from(taken != Taken::Unwanted);
+        if taken != Taken::Whole {
             continue;
         }
-        let message = &String::from_utf8_lossy(message);
+        let time = handle::time_of(&journal).map_err(read)?;
         let place = Place { source: SourceId(0), sequence };
-        if take(Record { time, place, message, fields: &fields }).is_break() {
+        let message = &intake.message();
+        if take(Record { time, place, message, fields: intake.fields() }).is_break() {
             break;
         }
     }

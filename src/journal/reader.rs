@@ -5,7 +5,8 @@ use std::io;
 use std::mem::{Discriminant, discriminant, take};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -14,11 +15,12 @@ use systemd::journal::JournalWaitResult;
 
 use super::error::{JournalError, Trouble};
 use super::handle;
-use super::sieve::Sieve;
+use super::intake::{Intake, Taken};
+use super::vigil::Vigil;
 use super::watch::Watch;
 use crate::control::Control;
 use crate::keeper::{Place, SourceId, Timestamp};
-use crate::record::{Fields, MESSAGE_BYTES_MAX, Matches, Origin, Record, Want};
+use crate::record::{MESSAGE_BYTES_MAX, Origin, Record, Want};
 
 /// At most so many entries are read before the sink is told how far they reach: enough for one
 /// position to cost little, few enough to answer a ping at once.
@@ -33,7 +35,7 @@ const WATCH: Token = Token(2);
 pub struct Position {
     /// The last entry that was taken (sd_journal_get_cursor(3)).
     pub cursor: String,
-    /// How many entries have been taken, since there was no position at all.
+    /// How many entries somebody wanted, since there was no position at all.
     pub sequence: u64,
 }
 
@@ -47,10 +49,18 @@ pub struct Start {
     pub since: Timestamp,
 }
 
+/// What was found in a row.
+#[derive(Clone, Copy, Debug, Default)]
+struct Batch {
+    looked_at: usize,
+    has_wanted: bool,
+}
+
 /// Whom the reader hands things to, in its own thread.
 pub trait Sink {
-    /// One entry with a message, and the wants that want it, by their index.
-    fn entry(&mut self, record: Record<'_>, wanted_by: &[usize]);
+    /// One entry with a message, and the wants that want it, by their index. Whether somebody has
+    /// failed to log in: he may try again at once.
+    fn entry(&mut self, record: Record<'_>, wanted_by: &[usize]) -> bool;
 
     /// Everything up to here has been handed over. It may block, since the journal is the buffer.
     /// `Break` ends the run.
@@ -71,14 +81,14 @@ pub struct Reader {
     journal: Journal,
     origin: Origin,
     source: SourceId,
-    wanted: Matches,
-    sieve: Sieve,
-    fields: Fields,
-    /// The message of the entry at hand.
-    message: Vec<u8>,
+    intake: Intake,
     since: Timestamp,
     position: Option<Position>,
+    /// How many entries somebody wanted.
     sequence: u64,
+    /// How many have been looked at since the sink was told how far they reach.
+    passed: usize,
+    vigil: Vigil,
     /// The time of the last entry that was taken.
     time: Option<Timestamp>,
     /// Whether the handle stands on an entry that is still to be taken.
@@ -109,9 +119,9 @@ impl Reader {
         start: Start,
         control: Control,
     ) -> Result<Self, JournalError> {
-        let matches: Vec<Matches> = wants.iter().map(|want| want.matches.clone()).collect();
-        let wanted =
-            matches.iter().cloned().reduce(Matches::or).ok_or(JournalError::NothingWanted)?;
+        if wants.is_empty() {
+            return Err(JournalError::NothingWanted);
+        }
         let wait = |doing| move |source| JournalError::Wait { doing, source };
         let poll = Poll::new().map_err(wait("making an epoll"))?;
         let watch = Watch::new(origin)?;
@@ -120,13 +130,12 @@ impl Reader {
             journal: handle::open(origin)?,
             origin: origin.clone(),
             source,
-            sieve: Sieve::new(&matches, &wanted),
-            wanted,
-            fields: Fields::of(wants.iter().flat_map(|want| want.fields.iter().cloned())),
-            message: Vec::new(),
+            intake: Intake::new(wants),
             since: start.since,
             sequence: start.position.as_ref().map_or(0, |position| position.sequence),
             position: start.position,
+            passed: 0,
+            vigil: Vigil::default(),
             time: None,
             on_unread: false,
             control,
@@ -160,14 +169,16 @@ impl Reader {
         let mut behind = false;
         while !self.control.is_stopped() {
             let asked = self.control.asked();
+            self.vigil.begin_look(Instant::now());
             self.process()?;
             if behind && self.has_lost_its_place() {
                 // Most often a rotation; but if the file was deleted, so may be what is unread.
                 self.reopen(sink)?;
             }
-            let taken = self.take_batch(sink)?;
-            behind = taken == BATCH;
-            if taken > 0 && self.reached(sink).is_break() {
+            let batch = self.take_batch(sink)?;
+            behind = batch.looked_at == BATCH;
+            self.passed += batch.looked_at;
+            if (batch.has_wanted || self.passed >= BATCH) && self.reached(sink).is_break() {
                 break;
             }
             if !behind && take(&mut self.unchecked) {
@@ -196,11 +207,11 @@ impl Reader {
         self.journal.cursor().is_err()
     }
 
-    /// Hands over what there is, at most a [`BATCH`]. Returns how many entries were taken.
-    fn take_batch(&mut self, sink: &mut impl Sink) -> Result<usize, JournalError> {
-        let mut taken = 0;
+    /// Looks at what there is, at most a [`BATCH`], and hands over what is wanted.
+    fn take_batch(&mut self, sink: &mut impl Sink) -> Result<Batch, JournalError> {
+        let mut batch = Batch::default();
         let mut stumbled = false;
-        while taken < BATCH {
+        while batch.looked_at < BATCH {
             if !take(&mut self.on_unread) {
                 match self.journal.next() {
                     Ok(0) => break,
@@ -214,60 +225,43 @@ impl Reader {
                 }
             }
             stumbled = false;
-            taken += 1;
-            self.sequence += 1;
-            if let Err(trouble) = self.hand_over(sink) {
-                self.tell_once(sink, trouble);
+            batch.looked_at += 1;
+            match self.hand_over(sink) {
+                Ok(is_wanted) => batch.has_wanted |= is_wanted,
+                Err(trouble) => {
+                    batch.has_wanted = true;
+                    self.tell_once(sink, trouble);
+                }
             }
         }
-        Ok(taken)
+        Ok(batch)
     }
 
-    /// Hands over the entry at which the handle stands.
-    fn hand_over(&mut self, sink: &mut impl Sink) -> Result<(), Trouble> {
-        let sequence = self.sequence;
+    /// Hands over the entry at which the handle stands, if somebody wants it; whether that is so.
+    fn hand_over(&mut self, sink: &mut impl Sink) -> Result<bool, Trouble> {
+        let sequence = self.sequence + 1;
         let unreadable = |e: systemd::Error| Trouble::Unreadable { sequence, source: e.into() };
-        let time = handle::time_of(&self.journal).map_err(unreadable)?;
+        let time = handle::time_of(&self.journal);
+        let taken = time.and_then(|time| Ok((time, self.intake.take(&mut self.journal)?)));
+        if !matches!(taken, Ok((_, Taken::Unwanted))) {
+            self.sequence = sequence;
+        }
+        let (time, taken) = taken.map_err(unreadable)?;
         self.time = Some(time);
-        if !self.read_entry().map_err(unreadable)? {
-            return Ok(());
-        }
-        if self.message.len() > MESSAGE_BYTES_MAX {
-            return Err(Trouble::TooLong { sequence, limit: MESSAGE_BYTES_MAX });
-        }
-        let place = Place { source: self.source, sequence };
-        let message = &String::from_utf8_lossy(&self.message);
-        let record = Record { time, place, message, fields: &self.fields };
-        sink.entry(record, self.sieve.wanted_by());
-        Ok(())
-    }
-
-    /// Takes what is needed of the entry at which the handle stands; whether it has a message. Each of
-    /// its parts is fetched once: one by its name, or all if wants have to be told apart.
-    fn read_entry(&mut self) -> systemd::Result<bool> {
-        self.message.clear();
-        if !self.sieve.looks_at_fields() {
-            handle::read_fields(&mut self.journal, &mut self.fields)?;
-            let field = self.journal.get_data(c"MESSAGE")?;
-            let message = field.as_ref().and_then(|field| field.value());
-            self.message.extend(message.unwrap_or_default());
-            return Ok(field.is_some());
-        }
-        self.sieve.begin();
-        self.fields.clear();
-        let mut has_message = false;
-        self.journal.restart_data();
-        while let Some(field) = self.journal.enumerate_data()? {
-            self.sieve.look_at(field.data());
-            self.fields.look_at(field.data());
-            let message = field.data().strip_prefix(b"MESSAGE=");
-            if let (Some(message), false) = (message, has_message) {
-                self.message.extend(message);
-                has_message = true;
+        match taken {
+            Taken::Unwanted => return Ok(false),
+            Taken::Silent => {}
+            Taken::TooLong => return Err(Trouble::TooLong { sequence, limit: MESSAGE_BYTES_MAX }),
+            Taken::Whole => {
+                let place = Place { source: self.source, sequence };
+                let message = &self.intake.message();
+                let record = Record { time, place, message, fields: self.intake.fields() };
+                if sink.entry(record, self.intake.wanted_by()) {
+                    self.vigil.keep(Instant::now());
+                }
             }
         }
-        self.sieve.judge();
-        Ok(has_message)
+        Ok(true)
     }
 
     /// Tells of files that sd-journal passes over.
@@ -289,6 +283,7 @@ impl Reader {
     }
 
     fn reached(&mut self, sink: &mut impl Sink) -> ControlFlow<()> {
+        self.passed = 0;
         match self.journal.cursor() {
             Ok(cursor) => {
                 let position = Position { cursor, sequence: self.sequence };
@@ -312,7 +307,13 @@ impl Reader {
 
     /// Sleeps until there is something to do; with `more` only looks whether there is.
     fn rest(&mut self, sink: &mut impl Sink, more: bool) -> Result<(), JournalError> {
-        match self.poll.poll(&mut self.events, more.then_some(Duration::ZERO)) {
+        let pause = if more { Some(Duration::ZERO) } else { self.vigil.pause(Instant::now()) };
+        if let Some(pause) = pause {
+            // epoll_wait(2) counts in milliseconds.
+            thread::sleep(pause);
+        }
+        let patience = pause.and(Some(Duration::ZERO));
+        match self.poll.poll(&mut self.events, patience) {
             Err(e) if e.kind() != io::ErrorKind::Interrupted => {
                 return Err(JournalError::Wait { doing: "polling", source: e });
             }
@@ -342,7 +343,7 @@ impl Reader {
         // What is read again has the numbers that it had.
         self.sequence = self.position.as_ref().map_or(0, |position| position.sequence);
         let cursor = self.position.as_ref().map(|position| position.cursor.as_str());
-        let standing = handle::place(&mut self.journal, &self.wanted, cursor, self.since)?;
+        let standing = handle::place(&mut self.journal, self.intake.told(), cursor, self.since)?;
         self.on_unread = standing.on_unread;
         if let Some(trouble) = standing.trouble {
             sink.trouble(trouble);

@@ -9,12 +9,8 @@ use super::sieve::Sieve;
 use super::watch::Watch;
 use crate::record::{Matches, Origin};
 
-fn union(wants: &[Matches]) -> Matches {
-    wants.iter().cloned().reduce(Matches::or).expect("there is a want")
-}
-
 fn judge(wants: &[Matches], fields: &[(&str, &str)]) -> Vec<usize> {
-    let mut sieve = Sieve::new(wants, &union(wants));
+    let mut sieve = Sieve::new(wants);
     if sieve.looks_at_fields() {
         sieve.begin();
         for (field, value) in fields {
@@ -26,21 +22,41 @@ fn judge(wants: &[Matches], fields: &[(&str, &str)]) -> Vec<usize> {
 }
 
 #[test]
-fn one_want_and_equal_wants_need_no_look() {
-    let want = Matches::parse("A=1 + B=2").unwrap();
+fn what_sd_journal_finds_by_itself_needs_no_look() {
+    let want = Matches::parse("A=1 A=3 + B=2").unwrap();
     for count in 1..4 {
         let wants = vec![want.clone(); count];
-        assert!(!Sieve::new(&wants, &union(&wants)).looks_at_fields());
+        assert!(!Sieve::new(&wants).looks_at_fields());
         assert_eq!(judge(&wants, &[]), (0..count).collect::<Vec<_>>());
     }
-    let wants = [want, Matches::any()];
-    assert!(Sieve::new(&wants, &union(&wants)).looks_at_fields());
+    assert!(!Sieve::new(&[Matches::any()]).looks_at_fields());
+    assert!(Sieve::new(&[want, Matches::any()]).looks_at_fields());
+}
+
+#[test]
+fn sd_journal_is_told_what_singles_out_most() {
+    let told = |words: &str| Sieve::new(&[Matches::parse(words).unwrap()]).told().clone();
+    let only = |words: &str| Matches::parse(words).unwrap();
+    let sshd =
+        "_COMM=sshd _COMM=sshd-session _UID=0 + _UID=0 SYSLOG_IDENTIFIER=sshd _TRANSPORT=syslog";
+    assert_eq!(told(sshd), only("SYSLOG_IDENTIFIER=sshd + _COMM=sshd _COMM=sshd-session"));
+    assert_eq!(told("PRIORITY=3 _UID=0"), only("PRIORITY=3"));
+    let many = |count: u32| {
+        let words: Vec<String> = (0..count).map(|number| format!("TAG={number} KIND=x")).collect();
+        words.join(" + ")
+    };
+    assert!(!told(&many(1)).is_any());
+    assert!(told(&many(1).replace("KIND=x", "")) == only("TAG=0"));
+    let by_tag = |count: u32| many(count).replace("KIND=x", "");
+    assert!(!told(&by_tag(24)).is_any());
+    assert!(told(&by_tag(25)).is_any(), "it costs less to look at every entry");
+    assert!(Sieve::new(&[only(&by_tag(25))]).looks_at_fields());
 }
 
 #[test]
 fn an_entry_does_not_leave_its_fields_to_the_next() {
     let wants = [Matches::parse("A=1").unwrap(), Matches::parse("B=1").unwrap()];
-    let mut sieve = Sieve::new(&wants, &union(&wants));
+    let mut sieve = Sieve::new(&wants);
     for (field, wanted_by) in [("A=1", vec![0]), ("B=1", vec![1]), ("C=1", vec![])] {
         sieve.begin();
         sieve.look_at(field.as_bytes());
@@ -110,8 +126,10 @@ proptest! {
         let has = |field: &str, value: &str| fields.contains(&(field, value));
         let expected: Vec<usize> =
             (0..wants.len()).filter(|index| wants[*index].wants(has)).collect();
-        // sd-journal returns no entry that nobody wants.
-        if !expected.is_empty() {
+        let told = Sieve::new(&wants).told().wants(has);
+        prop_assert!(told || expected.is_empty(), "sd-journal returns whatever is wanted");
+        // Where the fields are not looked at, it returns nothing else.
+        if told {
             prop_assert_eq!(judge(&wants, &fields), expected);
         }
     }

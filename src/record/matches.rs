@@ -144,6 +144,12 @@ impl Matches {
     }
 }
 
+impl FromIterator<Alternative> for Matches {
+    fn from_iter<A: IntoIterator<Item = Alternative>>(alternatives: A) -> Self {
+        Self { alternatives: alternatives.into_iter().collect() }
+    }
+}
+
 /// Whether a journal field can have this name (`journal_field_valid` in systemd's sources).
 #[must_use]
 pub fn is_field_name(text: &str) -> bool {
