@@ -7,7 +7,7 @@ use crate::Part;
 use crate::corpus::Log;
 use crate::live::process::cpu;
 use crate::live::watch::Watch;
-use crate::live::{Addresses, Guard, Setting, Source, append, failures, guards, stamp};
+use crate::live::{Addresses, Guard, Setting, Source, append, as_of_now, failures, guards};
 use crate::measure::median;
 use crate::peers::Peer;
 use crate::report::{Goal, Outcome, Row, Unit};
@@ -78,12 +78,7 @@ fn swallow(guard: &mut dyn Guard, lines: &str) -> Outcome<Times> {
     append(&log, &failures(&vec![last; MAXRETRY as usize - 1]));
     watch.await_one(first, LIMIT)?;
     settle(guard.pid());
-    let now = stamp();
-    let mut text = String::new();
-    for line in lines.lines() {
-        text.extend([&now, &line[now.len()..], "\n"]);
-    }
-    text.push_str(&failures(&[last]));
+    let text = as_of_now(lines) + &failures(&[last]);
     let (cpu_before, begin) = (cpu(guard.pid()), Instant::now());
     append(&log, &text);
     let end = watch.await_one(last, LIMIT)?;

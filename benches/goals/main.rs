@@ -7,6 +7,7 @@
 
 mod append;
 mod bulk;
+mod control;
 mod corpus;
 mod floor;
 mod inside;
@@ -52,6 +53,7 @@ const PARTS: &[Part] = &[
     offline::PART,
     journal::PART,
     append::PART,
+    control::PART,
     latency::PART,
     bulk::PART,
     memory::PART,

@@ -109,6 +109,12 @@ pub(crate) fn failures(addresses: &[Ipv4Addr]) -> String {
     addresses.iter().copied().map(line).collect()
 }
 
+/// The same lines of syslog, as if all of them were of now.
+pub(crate) fn as_of_now(lines: &str) -> String {
+    let now = stamp();
+    lines.lines().flat_map(|line| [&now, &line[now.len()..], "\n"]).collect()
+}
+
 /// The date of now, as syslog writes it.
 pub(crate) fn stamp() -> String {
     #[expect(clippy::disallowed_methods, reason = "a log is dated by the time of day")]
