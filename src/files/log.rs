@@ -18,6 +18,10 @@ use super::split::{Form, Splitter, Step, WINDOW_BYTES};
 /// the fingerprint before it, few enough to answer a ping at once.
 pub(super) const TURN_BYTES: usize = 2 * WINDOW_BYTES;
 
+/// Unless a line is longer, so many are read: what is in them is judged, decided and told at once, and
+/// whoever calls meanwhile waits for that.
+const USUAL_BYTES: usize = 32 << 10;
+
 /// A file's device and its number there.
 pub(super) type Inode = (u64, u64);
 
@@ -199,6 +203,23 @@ impl Log {
     /// Hands over what stands behind the place, at most what fits into `buffer`, which has
     /// [`TURN_BYTES`]. With `last`, also what has no end.
     pub(super) fn turn(
+        &mut self,
+        encodings: &[Encoding],
+        buffer: &mut [u8],
+        last: bool,
+        mut hand_over: impl FnMut(Piece<'_>),
+    ) -> io::Result<Outcome> {
+        let before = (self.line, self.skipped);
+        let usual = buffer.get_mut(..USUAL_BYTES).unwrap_or_default();
+        match self.turn_within(encodings, usual, last, &mut hand_over)? {
+            Outcome::More if before == (self.line, self.skipped) => {
+                self.turn_within(encodings, buffer, last, hand_over)
+            }
+            outcome => Ok(outcome),
+        }
+    }
+
+    fn turn_within(
         &mut self,
         encodings: &[Encoding],
         buffer: &mut [u8],
