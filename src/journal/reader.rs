@@ -5,11 +5,12 @@ use std::io;
 use std::mem::{Discriminant, discriminant, take};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use rustix::event::{self, PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use systemd::Journal;
 use systemd::journal::JournalWaitResult;
 
@@ -89,6 +90,8 @@ pub struct Reader {
     /// How many have been looked at since the sink was told how far they reach.
     passed: usize,
     vigil: Vigil,
+    /// Whether nobody has called and nothing was told since the last look.
+    is_quiet: bool,
     /// The time of the last entry that was taken.
     time: Option<Timestamp>,
     /// Whether the handle stands on an entry that is still to be taken.
@@ -136,6 +139,7 @@ impl Reader {
             position: start.position,
             passed: 0,
             vigil: Vigil::default(),
+            is_quiet: false,
             time: None,
             on_unread: false,
             control,
@@ -170,7 +174,9 @@ impl Reader {
         while !self.control.is_stopped() {
             let asked = self.control.asked();
             self.vigil.begin_look(Instant::now());
-            self.process()?;
+            if !take(&mut self.is_quiet) {
+                self.process()?;
+            }
             if behind && self.has_lost_its_place() {
                 // Most often a rotation; but if the file was deleted, so may be what is unread.
                 self.reopen(sink)?;
@@ -307,12 +313,14 @@ impl Reader {
 
     /// Sleeps until there is something to do; with `more` only looks whether there is.
     fn rest(&mut self, sink: &mut impl Sink, more: bool) -> Result<(), JournalError> {
-        let pause = if more { Some(Duration::ZERO) } else { self.vigil.pause(Instant::now()) };
-        if let Some(pause) = pause {
-            // epoll_wait(2) counts in milliseconds.
-            thread::sleep(pause);
+        let patience = if more { Some(Duration::ZERO) } else { self.vigil.pause(Instant::now()) };
+        if let Some(pause) = patience.filter(|pause| !pause.is_zero())
+            && !self.hears_within(pause)?
+        {
+            self.is_quiet = true;
+            return Ok(());
         }
-        let patience = pause.and(Some(Duration::ZERO));
+        let patience = patience.and(Some(Duration::ZERO));
         match self.poll.poll(&mut self.events, patience) {
             Err(e) if e.kind() != io::ErrorKind::Interrupted => {
                 return Err(JournalError::Wait { doing: "polling", source: e });
@@ -323,6 +331,18 @@ impl Reader {
             self.reopen(sink)?;
         }
         Ok(())
+    }
+
+    /// Sleeps for so long; whether there is something to do before. (epoll_wait(2) counts in
+    /// milliseconds.)
+    fn hears_within(&self, pause: Duration) -> Result<bool, JournalError> {
+        let pause = Timespec { tv_sec: 0, tv_nsec: pause.subsec_nanos().into() };
+        let mut all = [PollFd::new(self.poll.registry(), PollFlags::IN)];
+        match event::poll(&mut all, Some(&pause)) {
+            Ok(ready) => Ok(ready > 0),
+            Err(Errno::INTR) => Ok(true),
+            Err(e) => Err(JournalError::Wait { doing: "polling", source: e.into() }),
+        }
     }
 
     /// Takes a new handle, which knows the directories that are new.

@@ -8,11 +8,13 @@ const LASTS: Duration = Duration::from_secs(3);
 
 /// How long the reader sleeps between two looks, at least. journald itself takes as long to write an
 /// entry down.
-const PAUSE: Duration = Duration::from_micros(200);
+const PAUSE: Duration = Duration::from_micros(500);
 
-/// How many times as long as a look takes it sleeps, at least: a journal of many files may not keep a
-/// processor busy.
-const SHARE: u32 = 20;
+/// How many times as long as a look takes it sleeps, at least, also where a journal has many files.
+const SHARE: u32 = 50;
+
+/// And at most: by then journald tells.
+const PAUSE_MAX: Duration = Duration::from_millis(250);
 
 /// A time of looking without being told.
 #[derive(Debug, Default)]
@@ -37,7 +39,7 @@ impl Vigil {
         self.until = self.until.filter(|until| now < *until);
         self.until?;
         let took = self.look.map_or(Duration::ZERO, |begin| now.saturating_duration_since(begin));
-        Some(PAUSE.max(took * SHARE))
+        Some((took * SHARE).clamp(PAUSE, PAUSE_MAX))
     }
 }
 
@@ -53,7 +55,8 @@ mod tests {
         vigil.begin_look(start);
         assert_eq!(vigil.pause(at(1)), None, "nobody has tried anything");
         vigil.keep(at(1));
-        assert_eq!(vigil.pause(at(1)), Some(Duration::from_millis(20)));
+        assert_eq!(vigil.pause(at(1)), Some(Duration::from_millis(50)));
+        assert_eq!(vigil.pause(at(100)), Some(PAUSE_MAX), "journald tells by then");
         vigil.begin_look(at(21));
         assert_eq!(vigil.pause(at(21)), Some(PAUSE));
         vigil.begin_look(at(2_000));

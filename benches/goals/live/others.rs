@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -122,6 +122,8 @@ fn as_machines_own(journald: &Journald) {
     let machine = fs::read_to_string("/etc/machine-id").expect("journald needs a machine ID");
     let own = Path::new("/var/log/journal").join(machine.trim());
     fs::create_dir_all(&own).expect("a directory");
+    // The one before is gone, and what was in it.
+    let _none = umount2(&own, MntFlags::MNT_DETACH);
     let nothing: Option<&Path> = None;
     mount(Some(&journald.directory()), &own, nothing, MsFlags::MS_BIND, nothing).expect("a mount");
 }
