@@ -41,13 +41,13 @@ struct Times {
     ordered: Vec<f64>,
 }
 
+const KINDS: [(&str, fn(&Times) -> &Vec<f64>); 2] =
+    [("a question", |times| &times.asked), ("a ban by hand", |times| &times.ordered)];
+
 fn measure(scene: &Scene) -> Vec<Row> {
     let times = calls(scene);
     let mut rows = Vec::new();
-    type Of = fn(&Times) -> &Vec<f64>;
-    let kinds: [(&str, Of); 2] =
-        [("a question", |times| &times.asked), ("a ban by hand", |times| &times.ordered)];
-    for (what, of) in kinds {
+    for (what, of) in KINDS {
         for percent in [50, 99] {
             let figure = times.as_ref().map(|times| percentile(of(times).clone(), percent));
             let name = format!("{what}, p{percent}");
