@@ -126,6 +126,11 @@ impl Inbox {
         (controls, batches)
     }
 
+    /// Whether there are batches that wait.
+    pub(super) fn has_batches(&self) -> bool {
+        !self.batches.is_empty()
+    }
+
     /// All batches that wait at this moment.
     pub(super) fn waiting(&self) -> Vec<Batch> {
         self.batches.try_iter().take(MAX_BATCHES).collect()

@@ -14,6 +14,11 @@ use crate::systemd::catalog;
 /// records once more after a crash changes nothing.
 const POSITION_EVERY: Duration = Duration::from_secs(5);
 
+/// While more attempts wait, what so many turns come to is saved together: a window that grows and
+/// becomes a ban is written once then, and so is each page of the file. The keeper notes what is
+/// unsaved meanwhile, so that their number is bounded.
+const TURNS_TOGETHER: u32 = 16;
+
 /// What the state file forgets by age is looked for this often.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
 
@@ -35,10 +40,14 @@ pub(super) struct Records {
     store: Store,
     positions: BTreeMap<String, Kept>,
     saved_at: Instant,
+    /// So many turns are not saved yet, since more is to come.
+    turns_waiting: u32,
+    /// Whether this one can wait, too.
+    can_wait: bool,
     purged_at: Option<Instant>,
     /// A commit has failed: the next one is of everything.
     incomplete: bool,
-    /// What it was to forget of jails that are gone, and that the keeper knows no more.
+    /// What it is to forget of jails that are gone, and that the keeper knows no more.
     owed: Vec<Write>,
 }
 
@@ -49,6 +58,8 @@ impl Records {
             store,
             positions: positions.into_iter().map(|(name, saved)| (name, kept(saved))).collect(),
             saved_at: clock::monotonic(),
+            turns_waiting: 0,
+            can_wait: false,
             purged_at: None,
             incomplete: false,
             owed: Vec::new(),
@@ -77,7 +88,18 @@ impl Records {
         &self.store
     }
 
-    /// Saves what there is to save, in one commit. A position that is young can wait.
+    /// A turn begins. With `more` behind it its changes may be saved with the next one's.
+    pub(super) fn begin_turn(&mut self, more: bool) {
+        self.can_wait = more && self.turns_waiting + 1 < TURNS_TOGETHER && !self.incomplete;
+    }
+
+    /// Whether earlier turns are still to be saved.
+    pub(super) fn are_behind(&self) -> bool {
+        self.turns_waiting > 0
+    }
+
+    /// Saves what there is to save, in one commit. A position that is young can wait, and so can all
+    /// of it while more is to come.
     ///
     /// # Errors
     ///
@@ -88,13 +110,17 @@ impl Records {
         keeper: &mut Keeper,
         roster: &Roster,
     ) -> Result<(), String> {
-        let unsaved = keeper.take_unsaved();
-        let position_is_old = self.positions.values().any(|kept| !kept.is_saved)
-            && clock::monotonic().duration_since(self.saved_at) >= POSITION_EVERY;
-        if unsaved.is_empty() && !position_is_old && !self.incomplete {
+        if self.can_wait {
+            self.turns_waiting += 1;
             return Ok(());
         }
-        self.commit(unsaved, keeper, roster).map_err(|error| error.to_string())?;
+        self.turns_waiting = 0;
+        let position_is_old = self.positions.values().any(|kept| !kept.is_saved)
+            && clock::monotonic().duration_since(self.saved_at) >= POSITION_EVERY;
+        if !keeper.has_unsaved() && !position_is_old && !self.incomplete {
+            return Ok(());
+        }
+        self.commit(keeper, roster).map_err(|error| error.to_string())?;
         let monotonic = clock::monotonic();
         if self.purged_at.is_none_or(|at| monotonic.duration_since(at) >= PURGE_EVERY) {
             self.purged_at = Some(monotonic);
@@ -109,34 +135,34 @@ impl Records {
     ///
     /// As [`Records::save`].
     pub(super) fn save_all(&mut self, keeper: &mut Keeper, roster: &Roster) -> Result<(), String> {
-        let unsaved = keeper.take_unsaved();
-        self.commit(unsaved, keeper, roster).map_err(|error| error.to_string())
+        self.commit(keeper, roster).map_err(|error| error.to_string())
     }
 
-    fn commit(
-        &mut self,
-        unsaved: Vec<Write>,
-        keeper: &Keeper,
-        roster: &Roster,
-    ) -> Result<(), StoreError> {
+    fn commit(&mut self, keeper: &mut Keeper, roster: &Roster) -> Result<(), StoreError> {
         let all = self.incomplete;
         let positions = self.positions.iter().filter(|(_, kept)| all || !kept.is_saved);
         let positions: Vec<(String, Option<SavedPosition>)> =
             positions.map(|(name, kept)| (name.clone(), kept.position.clone())).collect();
         let positions: Vec<(&str, Option<SavedPosition>)> =
             positions.iter().map(|(name, position)| (&**name, position.clone())).collect();
+        let jails: Vec<JailId> = keeper.jails().collect();
+        let is_gone = |write: &Write| write.jail().is_some_and(|jail| !jails.contains(&jail));
+        let owed = &mut self.owed;
+        let mut unsaved = keeper.take_unsaved().inspect(|write| {
+            if is_gone(write) {
+                owed.push(write.clone());
+            }
+        });
         let saved = if self.incomplete {
-            let jails: Vec<JailId> = keeper.jails().collect();
-            self.owe(keeper, unsaved);
+            unsaved.for_each(drop);
             let mut writes = self.owed.clone();
             writes.extend(keeper.everything());
             let whole = Whole { jails: &jails, writes: &writes, positions: &positions };
             self.store.rewrite(roster, whole)
         } else {
-            let saved = self.store.commit(roster, &unsaved, &positions);
-            if saved.is_err() {
-                self.owe(keeper, unsaved);
-            }
+            let saved = self.store.commit(roster, &mut unsaved, &positions);
+            // What was not asked for any more is owed as well.
+            unsaved.for_each(drop);
             saved
         };
         self.incomplete = saved.is_err();
@@ -146,12 +172,6 @@ impl Records {
         self.positions.values_mut().for_each(|kept| kept.is_saved = true);
         self.saved_at = clock::monotonic();
         Ok(())
-    }
-
-    fn owe(&mut self, keeper: &Keeper, unsaved: Vec<Write>) {
-        let jails: Vec<JailId> = keeper.jails().collect();
-        let is_gone = |write: &Write| write.jail().is_some_and(|jail| !jails.contains(&jail));
-        self.owed.extend(unsaved.into_iter().filter(is_gone));
     }
 
     fn purge(

@@ -62,7 +62,7 @@ pub(super) struct Service {
     pub(super) read_at: Option<Instant>,
     pub(super) troubles: Troubles,
     pub(super) shown: String,
-    pub(super) shown_at: Option<Instant>,
+    pub(super) show_not_before: Option<Instant>,
     pub(super) show_at: Option<Instant>,
     /// Until then the log has nothing more of dropped signals.
     pub(super) muted_until: Option<Instant>,
@@ -127,6 +127,11 @@ impl Service {
 
     fn turn(&mut self, controls: Vec<Control>, batches: Vec<Batch>) -> Option<Ended> {
         let mut turn = Turn::default();
+        self.records.begin_turn(controls.is_empty() && self.inbox.has_batches());
+        if !controls.is_empty() && self.records.are_behind() {
+            // Whoever asks or changes something finds in the state file what has been told.
+            self.save(clock::now());
+        }
         for control in controls {
             self.take_control(control, &mut turn);
         }

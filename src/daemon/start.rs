@@ -29,8 +29,9 @@ use crate::store::{Opened, Saved, SavedPosition, Store, StoreError};
 use crate::systemd::{Notifier, Signal, Signals, catalog};
 
 /// So many saved bans are put back at once, which is a transaction: what becomes of each is in memory
-/// meanwhile, and there may be a million.
-const CHANGES_AT_ONCE: usize = 131_072;
+/// meanwhile, and there may be a million. In the kernel there is a message of 4 KiB for each, and to
+/// find new memory for those of 100,000 takes it longer than the bans themselves.
+const CHANGES_AT_ONCE: usize = 4096;
 
 /// Why the service does not start.
 #[derive(Debug, Error)]
@@ -77,7 +78,7 @@ impl Service {
         let mut register = Register::default();
         let positions = restore(now, (&mut keeper, &mut register), &mut roster, saved);
         let records = Records::new(store, positions);
-        let (firewall, monitor, told) = raise_firewall(now, &lineup, &mut keeper)?;
+        let (firewall, told) = raise_firewall(now, &lineup, &mut keeper, &outbox)?;
 
         let names = resolver(&outbox, &register.numbers);
         let readers = start_readers(&lineup, (&records, &mut register, &names), now, &outbox)?;
@@ -87,7 +88,7 @@ impl Service {
             jails: lineup.snapshot((&keeper, &friends), &roster, now),
         };
         let bus = bus.serve(Arc::new(first))?;
-        watch_the_world(&outbox, monitor, addresses);
+        watch_addresses(&outbox, addresses);
 
         let notifier = Notifier::from_environment();
         let mut service = Self {
@@ -115,7 +116,7 @@ impl Service {
             read_at: None,
             troubles: Troubles::default(),
             shown: String::new(),
-            shown_at: None,
+            show_not_before: None,
             show_at: None,
             muted_until: None,
             signals,
@@ -199,14 +200,16 @@ fn read_configuration(loaded: Loaded, roster: &mut Roster) -> Result<Lineup, Sta
 }
 
 /// Makes the table what it should be, with the bans that were saved and those that the kernel has;
-/// what there is to tell of it.
+/// what there is to tell of it. It is watched from the beginning: the news of a million elements that
+/// nobody reads would be more than a socket holds.
 fn raise_firewall(
     now: Timestamp,
     lineup: &Lineup,
     keeper: &mut Keeper,
-) -> Result<(Firewall, Monitor, Vec<Notice>), StartError> {
+    outbox: &Outbox,
+) -> Result<(Firewall, Vec<Notice>), StartError> {
     let mut firewall = Firewall::open()?;
-    let monitor = Monitor::open(firewall.port_id())?;
+    watch_firewall(outbox, Monitor::open(firewall.port_id())?);
     firewall.raise(&lineup.gates())?;
     let installed = firewall.elements(now)?;
     let decisions = keeper.audit(now, &installed, true);
@@ -219,7 +222,7 @@ fn raise_firewall(
         }
         told.extend(keeper.settle(now, changes, &outcome).notices);
     }
-    Ok((firewall, monitor, told))
+    Ok((firewall, told))
 }
 
 /// Gives the saved bans and windows to the jails that run; the positions in the sources. What is
@@ -282,8 +285,8 @@ fn watch_signals(outbox: &Outbox) -> Result<Signals, StartError> {
     .map_err(StartError::Signals)
 }
 
-/// Starts the threads that wait for changes of the firewall and of the addresses.
-fn watch_the_world(outbox: &Outbox, mut monitor: Monitor, mut addresses: host::Watch) {
+/// Starts the thread that waits for changes of the firewall by others.
+fn watch_firewall(outbox: &Outbox, mut monitor: Monitor) {
     let controls = outbox.controls.clone();
     spawn("firewall-watch", move || {
         loop {
@@ -299,7 +302,10 @@ fn watch_the_world(outbox: &Outbox, mut monitor: Monitor, mut addresses: host::W
             }
         }
     });
+}
 
+/// Starts the thread that waits for changes of this host's addresses.
+fn watch_addresses(outbox: &Outbox, mut addresses: host::Watch) {
     let controls = outbox.controls.clone();
     spawn("address-watch", move || {
         loop {

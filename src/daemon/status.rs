@@ -13,15 +13,20 @@ use crate::bus::Snapshot;
 /// While much happens, the state is shown no more often than this.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
 
+/// Nor is more than this part of the time spent on it: to count the attempts in the windows all of
+/// them are looked at, and there may be many.
+const SHOWING_PART: u32 = 50;
+
 impl Service {
     /// Shows the present state, now or soon: a flood of records is not to be one of signals.
     pub(super) fn show_in_time(&mut self, at_once: bool) {
         let now = clock::monotonic();
-        let next = self.shown_at.map(|at| at + SHOW_EVERY).filter(|at| *at > now);
+        let next = self.show_not_before.filter(|at| *at > now);
         if at_once || next.is_none() {
-            self.shown_at = Some(now);
-            self.show_at = None;
             self.show();
+            self.show_at = None;
+            let done = clock::monotonic();
+            self.show_not_before = Some(done + SHOW_EVERY.max(SHOWING_PART * (done - now)));
         } else {
             self.show_at = next;
         }

@@ -74,6 +74,11 @@ impl Accounts {
         })
     }
 
+    /// Whether there is anything to save.
+    pub(super) fn has_unsaved(&self) -> bool {
+        !self.unsaved.is_empty()
+    }
+
     /// Everything that the state file is to remember.
     pub(super) fn everything(&self, jail: JailId) -> impl Iterator<Item = Write> {
         let windows = self.windows.iter();

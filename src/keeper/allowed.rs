@@ -117,13 +117,17 @@ impl Allowed {
     }
 
     /// What has changed since the last time this was asked, for the state file.
-    pub(super) fn take_unsaved(&mut self) -> Vec<Write> {
+    pub(super) fn take_unsaved(&mut self) -> impl Iterator<Item = Write> {
         let changed = std::mem::take(&mut self.unsaved).into_iter();
-        let write = |(jail, network)| match self.entries.get(&(jail, network)) {
+        changed.map(|(jail, network)| match self.entries.get(&(jail, network)) {
             Some(allowance) => Write::Allowed(jail, network, allowance.clone()),
             None => Write::NotAllowed(jail, network),
-        };
-        changed.map(write).collect()
+        })
+    }
+
+    /// Whether there is anything to save.
+    pub(super) fn has_unsaved(&self) -> bool {
+        !self.unsaved.is_empty()
     }
 
     /// Everything that the state file is to remember.

@@ -247,13 +247,23 @@ impl Keeper {
         ends.chain(retry).chain(refused).chain(self.friends.allowed.next_end()).min()
     }
 
-    /// What has changed since the last time this was asked, for the state file.
-    pub fn take_unsaved(&mut self) -> Vec<Write> {
-        let mut writes = std::mem::take(&mut self.farewells);
-        writes.extend(self.jails.iter_mut().flat_map(Jail::take_unsaved));
-        writes.extend(self.past.priors.take_unsaved());
-        writes.extend(self.friends.allowed.take_unsaved());
-        writes
+    /// What has changed since the last time this was asked, for the state file; it counts as told
+    /// even if it is not all taken. There may be much of it, so that each write is made when it is
+    /// asked for.
+    pub fn take_unsaved(&mut self) -> impl Iterator<Item = Write> {
+        let farewells = std::mem::take(&mut self.farewells);
+        let of_jails: Vec<_> = self.jails.iter_mut().map(Jail::take_unsaved).collect();
+        let priors = self.past.priors.take_unsaved();
+        let allowed = self.friends.allowed.take_unsaved();
+        farewells.into_iter().chain(of_jails.into_iter().flatten()).chain(priors).chain(allowed)
+    }
+
+    /// Whether there is anything to save.
+    pub fn has_unsaved(&self) -> bool {
+        !self.farewells.is_empty()
+            || self.jails.iter().any(Jail::has_unsaved)
+            || self.past.priors.has_unsaved()
+            || self.friends.allowed.has_unsaved()
     }
 
     /// Everything that the state file is to remember.

@@ -1,11 +1,12 @@
 //! The last lines behind an offender (`maxmatches`): what people ask for when they wonder why
 //! somebody is out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event::Write;
 use super::network::Network;
+use super::noted::Noted;
 use super::roster::JailId;
 use super::time::Timestamp;
 
@@ -27,7 +28,7 @@ const BETWEEN: char = '\n';
 pub(super) struct Evidence {
     lines: BTreeMap<Network, Lines>,
     bytes: usize,
-    unsaved: BTreeSet<Network>,
+    unsaved: Noted<Network>,
 }
 
 /// One offender's lines in one text, the newest last: there are many offenders.
@@ -50,6 +51,15 @@ impl Lines {
         (!kept.is_empty()).then_some(Self { last_attempt, text })
     }
 
+    /// Adds the line of an attempt, and keeps the newest `at_most`, which is not zero.
+    fn add(&mut self, time: Timestamp, text: &str, at_most: usize) {
+        self.last_attempt = self.last_attempt.max(time);
+        let spare = (self.iter().count() + 1).saturating_sub(at_most);
+        let kept = self.text.splitn(spare + 1, BETWEEN).nth(spare);
+        let texts: Vec<&str> = kept.into_iter().chain([text]).collect();
+        self.text = texts.join(BETWEEN.encode_utf8(&mut [0; 4])).into();
+    }
+
     fn iter(&self) -> impl Iterator<Item = &str> {
         self.text.split(BETWEEN)
     }
@@ -65,11 +75,15 @@ impl Evidence {
         if at_most == 0 {
             return;
         }
-        let before = self.take(offender);
-        let last_attempt = before.as_ref().map_or(time, |lines| lines.last_attempt.max(time));
-        let earlier = before.iter().flat_map(Lines::iter);
-        let texts: Vec<&str> = earlier.chain([text]).collect();
-        self.put(offender, Lines::of(last_attempt, texts.into_iter(), at_most));
+        self.unsaved.note(offender);
+        let Some(lines) = self.lines.get_mut(&offender) else {
+            self.put(offender, Lines::of(time, [text].into_iter(), at_most));
+            return;
+        };
+        self.bytes -= lines.bytes();
+        lines.add(time, text, at_most);
+        self.bytes += lines.bytes();
+        self.keep_bound();
     }
 
     /// Puts an offender's lines back as they were saved, the newest `at_most` of them.
@@ -81,10 +95,11 @@ impl Evidence {
         at_most: usize,
     ) {
         self.take(offender);
-        self.put(offender, Lines::of(last_attempt, texts.iter().map(AsRef::as_ref), at_most));
-        if texts.len() <= at_most && self.lines.contains_key(&offender) {
-            self.unsaved.remove(&offender);
+        let lines = Lines::of(last_attempt, texts.iter().map(AsRef::as_ref), at_most);
+        if texts.len() > at_most || lines.is_none() {
+            self.unsaved.note(offender);
         }
+        self.put(offender, lines);
     }
 
     /// Keeps the newest `at_most` lines of each offender.
@@ -93,6 +108,7 @@ impl Evidence {
         for offender in longer.map(|(offender, _)| *offender).collect::<Vec<_>>() {
             let Some(lines) = self.take(offender) else { continue };
             let texts: Vec<&str> = lines.iter().collect();
+            self.unsaved.note(offender);
             self.put(offender, Lines::of(lines.last_attempt, texts.into_iter(), at_most));
         }
     }
@@ -100,7 +116,7 @@ impl Evidence {
     /// Forgets an offender's lines, here and in the state file.
     pub(super) fn forget(&mut self, offender: Network) {
         if self.take(offender).is_some() {
-            self.unsaved.insert(offender);
+            self.unsaved.note(offender);
         }
     }
 
@@ -111,11 +127,16 @@ impl Evidence {
 
     /// What has changed since the last time this was asked, for the state file.
     pub(super) fn take_unsaved(&mut self, jail: JailId) -> impl Iterator<Item = Write> {
-        let unsaved = std::mem::take(&mut self.unsaved);
-        unsaved.into_iter().map(move |offender| match self.lines.get(&offender) {
+        let unsaved = self.unsaved.take();
+        unsaved.map(move |offender| match self.lines.get(&offender) {
             Some(lines) => written(jail, offender, lines),
             None => Write::NoEvidence(jail, offender),
         })
+    }
+
+    /// Whether there is anything to save.
+    pub(super) fn has_unsaved(&self) -> bool {
+        !self.unsaved.is_empty()
     }
 
     /// Everything that the state file is to remember.
@@ -135,10 +156,13 @@ impl Evidence {
     }
 
     fn put(&mut self, offender: Network, lines: Option<Lines>) {
-        self.unsaved.insert(offender);
         let Some(lines) = lines else { return };
         self.bytes += lines.bytes();
         self.lines.insert(offender, lines);
+        self.keep_bound();
+    }
+
+    fn keep_bound(&mut self) {
         if self.bytes > MAX_BYTES {
             self.make_room();
         }
@@ -147,14 +171,29 @@ impl Evidence {
     fn make_room(&mut self) {
         let mut by_age: Vec<(Timestamp, Network)> =
             self.lines.iter().map(|(offender, lines)| (lines.last_attempt, *offender)).collect();
-        by_age.sort_unstable();
-        for (_, oldest) in by_age {
-            if self.bytes <= MAX_BYTES - ROOM {
-                return;
+        // Who goes is among the oldest, and to sort all of them takes longer than all else here.
+        let mut rest = by_age.as_mut_slice();
+        while !rest.is_empty() {
+            let (oldest, others) = split_oldest(rest);
+            oldest.sort_unstable();
+            for (_, oldest) in oldest {
+                if self.bytes <= MAX_BYTES - ROOM {
+                    return;
+                }
+                self.forget(*oldest);
             }
-            self.forget(oldest);
+            rest = others;
         }
     }
+}
+
+/// The oldest eighth, in any order, and the others.
+fn split_oldest<T: Ord>(all: &mut [T]) -> (&mut [T], &mut [T]) {
+    let eighth = all.len().div_ceil(8);
+    if eighth < all.len() {
+        all.select_nth_unstable(eighth);
+    }
+    all.split_at_mut(eighth)
 }
 
 fn written(jail: JailId, offender: Network, lines: &Lines) -> Write {

@@ -10,6 +10,7 @@ use super::evidence::Evidence;
 use super::friends::Friends;
 use super::ledger::{Ban, Ledger, Standing};
 use super::network::Network;
+use super::noted::Noted;
 use super::notice::{Lifted, Notice, Spared};
 use super::policy::{CountBy, Policy};
 use super::roster::JailId;
@@ -39,8 +40,8 @@ pub(super) struct Jail {
     /// What is still to be told of bans that only would be.
     pub(super) told: Vec<Notice>,
     seen: BTreeMap<SourceId, u64>,
-    pub(super) unsaved_windows: BTreeSet<Network>,
-    pub(super) unsaved_bans: BTreeSet<Network>,
+    pub(super) unsaved_windows: Noted<Network>,
+    pub(super) unsaved_bans: Noted<Network>,
 }
 
 /// The attempt that was one too many.
@@ -70,8 +71,8 @@ impl Jail {
             last_attempt: None,
             told: Vec::new(),
             seen: BTreeMap::new(),
-            unsaved_windows: BTreeSet::new(),
-            unsaved_bans: BTreeSet::new(),
+            unsaved_windows: Noted::default(),
+            unsaved_bans: Noted::default(),
         }
     }
 
@@ -136,7 +137,7 @@ impl Jail {
         let limits = (self.policy.findtime, self.maxretry(now, network, past));
         let account = user.as_ref().filter(|_| self.policy.count_by == CountBy::User);
         let on_account = account.and_then(|account| self.accounts.count(account, time, limits));
-        self.unsaved_windows.insert(network);
+        self.unsaved_windows.note(network);
         let mut forgotten = Vec::new();
         let by_address = self.windows.count(network, time, limits, &mut forgotten);
         self.fell_away(forgotten);
@@ -159,7 +160,7 @@ impl Jail {
     /// These windows are no more, and neither is what was kept for them.
     fn fell_away(&mut self, windows: Vec<Network>) {
         for network in windows {
-            self.unsaved_windows.insert(network);
+            self.unsaved_windows.note(network);
             self.evidence.forget(network);
         }
     }
@@ -181,7 +182,7 @@ impl Jail {
     /// it is entered. What lies within it and ends no later goes.
     pub(super) fn ban(&mut self, network: Network, record: BanRecord, standing: Standing) -> bool {
         if self.ledger.covers(network, record.until) {
-            self.unsaved_bans.insert(network);
+            self.unsaved_bans.note(network);
             self.lift(network, Lifted::Escalated);
             return false;
         }
@@ -201,9 +202,9 @@ impl Jail {
         }
         self.charges.remove(&network);
         if self.windows.clear(&network) {
-            self.unsaved_windows.insert(network);
+            self.unsaved_windows.note(network);
         }
-        self.unsaved_bans.insert(network);
+        self.unsaved_bans.note(network);
         if let Some(evicted) = self.ledger.enter(network, ban) {
             self.struck(evicted, Lifted::MadeRoom);
         }
@@ -239,7 +240,7 @@ impl Jail {
     /// Forgets what was counted of this offender, which is not banned.
     pub(super) fn forgive(&mut self, network: Network) {
         if self.windows.clear(&network) {
-            self.unsaved_windows.insert(network);
+            self.unsaved_windows.note(network);
         }
         self.evidence.forget(network);
     }
@@ -254,7 +255,7 @@ impl Jail {
 
     pub(super) fn struck(&mut self, (network, ban): (Network, Ban), why: Lifted) {
         self.escalation.take_members(network);
-        self.unsaved_bans.insert(network);
+        self.unsaved_bans.note(network);
         self.charges.remove(&network);
         self.evidence.forget(network);
         if ban.standing == Standing::Trial {

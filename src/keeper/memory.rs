@@ -29,11 +29,11 @@ impl Jail {
         let standing =
             if record.enforced { Standing::Wanted(News::Restored) } else { Standing::Trial };
         if record.until.is_over(now) {
-            self.unsaved_bans.insert(network);
+            self.unsaved_bans.note(network);
         } else if let Some(why) = outlived {
             self.struck((network, Ban { record, standing }), why);
         } else if self.ban(network, record, standing) {
-            self.unsaved_bans.remove(&network);
+            self.unsaved_bans.take_back(&network);
         }
     }
 
@@ -47,7 +47,7 @@ impl Jail {
         if self.policy.allows(network) {
             self.windows.restore(network, times, now);
         } else {
-            self.unsaved_windows.insert(network);
+            self.unsaved_windows.note(network);
         }
     }
 
@@ -95,20 +95,29 @@ impl Jail {
     }
 
     /// What has changed since the last time this was asked, for the state file.
-    pub(super) fn take_unsaved(&mut self) -> Vec<Write> {
-        let bans = std::mem::take(&mut self.unsaved_bans);
-        let windows = std::mem::take(&mut self.unsaved_windows);
-        let bans = bans.into_iter().map(|network| match self.ledger.get(network) {
-            Some(ban) => Write::Ban(self.id, network, ban.record),
-            None => Write::NoBan(self.id, network),
+    pub(super) fn take_unsaved(&mut self) -> impl Iterator<Item = Write> {
+        let jail = self.id;
+        let bans = self.unsaved_bans.take();
+        let windows = self.unsaved_windows.take();
+        let accounts = self.accounts.take_unsaved(jail);
+        let evidence = self.evidence.take_unsaved(jail);
+        let (ledger, counted) = (&self.ledger, &self.windows);
+        let bans = bans.map(move |network| match ledger.get(network) {
+            Some(ban) => Write::Ban(jail, network, ban.record),
+            None => Write::NoBan(jail, network),
         });
-        let windows = windows.into_iter().map(|network| match self.windows.of(&network) {
-            Some(times) => Write::Window(self.id, network, times.to_vec()),
-            None => Write::NoWindow(self.id, network),
+        let windows = windows.map(move |network| match counted.of(&network) {
+            Some(times) => Write::Window(jail, network, times.to_vec()),
+            None => Write::NoWindow(jail, network),
         });
-        let accounts = self.accounts.take_unsaved(self.id);
-        let evidence = self.evidence.take_unsaved(self.id);
-        bans.chain(windows).chain(accounts).chain(evidence).collect()
+        bans.chain(windows).chain(accounts).chain(evidence)
+    }
+
+    /// Whether there is anything to save.
+    pub(super) fn has_unsaved(&self) -> bool {
+        !(self.unsaved_bans.is_empty() && self.unsaved_windows.is_empty())
+            || self.accounts.has_unsaved()
+            || self.evidence.has_unsaved()
     }
 
     /// Everything that the state file is to remember of this jail.

@@ -26,6 +26,7 @@ mod ledger;
 mod memory;
 mod network;
 mod news;
+mod noted;
 mod notice;
 mod orders;
 mod plan;

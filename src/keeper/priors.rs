@@ -1,11 +1,12 @@
 //! Earlier bans: how often an offender was banned, and when the last of these bans ended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::decide::Keeper;
 use super::event::Write;
 use super::network::Network;
+use super::noted::Noted;
 use super::roster::JailId;
 use super::time::{Timestamp, Until};
 
@@ -46,7 +47,7 @@ pub(super) struct Asked {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Priors {
     by_offender: BTreeMap<Whose, Prior>,
-    unsaved: BTreeSet<Whose>,
+    unsaved: Noted<Whose>,
 }
 
 impl Keeper {
@@ -100,7 +101,7 @@ impl Priors {
     pub(super) fn restore(&mut self, whose: Whose, prior: Prior) {
         self.take(whose);
         self.put(whose, prior);
-        self.unsaved.remove(&whose);
+        self.unsaved.take_back(&whose);
     }
 
     /// Forgets the earlier bans of an offender in a jail.
@@ -126,7 +127,7 @@ impl Priors {
     /// Forgets one count, of which the state file may know.
     pub(super) fn forget(&mut self, whose: Whose) {
         self.take(whose);
-        self.unsaved.insert(whose);
+        self.unsaved.note(whose);
     }
 
     /// Forgets what a jail only would have done.
@@ -139,10 +140,9 @@ impl Priors {
     /// Lets a jail go; what is still to be saved of it. The state file keeps what it has, for when
     /// the jail comes back.
     pub(super) fn dismiss(&mut self, jail: JailId) -> Vec<Write> {
-        let (gone, unsaved) =
-            std::mem::take(&mut self.unsaved).into_iter().partition(|w| w.jail == jail);
-        self.unsaved = unsaved;
-        let gone: BTreeSet<Whose> = gone;
+        let (gone, unsaved): (Vec<Whose>, Vec<Whose>) =
+            self.unsaved.take().partition(|whose| whose.jail == jail);
+        unsaved.into_iter().for_each(|whose| self.unsaved.note(whose));
         let writes = gone.into_iter().map(|whose| self.write(whose)).collect();
         for whose in self.of_jail(jail) {
             self.take(whose);
@@ -152,8 +152,13 @@ impl Priors {
 
     /// What has changed since the last time this was asked, for the state file.
     pub(super) fn take_unsaved(&mut self) -> impl Iterator<Item = Write> {
-        let unsaved = std::mem::take(&mut self.unsaved);
-        unsaved.into_iter().map(|whose| self.write(whose))
+        let unsaved = self.unsaved.take();
+        unsaved.map(|whose| self.write(whose))
+    }
+
+    /// Whether there is anything to save.
+    pub(super) fn has_unsaved(&self) -> bool {
+        !self.unsaved.is_empty()
     }
 
     /// Everything that the state file is to remember.
@@ -182,7 +187,7 @@ impl Priors {
             self.make_room();
         }
         self.by_offender.insert(whose, prior);
-        self.unsaved.insert(whose);
+        self.unsaved.note(whose);
     }
 
     fn make_room(&mut self) {

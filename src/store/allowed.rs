@@ -1,9 +1,10 @@
 //! Who is allowed by hand, as the state file has it.
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, params};
 
 use super::coding::{decode_network, decode_until, encode_network, encode_until};
 use super::saved::{Nonsense, doubt_network};
+use super::statements::{Sql, Statements};
 use crate::keeper::{Allowance, Network, Timestamp};
 
 /// The jail of what is allowed in every jail: no jail has this name.
@@ -13,35 +14,23 @@ const EVERYWHERE: &str = "";
 pub type SavedAllowance = (Option<String>, Network, Allowance);
 
 pub(super) fn put(
-    transaction: &Transaction<'_>,
+    statements: &mut Statements<'_>,
     jail: Option<&str>,
     network: Network,
     Allowance { since, until, comment }: &Allowance,
 ) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached(
-            "INSERT OR REPLACE INTO allowed (jail, network, since, until, comment)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            jail.unwrap_or(EVERYWHERE),
-            encode_network(network),
-            since.micros(),
-            encode_until(*until),
-            &**comment
-        ])
-        .map(drop)
+    let jail = jail.unwrap_or(EVERYWHERE);
+    let (network, until) = (encode_network(network), encode_until(*until));
+    statements.run(Sql::PutAllowed, params![jail, network, since.micros(), until, &**comment])
 }
 
 pub(super) fn remove(
-    transaction: &Transaction<'_>,
+    statements: &mut Statements<'_>,
     jail: Option<&str>,
     network: Network,
 ) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached("DELETE FROM allowed WHERE jail = ?1 AND network = ?2")?
-        .execute(params![jail.unwrap_or(EVERYWHERE), encode_network(network)])
-        .map(drop)
+    let jail = jail.unwrap_or(EVERYWHERE);
+    statements.run(Sql::RemoveAllowed, params![jail, encode_network(network)])
 }
 
 pub(super) fn all(
@@ -49,7 +38,7 @@ pub(super) fn all(
     nonsense: &mut Option<Nonsense>,
 ) -> rusqlite::Result<Vec<SavedAllowance>> {
     let mut statement =
-        connection.prepare_cached("SELECT jail, network, since, until, comment FROM allowed")?;
+        connection.prepare("SELECT jail, network, since, until, comment FROM allowed")?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

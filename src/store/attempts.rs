@@ -6,6 +6,7 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::coding::{decode_network, decode_times, encode_network, encode_times};
 use super::saved::{Names, Nonsense, doubt, doubt_network};
+use super::statements::{Sql, Statements};
 use crate::keeper::{Network, Timestamp};
 
 /// The attempts on an account: jail, account, times.
@@ -20,9 +21,8 @@ pub(super) fn accounts(
     jail: Option<&str>,
     nonsense: &mut Option<Nonsense>,
 ) -> rusqlite::Result<Vec<AccountRow>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT jail, account, times FROM accounts WHERE ?1 IS NULL OR jail = ?1",
-    )?;
+    let mut statement = connection
+        .prepare("SELECT jail, account, times FROM accounts WHERE ?1 IS NULL OR jail = ?1")?;
     let mut rows = statement.query([jail])?;
     let (mut names, mut found) = (Names::default(), Vec::new());
     while let Some(row) = rows.next()? {
@@ -45,7 +45,7 @@ pub(super) fn evidence(
     jail: Option<&str>,
     nonsense: &mut Option<Nonsense>,
 ) -> rusqlite::Result<Vec<EvidenceRow>> {
-    let mut statement = connection.prepare_cached(
+    let mut statement = connection.prepare(
         "SELECT jail, network, newest, lines FROM evidence WHERE ?1 IS NULL OR jail = ?1",
     )?;
     let mut rows = statement.query([jail])?;
@@ -69,54 +69,40 @@ pub(super) fn evidence(
 
 /// Writes the attempts on an account; none takes the row away.
 pub(super) fn put_account(
-    transaction: &Transaction<'_>,
+    statements: &mut Statements<'_>,
     jail: &str,
     account: &str,
     times: &[Timestamp],
 ) -> rusqlite::Result<()> {
-    let Some(newest) = times.iter().max() else {
-        return transaction
-            .prepare_cached("DELETE FROM accounts WHERE jail = ?1 AND account = ?2")?
-            .execute(params![jail, account])
-            .map(drop);
-    };
-    transaction
-        .prepare_cached(
-            "INSERT OR REPLACE INTO accounts (jail, account, newest, times)
-             VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![jail, account, newest.micros(), encode_times(times)])
-        .map(drop)
+    match times.iter().max() {
+        None => statements.run(Sql::RemoveAccount, params![jail, account]),
+        Some(newest) => {
+            let row = params![jail, account, newest.micros(), encode_times(times)];
+            statements.run(Sql::PutAccount, row)
+        }
+    }
 }
 
 /// Writes the lines behind an offender.
 pub(super) fn put_evidence(
-    transaction: &Transaction<'_>,
+    statements: &mut Statements<'_>,
     jail: &str,
     network: Network,
     (newest, lines): (Timestamp, &[Arc<str>]),
 ) -> rusqlite::Result<()> {
     let lines: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
-    let lines = serde_json::json!(lines).to_string();
-    transaction
-        .prepare_cached(
-            "INSERT OR REPLACE INTO evidence (jail, network, newest, lines)
-             VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![jail, encode_network(network), newest.micros(), lines])
-        .map(drop)
+    let lines = serde_json::to_string(&lines).expect("texts are JSON");
+    let row = params![jail, encode_network(network), newest.micros(), lines];
+    statements.run(Sql::PutEvidence, row)
 }
 
 /// Takes the lines behind an offender away.
 pub(super) fn remove_evidence(
-    transaction: &Transaction<'_>,
+    statements: &mut Statements<'_>,
     jail: &str,
     network: Network,
 ) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached("DELETE FROM evidence WHERE jail = ?1 AND network = ?2")?
-        .execute(params![jail, encode_network(network)])
-        .map(drop)
+    statements.run(Sql::RemoveEvidence, params![jail, encode_network(network)])
 }
 
 /// Forgets, of jails that are not among `jails` (an array of JSON), the accounts whose last attempt

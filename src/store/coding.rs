@@ -2,15 +2,42 @@
 
 use std::net::IpAddr;
 
+use rusqlite::ToSql;
+use rusqlite::types::ToSqlOutput;
+
 use crate::keeper::{Network, Prefix, Timestamp, Until};
 
 /// A network as bytes: 4 or 6, the prefix length, then the address in network order.
-pub(super) fn encode_network(network: Network) -> Vec<u8> {
-    let (family, address) = match network.first() {
-        IpAddr::V4(address) => (4, address.octets().to_vec()),
-        IpAddr::V6(address) => (6, address.octets().to_vec()),
-    };
-    [vec![family, network.length()], address].concat()
+pub(super) struct NetworkBytes {
+    bytes: [u8; 18],
+    length: usize,
+}
+
+impl NetworkBytes {
+    fn new<const N: usize>(family: u8, prefix: u8, address: [u8; N]) -> Self {
+        let mut bytes = [0; 18];
+        bytes[..2].copy_from_slice(&[family, prefix]);
+        bytes[2..2 + N].copy_from_slice(&address);
+        Self { bytes, length: 2 + N }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+impl ToSql for NetworkBytes {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.as_slice().to_sql()
+    }
+}
+
+/// The bytes of a network.
+pub(super) fn encode_network(network: Network) -> NetworkBytes {
+    match network.first() {
+        IpAddr::V4(address) => NetworkBytes::new(4, network.length(), address.octets()),
+        IpAddr::V6(address) => NetworkBytes::new(6, network.length(), address.octets()),
+    }
 }
 
 /// The network behind the bytes; nothing unless they are just what [`encode_network`] makes.
@@ -26,7 +53,7 @@ pub(super) fn decode_network(bytes: &[u8]) -> Option<Network> {
         return None;
     }
     let network = Network::of(address, Prefix { ipv4: length, ipv6: length });
-    (encode_network(network) == bytes).then_some(network)
+    (encode_network(network).as_slice() == bytes).then_some(network)
 }
 
 /// The times of a window as bytes: eight for each, the highest first.

@@ -23,6 +23,10 @@ const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// For so long a commit waits for a program that reads the file, such as a backup.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// So many KiB of the file are kept in memory: a commit goes through each table from the beginning to
+/// the end, so that more would not be of use to it.
+const CACHE_KIB: i64 = 512;
+
 /// The write-ahead log shrinks to this after a great commit.
 const LOG_BYTES_KEPT: i64 = 4 << 20;
 
@@ -166,6 +170,7 @@ fn connect(path: &Path, fresh: bool) -> Result<(Connection, Saved), Unfit> {
     // Nobody else may use the file, so the log's index need not be shared memory.
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(unfit("open"))?;
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(unfit("open"))?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(unfit("open"))?;
     let (application, found) = schema::identity(&connection).map_err(unfit("read"))?;
     if !fresh {
         if application != schema::APPLICATION || found == 0 {

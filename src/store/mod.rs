@@ -13,6 +13,7 @@ mod error;
 mod file;
 mod saved;
 mod schema;
+mod statements;
 mod write;
 
 pub use allowed::SavedAllowance;

@@ -131,7 +131,7 @@ pub(super) fn history(
     connection: &Connection,
     network: Network,
 ) -> rusqlite::Result<Vec<(String, BanRecord)>> {
-    let mut statement = connection.prepare_cached(
+    let mut statement = connection.prepare(
         "SELECT jail, since, until, attempts, nth, enforced FROM history WHERE network = ?1
          ORDER BY since DESC, jail LIMIT ?2",
     )?;
@@ -156,7 +156,7 @@ fn bans(
     jail: Option<&str>,
     nonsense: &mut Option<Nonsense>,
 ) -> rusqlite::Result<Vec<(Arc<str>, Network, BanRecord)>> {
-    let mut statement = connection.prepare_cached(
+    let mut statement = connection.prepare(
         "SELECT jail, network, since, until, attempts, nth, enforced FROM bans
          WHERE ?1 IS NULL OR jail = ?1",
     )?;
@@ -200,7 +200,7 @@ fn priors(
     jail: Option<&str>,
     nonsense: &mut Option<Nonsense>,
 ) -> rusqlite::Result<ByJail<(Network, bool, Prior)>> {
-    let mut statement = connection.prepare_cached(
+    let mut statement = connection.prepare(
         "SELECT jail, network, enforced, bans, ended FROM priors WHERE ?1 IS NULL OR jail = ?1
          ORDER BY ended",
     )?;
@@ -227,8 +227,7 @@ fn prior(row: &Row<'_>) -> rusqlite::Result<(bool, Prior)> {
 }
 
 fn positions(connection: &Connection) -> rusqlite::Result<Vec<(String, SavedPosition)>> {
-    let mut statement =
-        connection.prepare_cached("SELECT source, cursor, sequence FROM positions")?;
+    let mut statement = connection.prepare("SELECT source, cursor, sequence FROM positions")?;
     let rows = statement.query_map([], |row| {
         let sequence: i64 = row.get(2)?;
         let position = SavedPosition { cursor: row.get(1)?, sequence: sequence.cast_unsigned() };

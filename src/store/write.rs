@@ -1,5 +1,6 @@
 //! What is written into the state file.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
 use rusqlite::{Transaction, TransactionBehavior, params};
@@ -8,8 +9,9 @@ use super::allowed;
 use super::attempts::{self, put_account, put_evidence, remove_evidence};
 use super::coding::{encode_network, encode_times, encode_until};
 use super::saved::{self, SavedPosition};
+use super::statements::{Sql, Statements};
 use super::{HISTORY_MOST, Store, StoreError};
-use crate::keeper::{BanRecord, JailId, Network, Roster, Timestamp, Write};
+use crate::keeper::{BanRecord, JailId, Network, Prior, Roster, Timestamp, Write};
 
 /// So many rows of each table go in one [`Store::purge`], so that the loop is held up for some
 /// milliseconds only; the next purge takes the next ones.
@@ -59,14 +61,14 @@ impl Store {
     pub fn commit(
         &mut self,
         names: &Roster,
-        writes: &[Write],
+        writes: impl IntoIterator<Item: Borrow<Write>>,
         positions: &[(&str, Option<SavedPosition>)],
     ) -> Result<(), StoreError> {
         let before = self.history_rows;
         self.history_rows = self.transact("write", |transaction| {
-            put(transaction, names, writes)?;
+            let bans = put(transaction, names, writes)?;
             put_positions(transaction, positions)?;
-            bound_history(transaction, before, writes)
+            bound_history(transaction, before, bans)
         })?;
         Ok(())
     }
@@ -93,9 +95,9 @@ impl Store {
             }
             transaction.execute("DELETE FROM allowed", [])?;
             transaction.execute("DELETE FROM positions", [])?;
-            put(transaction, names, whole.writes)?;
+            let bans = put(transaction, names, whole.writes)?;
             put_positions(transaction, whole.positions)?;
-            bound_history(transaction, before, whole.writes)
+            bound_history(transaction, before, bans)
         })?;
         Ok(())
     }
@@ -156,14 +158,9 @@ impl Store {
 }
 
 /// Makes room when the history is full. `before` is at least the number of rows without these
-/// writes; the result is at least the number with them.
-fn bound_history(
-    transaction: &Transaction<'_>,
-    before: u32,
-    writes: &[Write],
-) -> rusqlite::Result<u32> {
-    let bans = writes.iter().filter(|write| matches!(write, Write::Ban(..))).count();
-    let rows = before.saturating_add(u32::try_from(bans).unwrap_or(u32::MAX));
+/// bans; the result is at least the number with them.
+fn bound_history(transaction: &Transaction<'_>, before: u32, bans: u32) -> rusqlite::Result<u32> {
+    let rows = before.saturating_add(bans);
     if rows <= HISTORY_MOST {
         return Ok(rows);
     }
@@ -179,67 +176,65 @@ fn bound_history(
     saved::history_rows(transaction)
 }
 
-fn put(transaction: &Transaction<'_>, names: &Roster, writes: &[Write]) -> rusqlite::Result<()> {
+/// Writes all of it; how many bans there were.
+fn put(
+    transaction: &Transaction<'_>,
+    names: &Roster,
+    writes: impl IntoIterator<Item: Borrow<Write>>,
+) -> rusqlite::Result<u32> {
+    let mut statements = Statements::new(transaction);
+    let mut bans = 0_u32;
     for write in writes {
-        match write {
-            Write::Ban(jail, network, ban) => {
-                put_ban(transaction, names.name(*jail), *network, ban)?;
-            }
-            Write::NoBan(jail, network) => transaction
-                .prepare_cached("DELETE FROM bans WHERE jail = ?1 AND network = ?2")?
-                .execute(params![names.name(*jail), encode_network(*network)])
-                .map(drop)?,
-            Write::Window(jail, network, times) => {
-                put_window(transaction, names.name(*jail), *network, times)?;
-            }
-            Write::NoWindow(jail, network) => {
-                put_window(transaction, names.name(*jail), *network, &[])?;
-            }
-            Write::Account(jail, account, times) => {
-                put_account(transaction, names.name(*jail), account, times)?;
-            }
-            Write::NoAccount(jail, account) => {
-                put_account(transaction, names.name(*jail), account, &[])?;
-            }
-            Write::Evidence(jail, network, newest, lines) => {
-                put_evidence(transaction, names.name(*jail), *network, (*newest, lines))?;
-            }
-            Write::NoEvidence(jail, network) => {
-                remove_evidence(transaction, names.name(*jail), *network)?;
-            }
-            Write::Prior { jail, network, enforced, prior } => transaction
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO priors (jail, network, enforced, bans, ended)
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
-                )?
-                .execute(params![
-                    names.name(*jail),
-                    encode_network(*network),
-                    enforced,
-                    prior.bans,
-                    prior.ended.micros()
-                ])
-                .map(drop)?,
-            Write::NoPrior { jail, network, enforced } => transaction
-                .prepare_cached(
-                    "DELETE FROM priors WHERE jail = ?1 AND network = ?2 AND enforced = ?3",
-                )?
-                .execute(params![names.name(*jail), encode_network(*network), enforced])
-                .map(drop)?,
-            Write::Allowed(jail, network, allowance) => {
-                let jail = jail.map(|jail| &**names.name(jail));
-                allowed::put(transaction, jail, *network, allowance)?;
-            }
-            Write::NotAllowed(jail, network) => {
-                allowed::remove(transaction, jail.map(|jail| &**names.name(jail)), *network)?;
-            }
+        let write = write.borrow();
+        bans = bans.saturating_add(matches!(write, Write::Ban(..)).into());
+        put_one(&mut statements, names, write)?;
+    }
+    Ok(bans)
+}
+
+fn put_one(statements: &mut Statements<'_>, names: &Roster, write: &Write) -> rusqlite::Result<()> {
+    match write {
+        Write::Ban(jail, network, ban) => put_ban(statements, names.name(*jail), *network, ban),
+        Write::NoBan(jail, network) => {
+            let row = params![names.name(*jail), encode_network(*network)];
+            statements.run(Sql::RemoveBan, row)
+        }
+        Write::Window(jail, network, times) => {
+            put_window(statements, names.name(*jail), *network, times)
+        }
+        Write::NoWindow(jail, network) => put_window(statements, names.name(*jail), *network, &[]),
+        Write::Account(jail, account, times) => {
+            put_account(statements, names.name(*jail), account, times)
+        }
+        Write::NoAccount(jail, account) => put_account(statements, names.name(*jail), account, &[]),
+        Write::Evidence(jail, network, newest, lines) => {
+            put_evidence(statements, names.name(*jail), *network, (*newest, lines))
+        }
+        Write::NoEvidence(jail, network) => {
+            remove_evidence(statements, names.name(*jail), *network)
+        }
+        Write::Prior { jail, network, enforced, prior: Prior { bans, ended } } => {
+            let (jail, network) = (names.name(*jail), encode_network(*network));
+            let row = params![jail, network, enforced, bans, ended.micros()];
+            statements.run(Sql::PutPrior, row)
+        }
+        Write::NoPrior { jail, network, enforced } => {
+            let row = params![names.name(*jail), encode_network(*network), enforced];
+            statements.run(Sql::RemovePrior, row)
+        }
+        Write::Allowed(jail, network, allowance) => {
+            let jail = jail.map(|jail| &**names.name(jail));
+            allowed::put(statements, jail, *network, allowance)
+        }
+        Write::NotAllowed(jail, network) => {
+            let jail = jail.map(|jail| &**names.name(jail));
+            allowed::remove(statements, jail, *network)
         }
     }
-    Ok(())
 }
 
 fn put_ban(
-    transaction: &Transaction<'_>,
+    statements: &mut Statements<'_>,
     jail: &str,
     network: Network,
     ban: &BanRecord,
@@ -253,41 +248,24 @@ fn put_ban(
         ban.nth,
         ban.enforced
     ];
-    transaction
-        .prepare_cached(
-            "INSERT OR REPLACE INTO bans (jail, network, since, until, attempts, nth, enforced)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(row)?;
-    transaction
-        .prepare_cached(
-            "INSERT OR REPLACE INTO history (jail, network, since, until, attempts, nth, enforced)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(row)?;
-    Ok(())
+    statements.run(Sql::PutBan, row)?;
+    statements.run(Sql::PutPastBan, row)
 }
 
 fn put_window(
-    transaction: &Transaction<'_>,
+    statements: &mut Statements<'_>,
     jail: &str,
     network: Network,
     times: &[Timestamp],
 ) -> rusqlite::Result<()> {
     let network = encode_network(network);
-    let Some(newest) = times.iter().max() else {
-        return transaction
-            .prepare_cached("DELETE FROM windows WHERE jail = ?1 AND network = ?2")?
-            .execute(params![jail, network])
-            .map(drop);
-    };
-    transaction
-        .prepare_cached(
-            "INSERT OR REPLACE INTO windows (jail, network, newest, times)
-             VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![jail, network, newest.micros(), encode_times(times)])
-        .map(drop)
+    match times.iter().max() {
+        None => statements.run(Sql::RemoveWindow, params![jail, network]),
+        Some(newest) => {
+            let row = params![jail, network, newest.micros(), encode_times(times)];
+            statements.run(Sql::PutWindow, row)
+        }
+    }
 }
 
 fn put_positions(

@@ -64,7 +64,7 @@ impl Trial {
         let is_spared = |notice: &&Notice| matches!(notice, Notice::Ignored { .. });
         self.spared += decisions.notices.iter().filter(is_spared).count() as u64;
         if self.heard.is_multiple_of(FORGET_EVERY) {
-            self.keeper.take_unsaved();
+            drop(self.keeper.take_unsaved());
             self.keeper.forget_idle_priors();
         }
         let mut changes = decisions.changes;

@@ -101,14 +101,14 @@ fn without_count_by_user_accounts_do_not_count_and_what_was_counted_is_forgotten
     let (mut keeper, mut kernel) = (keeper(by_user(3, 600, 60)), Kernel::default());
     let events = vec![attempt_as("bob", "192.0.2.1", 0, 1), attempt_as("bob", "192.0.2.2", 0, 2)];
     step(&mut keeper, &mut kernel, at(0), events);
-    keeper.take_unsaved();
+    drop(keeper.take_unsaved());
     keeper.admit(JAIL, policy(3, 600, 60));
-    assert_eq!(keeper.take_unsaved(), [Write::NoAccount(JAIL, "bob".into())]);
+    assert_eq!(keeper.take_unsaved().collect::<Vec<_>>(), [Write::NoAccount(JAIL, "bob".into())]);
     let event = attempt_as("bob", "192.0.2.3", 0, 3);
     assert_eq!(banned(&step(&mut keeper, &mut kernel, at(0), vec![event]).0), []);
     let of_old = [("bob".into(), vec![at(0), at(0)])];
     keeper.restore_accounts(at(0), JAIL, of_old);
-    assert!(keeper.take_unsaved().contains(&Write::NoAccount(JAIL, "bob".into())));
+    assert!(keeper.take_unsaved().any(|write| write == Write::NoAccount(JAIL, "bob".into())));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn the_last_lines_are_kept_with_the_window_and_with_the_ban() {
     assert_eq!(shown(&keeper, "192.0.2.2"), [""; 0]);
     step(&mut keeper, &mut kernel, at(62), vec![]);
     assert_eq!(shown(&keeper, "192.0.2.1"), [""; 0], "the ban is over");
-    assert!(keeper.take_unsaved().contains(&Write::NoEvidence(JAIL, net("192.0.2.1"))));
+    assert!(keeper.take_unsaved().any(|write| write == Write::NoEvidence(JAIL, net("192.0.2.1"))));
 }
 
 #[test]

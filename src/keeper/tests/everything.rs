@@ -377,7 +377,7 @@ fn a_saved_ban_that_is_right_no_longer_is_told_to_be_over() {
     keeper.restore(at(1), JAIL, [(network, record)], []);
     let (notices, _) = step(&mut keeper, &mut kernel, at(1), vec![]);
     assert_eq!(notices, [Notice::Unbanned { jail: JAIL, network, why: Lifted::Ignored }]);
-    assert_eq!(keeper.take_unsaved(), [Write::NoBan(JAIL, network)]);
+    assert_eq!(keeper.take_unsaved().collect::<Vec<_>>(), [Write::NoBan(JAIL, network)]);
 }
 
 #[test]

@@ -155,7 +155,6 @@ fn what_is_allowed_comes_back_unless_it_is_over() {
     keeper.decide(at(0), events);
     let saved: Vec<_> = keeper
         .take_unsaved()
-        .into_iter()
         .filter_map(|write| match write {
             Write::Allowed(jail, network, allowance) => Some((jail, network, allowance)),
             _ => None,
@@ -166,7 +165,10 @@ fn what_is_allowed_comes_back_unless_it_is_over() {
     reborn.restore_allowed(at(3600), saved);
     let left: Vec<_> = reborn.allowed().map(|(jail, network, _)| (jail, network)).collect();
     assert_eq!(left, [(Some(JAIL), net("192.0.2.2"))]);
-    assert_eq!(reborn.take_unsaved(), [Write::NotAllowed(None, net("192.0.2.1"))]);
+    assert_eq!(
+        reborn.take_unsaved().collect::<Vec<_>>(),
+        [Write::NotAllowed(None, net("192.0.2.1"))]
+    );
 }
 
 #[test]

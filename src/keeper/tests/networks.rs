@@ -149,7 +149,7 @@ fn restored_bans_escalate_and_what_a_network_covers_is_forgotten() {
     assert_eq!(kept_out(&kernel), kept.map(|(text, end)| (text.to_owned(), until(end))));
     let escalated = |notice: &&Notice| matches!(notice, Notice::Banned(Banned { members: 3, .. }));
     assert_eq!(notices.iter().filter(escalated).count(), 1, "{notices:?}");
-    let writes = keeper.take_unsaved();
+    let writes: Vec<Write> = keeper.take_unsaved().collect();
     for text in ["192.0.2.8", "198.51.100.1", "198.51.100.2", "198.51.100.3"] {
         assert!(writes.contains(&Write::NoBan(JAIL, net(text))), "{text}: {writes:?}");
     }

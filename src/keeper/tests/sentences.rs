@@ -249,7 +249,7 @@ fn the_offenders_whose_last_bans_ended_first_are_forgotten_when_there_are_too_ma
     let strangers = vec![attempt("192.0.2.1", now, 1)];
     step(&mut keeper, &mut kernel, at(now), strangers);
     let forgotten = |write: &Write| matches!(write, Write::NoPrior { .. });
-    let writes = keeper.take_unsaved();
+    let writes: Vec<Write> = keeper.take_unsaved().collect();
     let forgotten: Vec<&Write> = writes.iter().filter(|write| forgotten(write)).collect();
     assert_eq!(forgotten.len(), ROOM);
     for (n, write) in (0..).zip(forgotten) {
