@@ -12,7 +12,7 @@
 //! refused take three. For a small one a refused attempt would cost more: to undo it the kernel
 //! waits for all its processors, some 20 ms.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_netfilter::nftables::NfTablesMessage;
@@ -28,9 +28,10 @@ use crate::keeper::{Change, Network, Outcome, Timestamp, Until};
 
 const DOING: &str = "changing elements";
 
-/// How many changes one transaction holds at most, about 12 MB of messages. Where the system limits
-/// the socket's buffer to less, it is fewer.
-const CHANGES_PER_TRANSACTION: usize = 131_072;
+/// How many changes one transaction holds at most. To tell who watches the ruleset, as we do, the
+/// kernel makes a message of 4 KiB for each element, and keeps all of them until the transaction is
+/// through: 64 MiB. Where the system limits the socket's buffer to less, it is fewer.
+const CHANGES_PER_TRANSACTION: usize = 16_384;
 
 /// How often a transaction is sent: to find a refused element in a list of 1,000 takes 10 halvings,
 /// and each list may first need its three messages; the rest is for other programs that come
@@ -134,15 +135,17 @@ fn wanted(
     (changes, elsewhere): (&[Change], &dyn Fn(Network) -> Option<Until>),
     refused: &mut HashMap<Key, String>,
 ) -> Vec<Wanted> {
-    let mut last = HashMap::new();
-    for change in changes {
-        let until = match change {
-            Change::Ban { until, .. } => Some(*until),
-            Change::Lift { .. } => None,
-        };
-        last.insert(key(change), until);
-    }
-    last.retain(|key, until| match (until, blunder(layout, *key)) {
+    let mut wanted: Vec<Wanted> = changes.iter().map(how).collect();
+    // What comes sorted, as from the keeper, is sorted at once; the last of those with one key is kept.
+    wanted.sort_by_key(|(key, _)| *key);
+    wanted.dedup_by(|later, earlier| {
+        let same = later.0 == earlier.0;
+        if same {
+            *earlier = *later;
+        }
+        same
+    });
+    wanted.retain(|(key, until)| match (until, blunder(layout, *key)) {
         (Some(_), Some(reason)) => {
             refused.insert(*key, reason);
             false
@@ -150,21 +153,31 @@ fn wanted(
         (Some(_), None) => true,
         (None, _) => jail(layout, key.0).is_some(),
     });
-    let common = if layout.shares() { common(layout, &last, elsewhere) } else { Vec::new() };
-    let mut wanted: Vec<_> = common.into_iter().chain(last).collect();
-    wanted.sort_unstable_by_key(|((holder, network), until)| (until.is_some(), *holder, *network));
+    if layout.shares() {
+        wanted.extend(common(layout, &wanted, elsewhere));
+    }
+    wanted.sort_by_key(|((holder, network), until)| (until.is_some(), *holder, *network));
     wanted
+}
+
+/// How an element is to be by a change.
+fn how(change: &Change) -> Wanted {
+    let until = match change {
+        Change::Ban { until, .. } => Some(*until),
+        Change::Lift { .. } => None,
+    };
+    (key(change), until)
 }
 
 /// How these elements are to be in the common sets: there for as long as in any jail's. What can be
 /// in no set of its length, such as a key with host bits, is in none of them.
 fn common(
     layout: &Layout,
-    last: &HashMap<Key, Option<Until>>,
+    wanted: &[Wanted],
     elsewhere: &dyn Fn(Network) -> Option<Until>,
 ) -> Vec<Wanted> {
-    let mut common = HashMap::with_capacity(last.len());
-    for ((holder, network), until) in last {
+    let mut common = BTreeMap::new();
+    for ((holder, network), until) in wanted {
         if jail(layout, *holder).is_some_and(|jail| jail.key(*network) == key_of(*network)) {
             let longest = common.entry(*network).or_insert_with(|| elsewhere(*network));
             *longest = (*longest).max(*until);

@@ -250,7 +250,7 @@ impl Firewall {
     /// Refused elements are set aside and named; the rest goes in. Of several changes to the same
     /// network of a jail the last counts.
     ///
-    /// More than 131,072 changes are several transactions; so are fewer where the system lets us
+    /// More than 16,384 changes are several transactions; so are fewer where the system lets us
     /// have no large buffers, as in a user namespace (some 5,000 with its default limits).
     ///
     /// `elsewhere` tells until when any other jail keeps a network out.
