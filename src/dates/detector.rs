@@ -128,6 +128,12 @@ impl Detector {
         Ok(if detector.slots.is_empty() { Self::standard(zone) } else { detector })
     }
 
+    /// The same for dates that are in another zone where they name none.
+    #[must_use]
+    pub fn in_zone(self, zone: Zone) -> Self {
+        Self { clock: Clock::new(zone), ..self }
+    }
+
     fn add(&mut self, pattern: &str, index: usize) -> Result<(), DatePatternError> {
         if pattern.len() > PATTERN_LIMIT {
             return Err(DatePatternError::TooLong { index, length: pattern.len() });

@@ -1,5 +1,6 @@
 //! The dates of a source's lines.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::judge::{Filter, Line};
@@ -18,6 +19,12 @@ const LAST_COUNTS: Duration = Duration::from_mins(1);
 /// any length.
 const OURS: [&str; 4] =
     ["{^LN-BEG}ISO8601", "{^LN-BEG}", r"^[^\[]*\[(%d/%b/%ExY:%H:%M:%S %z)\]", "{DEFAULT}"];
+
+/// The detector for [`OURS`] that has seen no line yet. Most jails have it, and to compile its patterns
+/// for each of them would be a great part of the start.
+static USUAL: LazyLock<Detector> = LazyLock::new(|| {
+    Detector::new(&OURS, Zone::utc()).unwrap_or_else(|_| Detector::standard(Zone::utc()))
+});
 
 /// Cuts the dates out of a source's lines.
 #[derive(Clone, Debug)]
@@ -44,14 +51,13 @@ impl Filter {
     #[must_use]
     pub fn dating(&self, zone: Zone) -> Dating {
         let native = self.parts.recipe.language == Language::Native;
-        let usual = if native { &OURS[..] } else { &[] };
         let detector = match &self.parts.recipe.dates[..] {
-            [] if usual.is_empty() => Ok(Detector::standard(zone.clone())),
-            [] => Detector::new(usual, zone.clone()),
-            own => Detector::new(own, zone.clone()),
+            [] if native => USUAL.clone().in_zone(zone),
+            [] => Detector::standard(zone),
+            // They were looked at when the filter was compiled.
+            own => Detector::new(own, zone.clone()).unwrap_or_else(|_| Detector::standard(zone)),
         };
-        // They were looked at when the filter was compiled.
-        Dating { detector: detector.unwrap_or_else(|_| Detector::standard(zone)), last: None }
+        Dating { detector, last: None }
     }
 }
 
