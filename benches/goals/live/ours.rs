@@ -41,9 +41,18 @@ impl Ours {
         let path = path.to_string_lossy().into_owned();
         // Our lines are dated in UTC.
         house.environment = vec![("NOTIFY_SOCKET", path), ("TZ", "UTC".to_owned())];
+        house.environment.extend(of_the_unit());
         std::fs::create_dir(house.path("state")).expect("a directory");
         Self { house, logs, ready }
     }
+}
+
+/// What the service's unit puts into its environment: the allocator's thresholds.
+fn of_the_unit() -> impl Iterator<Item = (&'static str, String)> {
+    let unit = include_str!("../../../units/jailkeeper.service").lines();
+    let lines = unit.filter_map(|line| line.strip_prefix("Environment="));
+    let words = lines.flat_map(str::split_whitespace);
+    words.filter_map(|word| word.split_once('=')).map(|(name, value)| (name, value.to_owned()))
 }
 
 /// Listens as the service manager does, for as long as the harness runs: a service waits when
