@@ -142,7 +142,9 @@ impl Priors {
     pub(super) fn dismiss(&mut self, jail: JailId) -> Vec<Write> {
         let (gone, unsaved): (Vec<Whose>, Vec<Whose>) =
             self.unsaved.take().partition(|whose| whose.jail == jail);
-        unsaved.into_iter().for_each(|whose| self.unsaved.note(whose));
+        for whose in unsaved {
+            self.unsaved.note(whose);
+        }
         let writes = gone.into_iter().map(|whose| self.write(whose)).collect();
         for whose in self.of_jail(jail) {
             self.take(whose);
