@@ -53,7 +53,7 @@ pub use surroundings::{Flowtable, Neighbour, Surroundings};
 use self::error::errno;
 use self::rules::{common_set_name, wide_set_name};
 use self::transaction::Transaction;
-use self::wire::Wire;
+use self::wire::{Care, Wire};
 use crate::keeper::{Change, Element, Family, Gate, JailId, Network, Outcome, Timestamp, Until};
 
 /// The name of our table, of family `inet`.
@@ -269,7 +269,7 @@ impl Firewall {
     ///
     /// When the kernel refuses.
     pub fn counters(&mut self) -> Result<Vec<(JailId, Packets)>, NftError> {
-        let counted = present::counted(&mut self.wire)?;
+        let counted = present::counted(&mut self.wire, Care::Whole)?;
         let of_jail = |jail: &Jail| {
             let mut sum = Packets::default();
             for ((_, set), packets) in &counted {

@@ -13,7 +13,7 @@ use rustables::{HookClass, sys};
 use super::error::{NftError, errno};
 use super::rules::{PRIORITY, Place};
 use super::sets::{Listed, ListedSet, elements_of};
-use super::wire::{Wire, attribute, attributes, long_number, number, text};
+use super::wire::{Care, Wire, attribute, attributes, long_number, number, text};
 use super::{ATTEMPTS, Jail, Packets, SetKey, TABLE};
 
 /// What is under way, for errors.
@@ -61,17 +61,14 @@ impl Present {
     }
 
     /// Asks the kernel. Without a table there is nothing.
-    pub(super) fn read(wire: &mut Wire) -> Result<Self, NftError> {
+    pub(super) fn read(wire: &mut Wire, care: Care) -> Result<Self, NftError> {
         if !exists(wire)? {
             return Ok(Self::default());
         }
-        let request = NfTablesMessage::GetSet(SetMessage {
-            attributes: vec![SetAttribute::Table(TABLE.into())],
-        });
         Ok(Self {
-            chains: chains(wire)?.into_iter().collect(),
-            sets: wire.dump(&request, READING, ListedSet::read)?,
-            counted: counted(wire)?,
+            chains: chains(wire, care)?.into_iter().collect(),
+            sets: sets(wire, care)?,
+            counted: counted(wire, care)?,
             exists: true,
         })
     }
@@ -119,12 +116,26 @@ pub(super) fn elements(wire: &mut Wire, set: &str) -> Result<Vec<Listed>, NftErr
     Ok(elements)
 }
 
+/// The sets, each once.
+fn sets(wire: &mut Wire, care: Care) -> Result<Vec<ListedSet>, NftError> {
+    let request =
+        NfTablesMessage::GetSet(SetMessage { attributes: vec![SetAttribute::Table(TABLE.into())] });
+    let mut sets = wire.dump_with(care, &request, READING, ListedSet::read)?;
+    sets.sort_by(|one, other| one.name.cmp(&other.name));
+    sets.dedup_by(|one, other| one.name == other.name);
+    Ok(sets)
+}
+
 /// The packets that the rules have counted, by chain and set.
-pub(super) fn counted(wire: &mut Wire) -> Result<BTreeMap<(String, String), Packets>, NftError> {
+pub(super) fn counted(
+    wire: &mut Wire,
+    care: Care,
+) -> Result<BTreeMap<(String, String), Packets>, NftError> {
     let request = NfTablesMessage::GetRule(RuleMessage {
         attributes: vec![RuleAttribute::Table(TABLE.into())],
     });
-    let rules = wire.dump(&request, "reading the counters", |message| Some(rule(message)))?;
+    let doing = "reading the counters";
+    let rules = wire.dump_with(care, &request, doing, |message| Some(rule(message)))?;
     let mut counted: BTreeMap<_, Packets> = BTreeMap::new();
     for (chain, sets, packets) in rules {
         for set in sets {
@@ -154,9 +165,9 @@ fn rule(message: &[u8]) -> (String, Vec<String>, Packets) {
 }
 
 /// Our table's chains. The kernel cannot list those of one table, so others' are passed over.
-fn chains(wire: &mut Wire) -> Result<Vec<(String, bool)>, NftError> {
+fn chains(wire: &mut Wire, care: Care) -> Result<Vec<(String, bool)>, NftError> {
     let request = NfTablesMessage::GetChain(ChainMessage { attributes: Vec::new() });
-    wire.dump(&request, READING, |message| {
+    wire.dump_with(care, &request, READING, |message| {
         if text(message, sys::NFTA_CHAIN_TABLE).as_deref() != Some(TABLE) {
             return None;
         }

@@ -13,7 +13,7 @@ use super::present::{self, Present};
 use super::rules::{self, Lookup, Place};
 use super::sets::{self, ELEMENTS_PER_MESSAGE, Elements, Listed, ListedSet};
 use super::transaction::Transaction;
-use super::wire::Wire;
+use super::wire::{Care, Wire};
 use super::{ATTEMPTS, Holder, Jail, Layout, TABLE, common};
 use crate::keeper::{Family, Gate, JailId, Network};
 
@@ -28,7 +28,7 @@ pub(super) type Carried = Vec<(Network, Option<u64>)>;
 /// Makes the table as the gates want it; the jails that stand then. What it builds on is what it
 /// has read: should another program come between, the kernel refuses, and it is read and built
 /// anew. If others never rest, the last attempt does without that, and what they did to our table
-/// meanwhile is for the monitor.
+/// meanwhile is for the monitor; counters may begin anew then.
 pub(super) fn raise(wire: &mut Wire, gates: &[Gate]) -> Result<Layout, NftError> {
     for attempt in 1..=ATTEMPTS {
         match try_raise(wire, gates, attempt < ATTEMPTS) {
@@ -42,8 +42,12 @@ pub(super) fn raise(wire: &mut Wire, gates: &[Gate]) -> Result<Layout, NftError>
 }
 
 fn try_raise(wire: &mut Wire, gates: &[Gate], undisturbed: bool) -> Result<Layout, NftError> {
-    let generation = if undisturbed { Some(present::generation(wire)?) } else { None };
-    let present = Present::read(wire)?;
+    let (generation, care) = if undisturbed {
+        (Some(present::generation(wire)?), Care::Whole)
+    } else {
+        (None, Care::Torn)
+    };
+    let present = Present::read(wire, care)?;
     let mut jails = gates.iter().map(|gate| (gate.jail, Jail::of(gate))).collect();
     let mut carried = carried(wire, &present, &jails)?;
     keep_wide(wire, &present, &mut jails, &mut carried)?;

@@ -35,6 +35,15 @@ const DATAGRAM: usize = 128 << 10;
 /// How often a dump is begun again because the ruleset changed meanwhile.
 const DUMP_ATTEMPTS: usize = 20;
 
+/// What a list must be like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Care {
+    /// As it was at one moment.
+    Whole,
+    /// If others change the ruleset all the time, objects may be missing in it, or there twice.
+    Torn,
+}
+
 /// The length of `struct nfgenmsg` (linux/netfilter/nfnetlink.h), which precedes the attributes.
 const NFGENMSG: usize = 4;
 
@@ -140,7 +149,18 @@ impl Wire {
         doing: &'static str,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>, NftError> {
-        self.dump_in(NetfilterProtoFamily::Inet, request, doing, read)
+        self.list((NetfilterProtoFamily::Inet, Care::Whole), request, doing, read)
+    }
+
+    /// The same, as well as others let it be seen.
+    pub(super) fn dump_with<T>(
+        &mut self,
+        care: Care,
+        request: &NfTablesMessage,
+        doing: &'static str,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, NftError> {
+        self.list((NetfilterProtoFamily::Inet, care), request, doing, read)
     }
 
     /// The same in tables of another family.
@@ -151,7 +171,17 @@ impl Wire {
         doing: &'static str,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>, NftError> {
-        for _ in 0..DUMP_ATTEMPTS {
+        self.list((family, Care::Whole), request, doing, read)
+    }
+
+    fn list<T>(
+        &mut self,
+        (family, care): (NetfilterProtoFamily, Care),
+        request: &NfTablesMessage,
+        doing: &'static str,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, NftError> {
+        for attempt in 1..=DUMP_ATTEMPTS {
             let sequence = self.sequences(1);
             let header = NetfilterHeader::new(family, 0, 0);
             let payload = NetfilterMessage::new(header, request.clone());
@@ -177,6 +207,7 @@ impl Wire {
             );
             match all {
                 Ok(()) if !torn => return Ok(list),
+                Ok(()) if care == Care::Torn && attempt == DUMP_ATTEMPTS => return Ok(list),
                 Ok(()) | Err(NftError::Lost { .. }) => {}
                 Err(error) => return Err(error),
             }
