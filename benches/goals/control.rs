@@ -41,17 +41,16 @@ struct Times {
     ordered: Vec<f64>,
 }
 
-const KINDS: [(&str, fn(&Times) -> &Vec<f64>); 2] =
-    [("a question", |times| &times.asked), ("a ban by hand", |times| &times.ordered)];
-
 fn measure(scene: &Scene) -> Vec<Row> {
-    let times = calls(scene);
+    let (asked, ordered) = match calls(scene) {
+        Ok(Times { asked, ordered }) => (Ok(asked), Ok(ordered)),
+        Err(why) => (Err(why.clone()), Err(why)),
+    };
     let mut rows = Vec::new();
-    for (what, of) in KINDS {
+    for (what, times) in [("a question", asked), ("a ban by hand", ordered)] {
         for percent in [50, 99] {
-            let figure = times.as_ref().map(|times| percentile(of(times).clone(), percent));
+            let figure = times.clone().map(|times| percentile(times, percent));
             let name = format!("{what}, p{percent}");
-            let figure = figure.map_err(Clone::clone);
             rows.push(Row::new(&name, Unit::Millis, Goal::at_most(5.0), figure));
         }
     }
