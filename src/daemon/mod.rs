@@ -26,7 +26,7 @@ mod sources;
 mod start;
 mod status;
 
-pub use options::Options;
+pub use options::{Options, Usage};
 
 use service::{Ended, Service};
 use start::StartError;
