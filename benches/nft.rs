@@ -5,27 +5,19 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use jailkeeper::keeper::{
-    Action, Change, Gate, JailId, Network, Outcome, Ports, Prefix, Protocol, Protocols, Scope,
-    Timestamp, Until,
-};
+use jailkeeper::keeper::{Change, Gate, JailId, Network, Outcome, Timestamp, Until};
 use jailkeeper::nft::Firewall;
 use nix::sched::{CloneFlags, unshare};
+
+#[path = "../tests/support/gate.rs"]
+mod gate;
+
+use gate::gate;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_000_000_000);
 
 fn gates(count: u32) -> Vec<Gate> {
-    let gate = |id| Gate {
-        jail: JailId(id),
-        name: format!("jail{id}"),
-        ports: Ports::Only(vec![22..=22]),
-        protocols: Protocols::Only(vec![Protocol::Tcp]),
-        action: Action::Drop,
-        scope: Scope::Host,
-        prefix: Prefix::default(),
-        max_prefix: Prefix { ipv4: 16, ipv6: 32 },
-        spare_loopback: true,
-    };
+    let gate = |id| Gate { spare_loopback: true, ..gate(id, &format!("jail{id}")) };
     (0..count).map(gate).collect()
 }
 

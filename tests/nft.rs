@@ -11,11 +11,10 @@ mod table;
 
 use std::time::{Duration, SystemTime};
 
-use jailkeeper::keeper::{
-    Action, Change, Gate, JailId, Network, Outcome, Ports, Prefix, Protocol, Protocols, Scope,
-    Timestamp, Until,
-};
+use jailkeeper::keeper::{Change, JailId, Network, Outcome, Timestamp, Until};
 use jailkeeper::nft::Firewall;
+
+use crate::support::gate::gate;
 
 /// The table as nft(8) shows it.
 const LIST: &str = "list table inet jailkeeper";
@@ -23,21 +22,6 @@ const LIST: &str = "list table inet jailkeeper";
 fn now() -> Timestamp {
     let since = SystemTime::UNIX_EPOCH.elapsed().expect("it is later than 1970");
     Timestamp::from_micros(i64::try_from(since.as_micros()).expect("it is not that late"))
-}
-
-/// A jail that guards port 22 of this host.
-fn gate(id: u32, name: &str) -> Gate {
-    Gate {
-        jail: JailId(id),
-        name: name.into(),
-        ports: Ports::Only(vec![22..=22]),
-        protocols: Protocols::Only(vec![Protocol::Tcp]),
-        action: Action::Drop,
-        scope: Scope::Host,
-        prefix: Prefix::default(),
-        max_prefix: Prefix { ipv4: 16, ipv6: 32 },
-        spare_loopback: false,
-    }
 }
 
 fn network(text: &str) -> Network {

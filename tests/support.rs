@@ -3,6 +3,7 @@
 pub(crate) mod dbus;
 pub(crate) mod fail2ban;
 pub(crate) mod following;
+pub(crate) mod gate;
 pub(crate) mod house;
 pub(crate) mod journald;
 pub(crate) mod netns;

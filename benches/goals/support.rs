@@ -3,6 +3,8 @@
 
 #[path = "../../tests/support/dbus.rs"]
 pub(crate) mod dbus;
+#[path = "../../tests/support/gate.rs"]
+pub(crate) mod gate;
 #[path = "../../tests/support/house.rs"]
 pub(crate) mod house;
 #[path = "../../tests/support/journald.rs"]

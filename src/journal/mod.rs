@@ -12,9 +12,9 @@
 //! has failed to log in is likely to try again at once: for some seconds behind an attempt the reader
 //! looks without being told, two thousand times a second, so that the next one is seen at once.
 //!
-//! There is no other timer. sd_journal_get_timeout(3) asks for one only where the files lie on a network
-//! file system, since inotify(7) does not tell what another machine writes there; a journal that
-//! this machine's own journald writes is noticed there too.
+//! There is no other timer. sd_journal_get_timeout(3) asks for one only where the files lie on a
+//! network file system, since inotify(7) does not tell what another machine writes there; a journal
+//! that this machine's own journald writes is noticed there too.
 
 mod error;
 mod handle;

@@ -104,7 +104,8 @@ pub(super) fn elements(wire: &mut Wire, set: &str) -> Result<Vec<Listed>, NftErr
     let mut elements = Vec::new();
     for _ in 0..ATTEMPTS {
         let read = |message: &[u8]| Some(Listed::read(message));
-        let lists = wire.dump(&elements_of(set), "reading the elements of a set", read)?;
+        let lists =
+            wire.dump(Care::Whole, &elements_of(set), "reading the elements of a set", read)?;
         elements = lists.into_iter().flatten().collect();
         elements.sort_unstable();
         let listed = elements.len();
@@ -120,7 +121,7 @@ pub(super) fn elements(wire: &mut Wire, set: &str) -> Result<Vec<Listed>, NftErr
 fn sets(wire: &mut Wire, care: Care) -> Result<Vec<ListedSet>, NftError> {
     let request =
         NfTablesMessage::GetSet(SetMessage { attributes: vec![SetAttribute::Table(TABLE.into())] });
-    let mut sets = wire.dump_with(care, &request, READING, ListedSet::read)?;
+    let mut sets = wire.dump(care, &request, READING, ListedSet::read)?;
     sets.sort_by(|one, other| one.name.cmp(&other.name));
     sets.dedup_by(|one, other| one.name == other.name);
     Ok(sets)
@@ -135,7 +136,7 @@ pub(super) fn counted(
         attributes: vec![RuleAttribute::Table(TABLE.into())],
     });
     let doing = "reading the counters";
-    let rules = wire.dump_with(care, &request, doing, |message| Some(rule(message)))?;
+    let rules = wire.dump(care, &request, doing, |message| Some(rule(message)))?;
     let mut counted: BTreeMap<_, Packets> = BTreeMap::new();
     for (chain, sets, packets) in rules {
         for set in sets {
@@ -167,7 +168,7 @@ fn rule(message: &[u8]) -> (String, Vec<String>, Packets) {
 /// Our table's chains. The kernel cannot list those of one table, so others' are passed over.
 fn chains(wire: &mut Wire, care: Care) -> Result<Vec<(String, bool)>, NftError> {
     let request = NfTablesMessage::GetChain(ChainMessage { attributes: Vec::new() });
-    wire.dump_with(care, &request, READING, |message| {
+    wire.dump(care, &request, READING, |message| {
         if text(message, sys::NFTA_CHAIN_TABLE).as_deref() != Some(TABLE) {
             return None;
         }

@@ -145,16 +145,6 @@ impl Wire {
     /// makes it out of the attributes.
     pub(super) fn dump<T>(
         &mut self,
-        request: &NfTablesMessage,
-        doing: &'static str,
-        read: impl Fn(&[u8]) -> Option<T>,
-    ) -> Result<Vec<T>, NftError> {
-        self.list((NetfilterProtoFamily::Inet, Care::Whole), request, doing, read)
-    }
-
-    /// The same, as well as others let it be seen.
-    pub(super) fn dump_with<T>(
-        &mut self,
         care: Care,
         request: &NfTablesMessage,
         doing: &'static str,

@@ -5,8 +5,8 @@
 //! the tree in the syntax of our engines; [`Regex`] holds the engine that it needs: the linear one
 //! whenever that can do it, the backtracking one, with a limit to its steps, only for look-around,
 //! back-references, conditionals and atomic groups. Most patterns need no engine: `program` writes them
-//! as steps, `demands` knows what no match is without, and `walk` takes the steps. `safety` looks at the tree for what a client could
-//! abuse.
+//! as steps, `demands` knows what no match is without, and `walk` takes the steps. `safety` looks at the
+//! tree for what a client could abuse.
 
 mod ast;
 mod captures;

@@ -3,27 +3,14 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use jailkeeper::keeper::{
-    Action, Change, Gate, JailId, Network, Outcome, Ports, Prefix, Protocol, Protocols, Scope,
-    Timestamp, Until,
-};
+use jailkeeper::keeper::{Change, Gate, JailId, Network, Outcome, Timestamp, Until};
 use jailkeeper::nft::Firewall;
 
-use crate::support::netns::Netns;
+use crate::support::{self, netns::Netns};
 
-/// A jail that guards port 22 of this host.
+/// A jail that guards port 22 of this host, as a stock one does.
 pub(crate) fn gate(id: u32) -> Gate {
-    Gate {
-        jail: JailId(id),
-        name: format!("jail{id}"),
-        ports: Ports::Only(vec![22..=22]),
-        protocols: Protocols::Only(vec![Protocol::Tcp]),
-        action: Action::Drop,
-        scope: Scope::Host,
-        prefix: Prefix::default(),
-        max_prefix: Prefix { ipv4: 16, ipv6: 32 },
-        spare_loopback: true,
-    }
+    Gate { spare_loopback: true, ..support::gate::gate(id, &format!("jail{id}")) }
 }
 
 /// A table with so many jails.
