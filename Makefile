@@ -60,6 +60,14 @@ test: deps test-deps ## run every test (root)
 	$(MAKE) check-packages
 	JAILKEEPER_DEB="$$(realpath $(TARGET)/debian/*.deb)" $(CARGO) test --locked
 
+# What each test has come to is told at the end, for RELIABILITY.md.
+.PHONY: soak
+soak: deps test-deps deb ## run the long forms of the tests in RELIABILITY.md, for hours (root)
+	JAILKEEPER_SOAK=1 JAILKEEPER_DEB="$$(realpath $(TARGET)/debian/*.deb)" \
+		$(CARGO) test --locked --test jailkeeper -- --nocapture unbreakable \
+		2>&1 | tee $(TARGET)/soak.log
+	@grep '^figure: ' $(TARGET)/soak.log | cut -d ' ' -f 2- | sort
+
 .PHONY: lint
 lint: ## check the format, the code, the manual pages and the scripts
 	$(CARGO) fmt --check

@@ -7,4 +7,5 @@ pub(crate) mod gate;
 pub(crate) mod house;
 pub(crate) mod journald;
 pub(crate) mod netns;
+pub(crate) mod soak;
 pub(crate) mod stock;

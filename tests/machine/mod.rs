@@ -23,6 +23,7 @@ mod polkit;
 mod services;
 mod sources;
 mod sshd;
+mod unbreakable;
 mod unit;
 
 use std::thread;

@@ -1,4 +1,4 @@
-//! A day of attacks in simulated time, through the keeper and the state file: nothing is left of
+//! Days of attacks in simulated time, through the keeper and the state file: nothing is left of
 //! those who are gone, and neither holds more in the evening than at noon.
 
 use std::path::Path;
@@ -10,6 +10,8 @@ use jailkeeper::keeper::{
     Roster, Sentence, SourceId, Timestamp, Write,
 };
 use jailkeeper::store::{Opened, Purge, Store};
+
+use crate::support::soak::{figure, rounds};
 
 const START: Timestamp = Timestamp::from_seconds(1_700_000_000);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -97,22 +99,23 @@ impl Host {
 }
 
 #[test]
-fn a_day_of_attacks_leaves_no_more_than_an_hour_of_them() {
+fn days_of_attacks_leave_no_more_than_an_hour_of_them() {
+    let days = rounds(1, 30);
     let directory = tempfile::tempdir().expect("a directory");
     let mut host = Host::new(directory.path());
-    let mut evening = [[0; 4]; 2];
+    let mut noon = [0; 4];
     let mut now = START;
-    for hour in 0..24 {
+    for hour in 1..=days * 24 {
         for _ in 0..60 {
             now = now.plus(MINUTE);
             host.minute(now);
         }
         host.purge(now);
-        if let Some(half) = [11, 23].iter().position(|it| *it == hour) {
-            evening[half] = host.held();
+        if hour == 12 {
+            noon = host.held();
         }
     }
-    let [noon, midnight] = evening;
+    let midnight = host.held();
     assert_eq!(noon, midnight, "bans, windows, accounts, lines");
     let banned = (OFFENDERS * 60 * 2 / 3) as usize;
     assert_eq!(midnight[0], banned, "an hour of bans");
@@ -123,4 +126,5 @@ fn a_day_of_attacks_leaves_no_more_than_an_hour_of_them() {
     let Opened { saved, .. } = Store::open(directory.path(), now).expect("the state file opens");
     let rows = [saved.bans.len(), saved.windows.len(), saved.accounts.len(), saved.evidence.len()];
     assert_eq!(rows, midnight, "the state file has what the keeper has");
+    figure("attempts without growth", host.records);
 }

@@ -1,0 +1,1 @@
+//! What a whole machine can do to the service, and what still holds.
