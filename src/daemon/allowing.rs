@@ -40,17 +40,17 @@ impl Service {
     fn place(&self, jail: Option<String>) -> Option<Where> {
         match jail {
             None => Some(None),
-            Some(name) => self.roster.id(&name).map(Some),
+            Some(name) => self.warden.roster.id(&name).map(Some),
         }
     }
 
     fn allowed_rows(&self) -> Vec<AllowedRow> {
         let row = |(jail, network, allowance): (Where, _, &_)| AllowedRow {
-            jail: jail.map(|jail: JailId| self.roster.name(jail).clone()),
+            jail: jail.map(|jail: JailId| self.warden.roster.name(jail).clone()),
             network,
             allowance: Clone::clone(allowance),
         };
-        self.keeper.allowed().map(row).collect()
+        self.warden.keeper.allowed().map(row).collect()
     }
 
     /// Notes what a notice says of a jail's health.

@@ -7,6 +7,20 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::keeper::Timestamp;
 
+/// A moment by both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// The time of day, by which bans begin and end.
+    pub(super) now: Timestamp,
+    /// By the clock that nobody sets.
+    pub(super) monotonic: Instant,
+}
+
+/// This moment.
+pub(super) fn moment() -> Moment {
+    Moment { now: now(), monotonic: monotonic() }
+}
+
 /// What time it is.
 #[expect(clippy::disallowed_methods, reason = "everybody else is told the time from here")]
 pub(super) fn now() -> Timestamp {

@@ -48,6 +48,8 @@ pub(super) enum Control {
     ReaderTrouble(Arc<str>, Option<PathBuf>, String),
     /// A reader has ended, of itself or because it was told to.
     ReaderEnded(Arc<str>, Result<(), String>),
+    /// The disk is done with what it was given last.
+    StateWritten,
     /// A part that the service cannot do without is gone.
     Lost(&'static str),
 }

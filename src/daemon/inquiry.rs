@@ -8,29 +8,46 @@ use tracing::warn;
 
 use super::announce::spared;
 use super::clock;
+use super::scribe::History;
 use super::service::Service;
-use crate::bus::{BusAnswer, Diagnosis, JailView, PastBan};
+use crate::bus::{AnswerSender, BusAnswer, Diagnosis, JailView, PastBan};
 use crate::confdir::Directories;
 use crate::keeper::{BanRecord, JailId, Network};
 use crate::nft::{NftError, Packets};
 
 impl Service {
-    /// What each jail knows of `asked`.
-    pub(super) fn why(&mut self, asked: Network) -> BusAnswer {
-        let packets: BTreeMap<JailId, Packets> = match self.firewall.counters() {
+    /// Answers what each jail knows of `asked`, when the disk has told of its history.
+    pub(super) fn why(&mut self, asked: Network, answer: AnswerSender) {
+        let mut views = self.views(asked);
+        if self.warden.records.is_stuck(clock::monotonic()) {
+            warn!("the history of bans cannot be read: the disk does not answer");
+            return answer.send(BusAnswer::Views(views));
+        }
+        let networks = asked.and_wider().collect();
+        let then = move |told| {
+            let mut history = by_jail(told);
+            for view in &mut views {
+                view.history = history.remove(&view.jail).unwrap_or_default();
+            }
+            answer.send(BusAnswer::Views(views));
+        };
+        self.warden.records.disk.tell_history(networks, Box::new(then));
+    }
+
+    /// What each jail knows of `asked` at this moment.
+    fn views(&mut self, asked: Network) -> Vec<JailView> {
+        let packets: BTreeMap<JailId, Packets> = match self.warden.table.counters() {
             Ok(counters) => counters.into_iter().collect(),
             Err(error) => {
                 warn!("the kernel's counters cannot be read: {error}");
                 BTreeMap::new()
             }
         };
-        let mut history = self.history(asked);
         let views = self.lineup.jails().filter_map(|(id, policy)| {
-            let view = self.keeper.view(id, asked)?;
-            let name = self.roster.name(id);
+            let view = self.warden.keeper.view(id, asked)?;
             let Packets { packets, bytes } = packets.get(&id).copied().unwrap_or_default();
             Some(JailView {
-                jail: name.to_string(),
+                jail: self.warden.roster.name(id).to_string(),
                 bans: past_bans(view.bans),
                 would_be: past_bans(view.would_be),
                 attempts: view.attempts.iter().map(|time| time.seconds()).collect(),
@@ -38,34 +55,12 @@ impl Service {
                 maxretry: policy.maxretry.get(),
                 findtime: policy.findtime.as_secs(),
                 spared: view.spared.as_ref().map(spared).unwrap_or_default(),
-                history: history.remove(&**name).unwrap_or_default(),
+                history: Vec::new(),
                 packets,
                 bytes,
             })
         });
-        BusAnswer::Views(views.collect())
-    }
-
-    /// The bans of `asked` and of the networks that hold it, by jail.
-    fn history(&self, asked: Network) -> BTreeMap<String, Vec<PastBan>> {
-        let mut by_jail: BTreeMap<String, Vec<PastBan>> = BTreeMap::new();
-        for network in asked.and_wider() {
-            match self.records.store().history(network) {
-                Ok(bans) => {
-                    for (jail, ban) in bans {
-                        by_jail.entry(jail).or_default().push(past_ban(network, ban));
-                    }
-                }
-                Err(error) => {
-                    warn!("the history of bans cannot be read: {error}");
-                    break;
-                }
-            }
-        }
-        for bans in by_jail.values_mut() {
-            bans.sort_by_key(|ban| std::cmp::Reverse(ban.since));
-        }
-        by_jail
+        views.collect()
     }
 
     /// How the kernel's firewall is. Nothing is changed.
@@ -85,15 +80,37 @@ impl Service {
     }
 
     fn look_around(&mut self, diagnosis: &mut Diagnosis) -> Result<(), NftError> {
-        let installed = self.firewall.elements(clock::now())?;
-        let deviations = self.keeper.deviations(&installed);
+        let installed = self.warden.table.elements(clock::now())?;
+        let deviations = self.warden.keeper.deviations(&installed);
         diagnosis.deviations = u32::try_from(deviations).unwrap_or(u32::MAX);
-        let surroundings = self.firewall.surroundings()?;
+        let surroundings = self.warden.table.surroundings()?;
         diagnosis.ahead = surroundings.ahead.iter().map(ToString::to_string).collect();
         diagnosis.redirecting_rules = surroundings.redirecting_rules;
         diagnosis.flowtables = surroundings.flowtables.iter().map(ToString::to_string).collect();
         Ok(())
     }
+}
+
+/// The bans of some networks, by jail, the newest first.
+fn by_jail(told: Vec<History>) -> BTreeMap<String, Vec<PastBan>> {
+    let mut by_jail: BTreeMap<String, Vec<PastBan>> = BTreeMap::new();
+    for (network, bans) in told {
+        match bans {
+            Ok(bans) => {
+                for (jail, ban) in bans {
+                    by_jail.entry(jail).or_default().push(past_ban(network, ban));
+                }
+            }
+            Err(error) => {
+                warn!("the history of bans cannot be read: {error}");
+                break;
+            }
+        }
+    }
+    for bans in by_jail.values_mut() {
+        bans.sort_by_key(|ban| std::cmp::Reverse(ban.since));
+    }
+    by_jail
 }
 
 fn past_ban(network: Network, ban: BanRecord) -> PastBan {

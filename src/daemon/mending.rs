@@ -6,8 +6,6 @@ use tracing::{error, warn};
 use super::service::{RETRY, Service};
 use super::{clock, status};
 use crate::host;
-use crate::keeper::{Decisions, Timestamp};
-use crate::nft::NftError;
 use crate::systemd::catalog;
 
 impl Service {
@@ -26,38 +24,18 @@ impl Service {
     /// Makes the table what it should be; how many elements were not. If that fails it is tried
     /// again later.
     pub(super) fn put_table_right(&mut self) -> Option<usize> {
-        let now = clock::now();
-        match self.audit(now) {
-            Ok(decisions) => {
-                let put_right = decisions.changes.len();
-                self.troubles.firewall = None;
-                self.mend_at = None;
-                self.carry_out(now, decisions);
-                self.troubles.firewall.is_none().then_some(put_right)
-            }
-            Err(error) => {
-                self.mend_at = Some(clock::monotonic() + RETRY);
-                self.troubles.firewall = Some(error.to_string());
-                error!("the firewall cannot be set right: {error}; it is tried again");
-                None
-            }
-        }
-    }
-
-    /// Raises the table and holds its elements against what is wanted.
-    fn audit(&mut self, now: Timestamp) -> Result<Decisions, NftError> {
-        self.firewall.raise(&self.lineup.gates())?;
-        let installed = self.firewall.elements(now)?;
-        Ok(self.keeper.audit(now, &installed, false))
+        let gates = self.lineup.gates();
+        let (put_right, told) = self.warden.put_table_right(clock::moment(), &gates);
+        self.deliver(told);
+        put_right
     }
 
     /// Learns this host's addresses again.
-    pub(super) fn learn_addresses(&mut self, now: Timestamp) {
+    pub(super) fn learn_addresses(&mut self) {
         match host::addresses() {
             Ok(own) => {
-                self.keeper.set_own_addresses(own.into_iter().collect());
-                let decisions = self.keeper.decide(now, []);
-                self.carry_out(now, decisions);
+                self.warden.keeper.set_own_addresses(own.into_iter().collect());
+                self.decide(Vec::new());
             }
             Err(error) => warn!("this host's addresses cannot be read: {error}; the old ones stay"),
         }
@@ -92,7 +70,7 @@ impl Service {
 
     /// Opens what is not being read where the last reader left it.
     pub(super) fn read_on(&mut self) {
-        let sources = (&self.records, &mut self.register, &self.names);
+        let sources = (&self.warden.records, &mut self.register, &self.names);
         let now = clock::now();
         let Err(failed) = self.readers.start_missing(&self.lineup, sources, now, &self.outbox)
         else {

@@ -20,11 +20,13 @@ mod readers;
 mod reading;
 mod records;
 mod reloading;
+mod scribe;
 mod service;
 mod setting;
 mod sources;
 mod start;
 mod status;
+mod warden;
 
 pub use options::{Options, Usage};
 

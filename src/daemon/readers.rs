@@ -8,6 +8,7 @@ use super::judge::{Legacy, Tried};
 use super::lineup::Lineup;
 use super::reading::{Errand, FILES, Reading};
 use super::records::Records;
+use super::scribe::Scribe;
 use super::sources::{Register, is_file};
 use crate::journal::{Position, Start};
 use crate::keeper::Timestamp;
@@ -34,7 +35,7 @@ impl Readers {
     pub(super) fn start_missing(
         &mut self,
         lineup: &Lineup,
-        (records, register, names): (&Records, &mut Register, &Resolver<Tried>),
+        (records, register, names): (&Records<Scribe>, &mut Register, &Resolver<Tried>),
         now: Timestamp,
         outbox: &Outbox,
     ) -> Result<(), Vec<(String, String)>> {
@@ -61,7 +62,7 @@ impl Readers {
     pub(super) fn outdated(
         &self,
         lineup: &Lineup,
-        sources: (&Records, &mut Register, &Resolver<Tried>),
+        sources: (&Records<Scribe>, &mut Register, &Resolver<Tried>),
         now: Timestamp,
     ) -> BTreeSet<Arc<str>> {
         let needed: BTreeMap<String, Errand> = errands(lineup, sources, now).into_iter().collect();
@@ -126,7 +127,7 @@ impl Readers {
 /// What there is to read, by the readers' names.
 fn errands(
     lineup: &Lineup,
-    (records, register, names): (&Records, &mut Register, &Resolver<Tried>),
+    (records, register, names): (&Records<Scribe>, &mut Register, &Resolver<Tried>),
     now: Timestamp,
 ) -> Vec<(String, Errand)> {
     let positions: BTreeMap<&str, _> = records.positions().collect();

@@ -1,14 +1,14 @@
-//! The state file's part of the loop: when what is saved.
+//! What is to be saved, and when: nobody waits for the disk but those who were promised that it has
+//! something.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use tracing::warn;
-
-use super::clock;
-use crate::keeper::{JailId, Keeper, Roster, Timestamp, Write};
-use crate::store::{Nonsense, Purge, SavedPosition, Store, StoreError, Whole};
-use crate::systemd::catalog;
+use super::clock::{self, Moment};
+use super::scribe::Scribe;
+use super::service::RETRY;
+use crate::keeper::{JailId, Keeper, Reply, Roster, Timestamp, Write};
+use crate::store::SavedPosition;
 
 /// A position that has moved without an attempt is saved no more often than this: reading those
 /// records once more after a crash changes nothing.
@@ -22,59 +22,101 @@ const TURNS_TOGETHER: u32 = 16;
 /// What the state file forgets by age is looked for this often.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
 
-/// The windows of a jail that does not run are kept this long for when it comes back.
-const WINDOWS: Duration = Duration::from_hours(24);
+/// A disk that takes longer than this is trouble, and whoever waits for it is answered.
+const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The history of bans reaches back this far.
-const HISTORY: Duration = Duration::from_hours(90 * 24);
+/// Who cannot go on without what is saved waits for it no longer than this.
+const WAIT_AT_MOST: Duration = Duration::from_secs(5);
+
+/// A transaction of the state file.
+#[derive(Debug, Default)]
+pub(super) struct Commit {
+    /// The jails' names.
+    pub(super) roster: Roster,
+    /// The jails that run.
+    pub(super) jails: Vec<JailId>,
+    /// What to write.
+    pub(super) writes: Vec<Write>,
+    /// How far each source has been read; none if it is gone.
+    pub(super) positions: Vec<(String, Option<SavedPosition>)>,
+    /// Whether this is everything: what the file has of these jails and of sources is replaced.
+    pub(super) is_whole: bool,
+    /// If what is too old by then is to be forgotten afterwards.
+    pub(super) purge: Option<Timestamp>,
+}
+
+/// Who writes the state file, at his own pace.
+pub(super) trait Disk {
+    /// Begins a commit. The one before it is over.
+    fn begin(&mut self, commit: Commit);
+
+    /// What came of the commit that was begun, once, when it is over.
+    fn outcome(&mut self) -> Option<Result<(), String>>;
+}
 
 /// How far a source has been read.
 struct Kept {
     /// None when the source is gone.
     position: Option<SavedPosition>,
-    is_saved: bool,
+    /// Whether a commit has it.
+    is_handed_over: bool,
 }
 
-/// The state file, and what it has not been told yet.
-pub(super) struct Records {
-    store: Store,
+/// The disk, and what it has not been told yet.
+pub(super) struct Records<D> {
+    pub(super) disk: D,
     positions: BTreeMap<String, Kept>,
-    saved_at: Instant,
+    /// The number of the commit that was begun last, from 1.
+    begun: u64,
+    /// Since when the disk is busy with it.
+    busy_since: Option<Instant>,
+    begun_at: Instant,
+    purged_at: Option<Instant>,
     /// So many turns are not saved yet, since more is to come.
     turns_waiting: u32,
-    /// Whether this one can wait, too.
-    can_wait: bool,
-    purged_at: Option<Instant>,
-    /// A commit has failed: the next one is of everything.
-    incomplete: bool,
-    /// What it is to forget of jails that are gone, and that the keeper knows no more.
+    /// Whether more is to come.
+    is_more: bool,
+    /// A commit has failed: the next one is of everything, not before then.
+    incomplete_until: Option<Instant>,
+    trouble: Option<String>,
+    /// What the file is to forget of jails that are gone, and that the keeper knows no more.
     owed: Vec<Write>,
+    /// What is answered when this commit is over.
+    promised: VecDeque<(u64, Reply)>,
 }
 
-impl Records {
-    pub(super) fn new(store: Store, positions: Vec<(String, SavedPosition)>) -> Self {
-        let kept = |position| Kept { position: Some(position), is_saved: true };
+impl<D: Disk> Records<D> {
+    pub(super) fn new(
+        disk: D,
+        positions: Vec<(String, SavedPosition)>,
+        monotonic: Instant,
+    ) -> Self {
+        let kept = |position| Kept { position: Some(position), is_handed_over: true };
         Self {
-            store,
+            disk,
             positions: positions.into_iter().map(|(name, saved)| (name, kept(saved))).collect(),
-            saved_at: clock::monotonic(),
-            turns_waiting: 0,
-            can_wait: false,
+            begun: 0,
+            busy_since: None,
+            begun_at: monotonic,
             purged_at: None,
-            incomplete: false,
+            turns_waiting: 0,
+            is_more: false,
+            incomplete_until: None,
+            trouble: None,
             owed: Vec::new(),
+            promised: VecDeque::new(),
         }
     }
 
     /// A source has been read up to here.
     pub(super) fn reached(&mut self, name: String, position: SavedPosition) {
-        self.positions.insert(name, Kept { position: Some(position), is_saved: false });
+        self.positions.insert(name, Kept { position: Some(position), is_handed_over: false });
     }
 
     /// A source is gone, or is not read any more.
     pub(super) fn forget(&mut self, name: &str) {
         if let Some(kept) = self.positions.get_mut(name) {
-            *kept = Kept { position: None, is_saved: false };
+            *kept = Kept { position: None, is_handed_over: false };
         }
     }
 
@@ -83,116 +125,160 @@ impl Records {
         self.positions.iter().filter_map(|(name, kept)| Some((&**name, kept.position.as_ref()?)))
     }
 
-    /// What the state file knows of a jail that comes back.
-    pub(super) fn store(&self) -> &Store {
-        &self.store
-    }
-
     /// A turn begins. With `more` behind it its changes may be saved with the next one's.
     pub(super) fn begin_turn(&mut self, more: bool) {
-        self.can_wait = more && self.turns_waiting + 1 < TURNS_TOGETHER && !self.incomplete;
+        self.is_more = more;
     }
 
-    /// Whether earlier turns are still to be saved.
-    pub(super) fn are_behind(&self) -> bool {
-        self.turns_waiting > 0
+    /// These replies are given when what the keeper has not saved yet is saved, or cannot be.
+    pub(super) fn promise(&mut self, replies: Vec<Reply>, keeper: &Keeper) {
+        let commit = self.begun + u64::from(keeper.has_unsaved());
+        self.promised.extend(replies.into_iter().map(|reply| (commit, reply)));
     }
 
-    /// Saves what there is to save, in one commit. A position that is young can wait, and so can all
-    /// of it while more is to come.
-    ///
-    /// # Errors
-    ///
-    /// When the state file cannot be written; the next call saves everything anew.
+    /// The replies that need not wait any longer.
+    pub(super) fn kept_promises(&mut self) -> Vec<Reply> {
+        let over = self.begun - u64::from(self.busy_since.is_some());
+        let is_kept = |commit: u64| commit <= over || self.trouble.is_some();
+        let kept = self.promised.iter().take_while(|(commit, _)| is_kept(*commit)).count();
+        self.promised.drain(..kept).map(|(_, reply)| reply).collect()
+    }
+
+    /// Has the disk save what there is to save, in one commit, unless it is still busy with the one
+    /// before. A position that is young can wait, and so can all of it while more is to come and
+    /// nobody waits for it. The trouble that there is with the disk, if any.
     pub(super) fn save(
         &mut self,
-        now: Timestamp,
+        at: Moment,
         keeper: &mut Keeper,
         roster: &Roster,
-    ) -> Result<(), String> {
-        if self.can_wait {
-            self.turns_waiting += 1;
-            return Ok(());
-        }
-        self.turns_waiting = 0;
-        let position_is_old = self.positions.values().any(|kept| !kept.is_saved)
-            && clock::monotonic().duration_since(self.saved_at) >= POSITION_EVERY;
-        if !keeper.has_unsaved() && !position_is_old && !self.incomplete {
-            return Ok(());
-        }
-        self.commit(keeper, roster).map_err(|error| error.to_string())?;
-        let monotonic = clock::monotonic();
-        if self.purged_at.is_none_or(|at| monotonic.duration_since(at) >= PURGE_EVERY) {
-            self.purged_at = Some(monotonic);
-            self.purge(now, keeper, roster).map_err(|error| error.to_string())?;
-        }
-        Ok(())
-    }
-
-    /// Saves everything that is new, the position too: the process is about to end.
-    ///
-    /// # Errors
-    ///
-    /// As [`Records::save`].
-    pub(super) fn save_all(&mut self, keeper: &mut Keeper, roster: &Roster) -> Result<(), String> {
-        self.commit(keeper, roster).map_err(|error| error.to_string())
-    }
-
-    fn commit(&mut self, keeper: &mut Keeper, roster: &Roster) -> Result<(), StoreError> {
-        let all = self.incomplete;
-        let positions = self.positions.iter().filter(|(_, kept)| all || !kept.is_saved);
-        let positions: Vec<(String, Option<SavedPosition>)> =
-            positions.map(|(name, kept)| (name.clone(), kept.position.clone())).collect();
-        let positions: Vec<(&str, Option<SavedPosition>)> =
-            positions.iter().map(|(name, position)| (&**name, position.clone())).collect();
-        let jails: Vec<JailId> = keeper.jails().collect();
-        let is_gone = |write: &Write| write.jail().is_some_and(|jail| !jails.contains(&jail));
-        let owed = &mut self.owed;
-        let mut unsaved = keeper.take_unsaved().inspect(|write| {
-            if is_gone(write) {
-                owed.push(write.clone());
+    ) -> Option<String> {
+        self.hear(at.monotonic);
+        if self.busy_since.is_none() && self.has_work(at.monotonic, keeper) {
+            if self.can_wait() {
+                self.turns_waiting += 1;
+            } else {
+                self.begin(at, keeper, roster);
+                // One that takes no time is over by now.
+                self.hear(at.monotonic);
             }
-        });
-        let saved = if self.incomplete {
-            unsaved.for_each(drop);
-            let mut writes = self.owed.clone();
-            writes.extend(keeper.everything());
-            let whole = Whole { jails: &jails, writes: &writes, positions: &positions };
-            self.store.rewrite(roster, whole)
-        } else {
-            let saved = self.store.commit(roster, &mut unsaved, &positions);
-            // What was not asked for any more is owed as well.
-            unsaved.for_each(drop);
-            saved
-        };
-        self.incomplete = saved.is_err();
-        saved?;
-        self.owed.clear();
-        self.positions.retain(|_, kept| kept.position.is_some());
-        self.positions.values_mut().for_each(|kept| kept.is_saved = true);
-        self.saved_at = clock::monotonic();
-        Ok(())
+        }
+        self.trouble.clone()
     }
 
-    fn purge(
-        &mut self,
-        now: Timestamp,
-        keeper: &Keeper,
-        roster: &Roster,
-    ) -> Result<(), StoreError> {
-        let jails: Vec<&str> = keeper.jails().map(|id| &**roster.name(id)).collect();
-        let purge = Purge { now, keep_history: HISTORY, keep_windows: WINDOWS, jails: &jails };
-        self.store.purge(purge)?;
-        Ok(())
+    /// When there is something to do next, if nothing happens before.
+    pub(super) fn next(&self) -> Option<Instant> {
+        match (self.busy_since, &self.trouble) {
+            (Some(since), None) => Some(since + PATIENCE),
+            (Some(_), Some(_)) => None,
+            (None, _) => self.incomplete_until,
+        }
+    }
+
+    /// Whether the disk does not answer.
+    pub(super) fn is_stuck(&self, monotonic: Instant) -> bool {
+        self.busy_since.is_some_and(|since| since + PATIENCE <= monotonic)
+    }
+
+    /// Hears what came of the commit that is under way.
+    fn hear(&mut self, monotonic: Instant) {
+        if self.busy_since.is_none() {
+            return;
+        }
+        match self.disk.outcome() {
+            Some(Ok(())) => {
+                self.busy_since = None;
+                self.incomplete_until = None;
+                self.trouble = None;
+                self.owed.clear();
+            }
+            Some(Err(reason)) => {
+                self.busy_since = None;
+                self.incomplete_until = Some(monotonic + RETRY);
+                self.trouble = Some(reason);
+            }
+            None if self.is_stuck(monotonic) => {
+                let seconds = PATIENCE.as_secs();
+                let slow = || format!("the disk takes more than {seconds} s to write it");
+                self.trouble.get_or_insert_with(slow);
+            }
+            None => {}
+        }
+    }
+
+    fn has_work(&self, monotonic: Instant, keeper: &Keeper) -> bool {
+        if let Some(until) = self.incomplete_until {
+            return until <= monotonic;
+        }
+        let position_is_old = self.positions.values().any(|kept| !kept.is_handed_over)
+            && monotonic.duration_since(self.begun_at) >= POSITION_EVERY;
+        keeper.has_unsaved() || position_is_old
+    }
+
+    fn can_wait(&self) -> bool {
+        self.is_more
+            && self.turns_waiting + 1 < TURNS_TOGETHER
+            && self.promised.is_empty()
+            && self.incomplete_until.is_none()
+    }
+
+    fn begin(&mut self, at: Moment, keeper: &mut Keeper, roster: &Roster) {
+        let due = self.purged_at.is_none_or(|last| at.monotonic - last >= PURGE_EVERY);
+        if due {
+            self.purged_at = Some(at.monotonic);
+        }
+        let mut commit = self.commit(keeper, roster);
+        commit.purge = due.then_some(at.now);
+        self.disk.begin(commit);
+        self.begun += 1;
+        self.busy_since = Some(at.monotonic);
+        self.begun_at = at.monotonic;
+        self.turns_waiting = 0;
+    }
+
+    /// Everything that is new, the positions too; or everything.
+    fn commit(&mut self, keeper: &mut Keeper, roster: &Roster) -> Commit {
+        let is_whole = self.incomplete_until.is_some();
+        let positions = self.positions.iter().filter(|(_, kept)| is_whole || !kept.is_handed_over);
+        let positions = positions.map(|(name, kept)| (name.clone(), kept.position.clone()));
+        let positions = positions.collect();
+        self.positions.retain(|_, kept| kept.position.is_some());
+        self.positions.values_mut().for_each(|kept| kept.is_handed_over = true);
+        let jails: Vec<JailId> = keeper.jails().collect();
+        let mut writes: Vec<Write> = keeper.take_unsaved().collect();
+        let is_gone = |write: &&Write| write.jail().is_some_and(|jail| !jails.contains(&jail));
+        self.owed.extend(writes.iter().filter(is_gone).cloned());
+        if is_whole {
+            writes.clone_from(&self.owed);
+            writes.extend(keeper.everything());
+        }
+        Commit { roster: roster.clone(), jails, writes, positions, is_whole, purge: None }
     }
 }
 
-/// Some of what was read from the state file cannot be.
-pub(super) fn tell_nonsense(nonsense: &Nonsense) {
-    warn!(
-        message_id = catalog::STATE_DAMAGED,
-        "{} rows of the state file make no sense and are left out; the first: {}",
-        nonsense.rows,
-        nonsense.first,
-    );
+impl Records<Scribe> {
+    /// Saves everything that is new, the positions too, and waits for it: the process is about to end,
+    /// or is about to read what is saved.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written, or not in time.
+    pub(super) fn save_all(&mut self, keeper: &mut Keeper, roster: &Roster) -> Result<(), String> {
+        self.wait()?;
+        self.begin(clock::moment(), keeper, roster);
+        self.wait()?;
+        self.trouble.clone().map_or(Ok(()), Err)
+    }
+
+    /// Waits for the disk to be done with the commit that is under way, whatever comes of it.
+    fn wait(&mut self) -> Result<(), String> {
+        if self.busy_since.is_some() && !self.disk.wait(WAIT_AT_MOST) {
+            return Err(format!(
+                "the disk takes more than {} s to write it",
+                WAIT_AT_MOST.as_secs()
+            ));
+        }
+        self.hear(clock::monotonic());
+        Ok(())
+    }
 }

@@ -8,9 +8,9 @@ use tracing::{error, info, warn};
 
 use super::inbox::Control;
 use super::lineup::Lineup;
-use super::records::tell_nonsense;
 use super::service::Service;
 use super::sources::is_file;
+use super::start::tell_nonsense;
 use super::{clock, status};
 use crate::bus::{BusAnswer, Failure};
 use crate::keeper::{JailId, Timestamp};
@@ -20,6 +20,9 @@ use crate::{confdir, rules};
 
 /// A reader that was told to stop and has not by then hangs.
 const HALT_AT_MOST: Duration = Duration::from_secs(2);
+
+/// A disk that has not said by then what it has of a jail hangs.
+const READ_AT_MOST: Duration = Duration::from_secs(2);
 
 /// How long the loop waits at a time for it.
 const A_MOMENT: Duration = Duration::from_millis(10);
@@ -51,9 +54,7 @@ impl Service {
             }
         };
         self.inbox.put_back(kept);
-        let now = clock::now();
-        let decisions = self.keeper.decide(now, events);
-        self.carry_out(now, decisions);
+        self.decide(events);
         if halted {
             self.readers.retire(names);
         }
@@ -101,8 +102,8 @@ impl Service {
     /// Puts what was loaded into force. Only readers that have other things to do now notice.
     pub(super) fn take_up(&mut self, loaded: Loaded) -> Result<(), Failure> {
         let now = clock::now();
-        let lineup = Lineup::new(loaded, &mut self.roster, Some(&self.lineup));
-        let sources = (&self.records, &mut self.register, &self.names);
+        let lineup = Lineup::new(loaded, &mut self.warden.roster, Some(&self.lineup));
+        let sources = (&self.warden.records, &mut self.register, &self.names);
         let outdated = self.readers.outdated(&lineup, sources, now);
         if !self.halt_readers(&outdated) {
             let reason =
@@ -112,15 +113,14 @@ impl Service {
         let before = std::mem::replace(&mut self.lineup, lineup);
         self.lineup.inherit(&before);
         let ran: Vec<_> = before.ids().collect();
-        let gone = self.lineup.enlist(&mut self.keeper);
-        self.friends.take_up(&self.lineup.policies(), &mut self.keeper);
+        let gone = self.lineup.enlist(&mut self.warden.keeper);
+        self.friends.take_up(&self.lineup.policies(), &mut self.warden.keeper);
         self.restore_newcomers(now, &ran);
         self.put_table_right();
-        self.tell(&gone.notices);
-        self.answer(gone.replies);
+        self.deliver(gone);
         self.forget_journals();
         self.read_on();
-        match self.troubles.firewall.as_ref().or(self.troubles.sources.as_ref()) {
+        match self.warden.table_trouble.as_ref().or(self.troubles.sources.as_ref()) {
             None => Ok(()),
             Some(reason) => Err(Failure::Refused(format!(
                 "{reason}; the new configuration is in force, and this is tried again"
@@ -132,29 +132,33 @@ impl Service {
     /// back to long ago.
     pub(super) fn forget_journals(&mut self) {
         let read = self.lineup.journal_names();
-        let unread = self.records.positions().map(|(name, _)| name.to_owned());
+        let unread = self.warden.records.positions().map(|(name, _)| name.to_owned());
         let unread = unread.filter(|name| !is_file(name) && !read.contains(name));
         for name in unread.collect::<Vec<_>>() {
-            self.records.forget(&name);
+            self.warden.records.forget(&name);
             if let Some(source) = self.register.forget(&name) {
-                self.keeper.forget_place(source);
+                self.warden.keeper.forget_place(source);
             }
         }
     }
 
     /// A jail that was not there before may have bans in the state file from another time.
     fn restore_newcomers(&mut self, now: Timestamp, ran: &[JailId]) {
-        for id in self.lineup.ids().filter(|id| !ran.contains(id)) {
-            let name = self.roster.name(id);
-            match self.records.store().jail(name) {
+        let newcomers: Vec<JailId> = self.lineup.ids().filter(|id| !ran.contains(id)).collect();
+        if newcomers.is_empty() {
+            return;
+        }
+        if let Err(reason) = self.warden.save_all() {
+            warn!("the state cannot be saved: {reason}; of jails that are new it may be old");
+        }
+        for id in newcomers {
+            let name = self.warden.roster.name(id);
+            match self.warden.records.disk.jail(name, READ_AT_MOST) {
                 Ok(saved) => {
                     saved.nonsense.iter().for_each(tell_nonsense);
-                    self.keeper.restore_priors(id, saved.priors);
-                    self.keeper.restore(now, id, saved.bans, saved.windows);
-                    self.keeper.restore_accounts(now, id, saved.accounts);
-                    self.keeper.restore_evidence(id, saved.evidence);
+                    self.warden.readmit(now, id, saved);
                 }
-                Err(error) => warn!("[{name}] its saved bans cannot be read: {error}"),
+                Err(reason) => warn!("[{name}] its saved bans cannot be read: {reason}"),
             }
         }
     }

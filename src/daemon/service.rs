@@ -12,14 +12,15 @@ use super::judge::Tried;
 use super::lineup::Lineup;
 use super::pulse::Pulse;
 use super::readers::Readers;
-use super::records::Records;
+use super::scribe::Scribe;
 use super::sources::Register;
+use super::warden::Warden;
 use super::{announce, clock, status};
 use crate::bus::{AnswerSender, BanRow, Bus, BusAnswer, Call, Failure, Link, Request};
 use crate::confdir::Directories;
 use crate::keeper::{
-    AttemptOrder, BanOrder, BanRecord, Change, Decisions, Event, JailId, Keeper, Network, Notice,
-    Outcome, Reply, Roster, Settled, Ticket, Timestamp, UnbanOrder,
+    AttemptOrder, BanOrder, BanRecord, Event, JailId, Network, Notice, Reply, Settled, Ticket,
+    Timestamp, UnbanOrder,
 };
 use crate::names::Resolver;
 use crate::nft::Firewall;
@@ -29,6 +30,9 @@ use crate::systemd::{Ending, Notifier, Signals, catalog, ending};
 /// After the firewall could not be mended, or the journal not be opened, it is tried again this
 /// soon.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
+
+/// A disk that has not taken the last of the state file by then hangs.
+const CLOSE_AT_MOST: Duration = Duration::from_secs(2);
 
 /// The log tells no more often than this that signals are dropped.
 const TELL_DROPPED_EVERY: Duration = Duration::from_mins(1);
@@ -40,11 +44,8 @@ pub(super) struct Service {
     pub(super) texts: Texts,
     /// What was set above it since.
     pub(super) overlay: Overlay,
-    pub(super) roster: Roster,
     pub(super) lineup: Lineup,
-    pub(super) keeper: Keeper,
-    pub(super) firewall: Firewall,
-    pub(super) records: Records,
+    pub(super) warden: Warden<Firewall, Scribe>,
     pub(super) bus: Bus,
     pub(super) inbox: Inbox,
     pub(super) outbox: Outbox,
@@ -58,7 +59,6 @@ pub(super) struct Service {
     pub(super) last_ticket: u64,
     /// When the configuration in force was read.
     pub(super) loaded: Timestamp,
-    pub(super) mend_at: Option<Instant>,
     pub(super) read_at: Option<Instant>,
     pub(super) troubles: Troubles,
     pub(super) shown: String,
@@ -71,11 +71,9 @@ pub(super) struct Service {
     pub(super) signals: Signals,
 }
 
-/// What is not as it should be, for the status; none of it stops the service.
+/// What is not as it should be around the warden, for the status; none of it stops the service.
 #[derive(Debug, Default)]
 pub(super) struct Troubles {
-    pub(super) firewall: Option<String>,
-    pub(super) state: Option<String>,
     pub(super) sources: Option<String>,
     pub(super) bus: Option<String>,
 }
@@ -127,24 +125,18 @@ impl Service {
 
     fn turn(&mut self, controls: Vec<Control>, batches: Vec<Batch>) -> Option<Ended> {
         let mut turn = Turn::default();
-        self.records.begin_turn(controls.is_empty() && self.inbox.has_batches());
-        if !controls.is_empty() && self.records.are_behind() {
-            // Whoever asks or changes something finds in the state file what has been told.
-            self.save(clock::now());
-        }
+        self.warden.records.begin_turn(self.inbox.has_batches());
         for control in controls {
             self.take_control(control, &mut turn);
         }
         self.take_batches(batches, &mut turn.events);
         self.friends.refresh();
-        let now = clock::now();
         let answered = !(turn.renewals.is_empty() && self.calls.is_empty());
-        let decisions = self.keeper.decide(now, turn.events);
-        self.carry_out(now, decisions);
+        self.decide(turn.events);
         if turn.addresses_changed {
-            self.learn_addresses(now);
+            self.learn_addresses();
         }
-        if turn.disturbed.is_some() || self.mend_at.is_some_and(|at| at <= clock::monotonic()) {
+        if turn.disturbed.is_some() || self.warden.must_mend(clock::monotonic()) {
             self.mend(turn.disturbed.as_deref());
         }
         if self.read_at.is_some_and(|at| at <= clock::monotonic()) {
@@ -169,10 +161,10 @@ impl Service {
 
     /// How long the loop may sleep.
     fn patience(&self) -> Option<Duration> {
-        let by_the_clock = self.keeper.deadline().map(|at| at.since(clock::now()));
+        let by_the_clock = self.warden.keeper.deadline().map(|at| at.since(clock::now()));
         let monotonic = clock::monotonic();
         let friends = self.friends.ask_at();
-        let timers = [self.mend_at, self.read_at, self.show_at, self.pulse.next(), friends];
+        let timers = [self.warden.next(), self.read_at, self.show_at, self.pulse.next(), friends];
         let timers = timers.into_iter().flatten().map(|at| at.saturating_duration_since(monotonic));
         by_the_clock.into_iter().chain(timers).min()
     }
@@ -183,7 +175,7 @@ impl Service {
             Control::Stop => turn.stop = true,
             Control::Reload => turn.renewals.push((Renewal::Reload, None)),
             Control::FirewallDisturbed(what) => turn.disturbed = Some(what),
-            Control::Friend(news) => self.friends.take(news, &mut self.keeper),
+            Control::Friend(news) => self.friends.take(news, &mut self.warden.keeper),
             Control::AddressesChanged => turn.addresses_changed = true,
             Control::ReaderAlive(name, number) => {
                 if self.readers.answered(&name, number) {
@@ -205,12 +197,14 @@ impl Service {
                 info!("the connection to D-Bus is back");
                 self.troubles.bus = None;
             }
+            // What came of it is heard when the turn saves.
+            Control::StateWritten => {}
             Control::Lost(what) => turn.fatal = Some(what.to_owned()),
         }
     }
 
     fn take_call(&mut self, Request { call, answer }: Request, turn: &mut Turn) {
-        let known = |name: &str| self.roster.id(name).filter(|id| self.lineup.has(*id));
+        let known = |name: &str| self.warden.roster.id(name).filter(|id| self.lineup.has(*id));
         let unknown = BusAnswer::Failed(Failure::NoSuchJail);
         match call {
             Call::Ban { jail, networks, sentence } => match known(&jail) {
@@ -240,18 +234,21 @@ impl Service {
             },
             Call::ListBans { jail } => match jail.as_deref().map(known) {
                 Some(None) => answer.send(unknown),
-                jail => answer.send(BusAnswer::Bans(self.rows(self.keeper.bans(jail.flatten())))),
+                jail => {
+                    let bans = self.warden.keeper.bans(jail.flatten());
+                    answer.send(BusAnswer::Bans(self.rows(bans)));
+                }
             },
             Call::ListWouldBeBans { jail } => match jail.as_deref().map(known) {
                 Some(None) => answer.send(unknown),
                 jail => {
-                    let bans = self.keeper.would_be_bans(jail.flatten());
+                    let bans = self.warden.keeper.would_be_bans(jail.flatten());
                     answer.send(BusAnswer::Bans(self.rows(bans)));
                 }
             },
             Call::Matches { jail, network } => match known(&jail) {
                 Some(jail) => {
-                    let lines = self.keeper.evidence(jail, network).map(Arc::from).collect();
+                    let lines = self.warden.keeper.evidence(jail, network).map(Arc::from).collect();
                     answer.send(BusAnswer::Matches(lines));
                 }
                 None => answer.send(unknown),
@@ -259,7 +256,7 @@ impl Service {
             Call::Allow { .. } | Call::Disallow { .. } | Call::ListAllowed => {
                 self.take_allowing(call, answer, &mut turn.events);
             }
-            Call::Why { network } => answer.send(self.why(network)),
+            Call::Why { network } => self.why(network, answer),
             Call::Diagnose => answer.send(self.diagnose()),
             Call::Reload => turn.renewals.push((Renewal::Reload, Some(answer))),
             Call::Set { jail, option, value } => {
@@ -278,7 +275,7 @@ impl Service {
 
     fn rows(&self, bans: impl Iterator<Item = (JailId, Network, BanRecord)>) -> Vec<BanRow> {
         bans.map(|(jail, network, ban)| BanRow {
-            jail: self.roster.name(jail).clone(),
+            jail: self.warden.roster.name(jail).clone(),
             network,
             since: ban.since,
             until: ban.until,
@@ -309,64 +306,34 @@ impl Service {
                 if let Some(source) = source {
                     self.register.note(&name, source);
                 }
-                self.records.reached(name, saved);
+                self.warden.records.reached(name, saved);
             }
             Reached::Gone { name } => {
-                self.records.forget(&name);
+                self.warden.records.forget(&name);
                 if let Some(source) = self.register.forget(&name) {
-                    self.keeper.forget_place(source);
+                    self.warden.keeper.forget_place(source);
                 }
             }
         }
     }
 
-    /// Performs what was decided: first the kernel, then the disk, then everybody is told.
-    pub(super) fn carry_out(&mut self, now: Timestamp, decisions: Decisions) {
-        let Decisions { changes, mut notices, mut replies } = decisions;
-        if !changes.is_empty() {
-            let settled = self.perform(now, &changes);
-            notices.extend(settled.notices);
-            replies.extend(settled.replies);
-        }
-        self.save(now);
+    /// Decides about these events and what is due, carries it out, and tells.
+    pub(super) fn decide(&mut self, events: Vec<Event>) {
+        let told = self.warden.decide(clock::moment(), events);
+        self.deliver(told);
+    }
+
+    /// Tells everybody, and answers who has asked.
+    pub(super) fn deliver(&mut self, Settled { notices, replies }: Settled) {
         self.tell(&notices);
         self.answer(replies);
     }
 
-    fn perform(&mut self, now: Timestamp, changes: &[Change]) -> Settled {
-        let elsewhere = |network| self.keeper.last_end(network);
-        let outcome = self.firewall.apply(changes, elsewhere, now);
-        match &outcome {
-            Outcome::Applied { .. } => self.troubles.firewall = None,
-            Outcome::Failed { reason } => {
-                error!(
-                    "the kernel did not take {} changes: {reason}; they are tried again",
-                    changes.len()
-                );
-                self.troubles.firewall = Some(reason.clone());
-            }
-        }
-        self.keeper.settle(now, changes, &outcome)
-    }
-
-    pub(super) fn save(&mut self, now: Timestamp) {
-        let trouble = self.records.save(now, &mut self.keeper, &self.roster).err();
-        match (&trouble, &self.troubles.state) {
-            (Some(reason), None) => error!(
-                message_id = catalog::STATE_UNWRITABLE,
-                "the state cannot be saved: {reason}; bans go on, and it is tried again"
-            ),
-            (None, Some(_)) => info!("the state is saved again"),
-            _ => {}
-        }
-        self.troubles.state = trouble;
-    }
-
-    pub(super) fn tell(&mut self, notices: &[Notice]) {
+    fn tell(&mut self, notices: &[Notice]) {
         for notice in notices {
-            announce::log(&self.roster, notice);
+            announce::log(&self.warden.roster, notice);
             self.note(notice);
-            if let Some(signal) = announce::signal(&self.roster, notice)
+            if let Some(signal) = announce::signal(&self.warden.roster, notice)
                 && let Err(dropped) = self.bus.announce(signal)
                 && self.muted_until.is_none_or(|until| until <= clock::monotonic())
             {
@@ -376,7 +343,7 @@ impl Service {
         }
     }
 
-    pub(super) fn answer(&mut self, replies: Vec<Reply>) {
+    fn answer(&mut self, replies: Vec<Reply>) {
         for Reply { ticket, answer } in replies {
             if let Some(sender) = self.calls.remove(&ticket) {
                 sender.send(answer.into());
@@ -390,7 +357,7 @@ impl Service {
         if !self.halt_readers(&self.readers.all()) {
             error!("a reader does not stop; it is left behind");
         }
-        if let Err(reason) = self.records.save_all(&mut self.keeper, &self.roster) {
+        if let Err(reason) = self.warden.save_all() {
             error!(message_id = catalog::STATE_UNWRITABLE, "the state cannot be saved: {reason}");
         }
         let ending = ending().unwrap_or_else(|error| {
@@ -401,12 +368,15 @@ impl Service {
             Ending::Restart => {
                 info!("restarting, the bans stay in the kernel: {}", self.sentence());
             }
-            Ending::Stop => match self.firewall.lower() {
+            Ending::Stop => match self.warden.table.lower() {
                 Ok(()) => info!("stopped; all bans are lifted until the next start"),
                 Err(error) => error!("the bans could not be lifted: {error}"),
             },
         }
         self.calls.clear();
         self.bus.close();
+        if !self.warden.records.disk.close(CLOSE_AT_MOST) {
+            error!("the disk does not let the state file go; it is left behind");
+        }
     }
 }

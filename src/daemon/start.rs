@@ -14,24 +14,21 @@ use super::lineup::Lineup;
 use super::options::Options;
 use super::pulse::Pulse;
 use super::readers::Readers;
-use super::records::{Records, tell_nonsense};
+use super::records::Records;
+use super::scribe::Scribe;
 use super::service::{Service, Troubles};
 use super::sources::Register;
+use super::warden::{NotTakenOver, Warden};
 use super::{clock, status};
 use crate::bus::{Bus, BusError, Snapshot};
 use crate::confdir::{self, Directories};
 use crate::host::{self, HostError};
-use crate::keeper::{Keeper, Notice, Outcome, Roster, Timestamp};
+use crate::keeper::{Keeper, Roster, Settled, Timestamp};
 use crate::names::Resolver;
 use crate::nft::{Firewall, Monitor, NftError};
 use crate::rules::{self, Loaded, Overlay, Texts};
-use crate::store::{Opened, Saved, SavedPosition, Store, StoreError};
+use crate::store::{Nonsense, Opened, Saved, SavedPosition, Store, StoreError};
 use crate::systemd::{Notifier, Signal, Signals, catalog};
-
-/// So many saved bans are put back at once, which is a transaction: what becomes of each is in memory
-/// meanwhile, and there may be a million. In the kernel there is a message of 4 KiB for each, and to
-/// find new memory for those of 100,000 takes it longer than the bans themselves.
-const CHANGES_AT_ONCE: usize = 4096;
 
 /// Why the service does not start.
 #[derive(Debug, Error)]
@@ -42,8 +39,8 @@ pub(super) enum StartError {
     State(#[from] StoreError),
     #[error("firewall: {0}")]
     Firewall(#[from] NftError),
-    #[error("firewall: the saved bans cannot be put back: {0}")]
-    Bans(String),
+    #[error("firewall: {0}")]
+    Bans(#[from] NotTakenOver),
     #[error("own addresses: {0}")]
     Host(#[from] HostError),
     #[error("{0}")]
@@ -77,15 +74,17 @@ impl Service {
         friends.take_up(&lineup.policies(), &mut keeper);
         let mut register = Register::default();
         let positions = restore(now, (&mut keeper, &mut register), &mut roster, saved);
-        let records = Records::new(store, positions);
-        let (firewall, told) = raise_firewall(now, &lineup, &mut keeper, &outbox)?;
+        let records = Records::new(write_state(store, &outbox), positions, clock::monotonic());
+        let mut warden = Warden::new(keeper, roster, open_firewall(&outbox)?, records);
+        let told = warden.take_over(now, &lineup.gates())?;
 
         let names = resolver(&outbox, &register.numbers);
-        let readers = start_readers(&lineup, (&records, &mut register, &names), now, &outbox)?;
+        let sources = (&warden.records, &mut register, &names);
+        let readers = start_readers(&lineup, sources, now, &outbox)?;
         let first = Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: "starting".to_owned(),
-            jails: lineup.snapshot((&keeper, &friends), &roster, now),
+            jails: lineup.snapshot((&warden.keeper, &friends), &warden.roster, now),
         };
         let bus = bus.serve(Arc::new(first))?;
         watch_addresses(&outbox, addresses);
@@ -93,14 +92,11 @@ impl Service {
         let notifier = Notifier::from_environment();
         let mut service = Self {
             pulse: Pulse::new(notifier.watchdog_interval()),
-            records,
             directories,
             texts,
             overlay: Overlay::default(),
-            roster,
             lineup,
-            keeper,
-            firewall,
+            warden,
             bus,
             inbox,
             outbox,
@@ -112,7 +108,6 @@ impl Service {
             calls: std::collections::BTreeMap::new(),
             last_ticket: 0,
             loaded: now,
-            mend_at: None,
             read_at: None,
             troubles: Troubles::default(),
             shown: String::new(),
@@ -122,8 +117,8 @@ impl Service {
             signals,
         };
         service.forget_journals();
-        service.save(now);
-        service.tell(&told);
+        let replies = service.warden.save(clock::moment());
+        service.deliver(Settled { notices: told, replies });
         service.show();
         info!(message_id = catalog::READY, "ready: {}", service.sentence());
         status::told(service.notifier.ready(&service.sentence()));
@@ -165,9 +160,19 @@ fn open_state(path: &Path, now: Timestamp) -> Result<(Store, Saved), StartError>
     Ok((store, saved))
 }
 
+/// Some of what was read from the state file cannot be.
+pub(super) fn tell_nonsense(nonsense: &Nonsense) {
+    warn!(
+        message_id = catalog::STATE_DAMAGED,
+        "{} rows of the state file make no sense and are left out; the first: {}",
+        nonsense.rows,
+        nonsense.first,
+    );
+}
+
 fn start_readers(
     lineup: &Lineup,
-    sources: (&Records, &mut Register, &Resolver<Tried>),
+    sources: (&Records<Scribe>, &mut Register, &Resolver<Tried>),
     now: Timestamp,
     outbox: &Outbox,
 ) -> Result<Readers, StartError> {
@@ -199,30 +204,19 @@ fn read_configuration(loaded: Loaded, roster: &mut Roster) -> Result<Lineup, Sta
     Ok(Lineup::new(loaded, roster, None))
 }
 
-/// Makes the table what it should be, with the bans that were saved and those that the kernel has;
-/// what there is to tell of it. It is watched from the beginning: the news of a million elements that
-/// nobody reads would be more than a socket holds.
-fn raise_firewall(
-    now: Timestamp,
-    lineup: &Lineup,
-    keeper: &mut Keeper,
-    outbox: &Outbox,
-) -> Result<(Firewall, Vec<Notice>), StartError> {
-    let mut firewall = Firewall::open()?;
+/// Opens the kernel's firewall. It is watched before anything is put into it: the news of a million
+/// elements that nobody reads would be more than a socket holds.
+fn open_firewall(outbox: &Outbox) -> Result<Firewall, StartError> {
+    let firewall = Firewall::open()?;
     watch_firewall(outbox, Monitor::open(firewall.port_id())?);
-    firewall.raise(&lineup.gates())?;
-    let installed = firewall.elements(now)?;
-    let decisions = keeper.audit(now, &installed, true);
-    let mut told = decisions.notices;
-    for changes in decisions.changes.chunks(CHANGES_AT_ONCE) {
-        let elsewhere = |network| keeper.last_end(network);
-        let outcome = firewall.apply(changes, elsewhere, now);
-        if let Outcome::Failed { reason } = outcome {
-            return Err(StartError::Bans(reason));
-        }
-        told.extend(keeper.settle(now, changes, &outcome).notices);
-    }
-    Ok((firewall, told))
+    Ok(firewall)
+}
+
+/// Starts the thread that writes the state file.
+fn write_state(store: Store, outbox: &Outbox) -> Scribe {
+    let controls = outbox.controls.clone();
+    // Without room for it the loop is about to turn anyway, and looks then.
+    Scribe::start(store, move || drop(controls.try_send(Control::StateWritten)))
 }
 
 /// Gives the saved bans and windows to the jails that run; the positions in the sources. What is

@@ -46,18 +46,22 @@ impl Service {
         Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state,
-            jails: self.lineup.snapshot((&self.keeper, &self.friends), &self.roster, clock::now()),
+            jails: self.lineup.snapshot(
+                (&self.warden.keeper, &self.friends),
+                &self.warden.roster,
+                clock::now(),
+            ),
         }
     }
 
     /// How the service is. Trouble comes first: a status line may be cut.
     pub(super) fn sentence(&self) -> String {
-        let banned = self.keeper.banned();
+        let banned = self.warden.keeper.banned();
         let mut parts = Vec::new();
         for (what, trouble) in [
-            ("the firewall does not take changes", &self.troubles.firewall),
+            ("the firewall does not take changes", &self.warden.table_trouble),
             ("not all can be read", &self.troubles.sources),
-            ("the state cannot be saved", &self.troubles.state),
+            ("the state cannot be saved", &self.warden.state_trouble),
             ("D-Bus is not there", &self.troubles.bus),
         ] {
             if let Some(reason) = trouble {

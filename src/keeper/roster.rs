@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub struct JailId(pub u32);
 
 /// Which number belongs to which name, for as long as the process lives.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Roster {
     ids: BTreeMap<Arc<str>, JailId>,
     names: Vec<Arc<str>>,
