@@ -70,6 +70,11 @@ impl Service {
 
     /// Opens what is not being read where the last reader left it.
     pub(super) fn read_on(&mut self) {
+        // What the last one has sent may still wait: its successor must not begin before that.
+        let mut events = Vec::new();
+        let rest = self.inbox.waiting();
+        self.take_batches(rest, &mut events);
+        self.decide(events);
         let sources = (&self.warden.records, &mut self.register, &self.names);
         let now = clock::now();
         let Err(failed) = self.readers.start_missing(&self.lineup, sources, now, &self.outbox)

@@ -23,6 +23,8 @@ mod reloading;
 mod scribe;
 mod service;
 mod setting;
+#[cfg(test)]
+mod simulation;
 mod sources;
 mod start;
 mod status;

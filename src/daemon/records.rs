@@ -1,11 +1,10 @@
 //! What is to be saved, and when: nobody waits for the disk but those who were promised that it has
 //! something.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::clock::{self, Moment};
-use super::scribe::Scribe;
+use super::clock::Moment;
 use super::service::RETRY;
 use crate::keeper::{JailId, Keeper, Reply, Roster, Timestamp, Write};
 use crate::store::SavedPosition;
@@ -52,6 +51,9 @@ pub(super) trait Disk {
 
     /// What came of the commit that was begun, once, when it is over.
     fn outcome(&mut self) -> Option<Result<(), String>>;
+
+    /// Waits for the commit that is under way to be over; whether it is.
+    fn wait(&mut self, at_most: Duration) -> bool;
 }
 
 /// How far a source has been read.
@@ -79,6 +81,9 @@ pub(super) struct Records<D> {
     /// A commit has failed: the next one is of everything, not before then.
     incomplete_until: Option<Instant>,
     trouble: Option<String>,
+    /// The jails that have run since the last commit that has not failed, so that what the file has of
+    /// them may be wrong.
+    doubtful: BTreeSet<JailId>,
     /// What the file is to forget of jails that are gone, and that the keeper knows no more.
     owed: Vec<Write>,
     /// What is answered when this commit is over.
@@ -103,6 +108,7 @@ impl<D: Disk> Records<D> {
             is_more: false,
             incomplete_until: None,
             trouble: None,
+            doubtful: BTreeSet::new(),
             owed: Vec::new(),
             promised: VecDeque::new(),
         }
@@ -166,6 +172,34 @@ impl<D: Disk> Records<D> {
         self.trouble.clone()
     }
 
+    /// Saves everything that is new, the positions too, and waits for it: the process is about to end,
+    /// or is about to read what is saved.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written, or not in time.
+    pub(super) fn save_all(
+        &mut self,
+        at: Moment,
+        keeper: &mut Keeper,
+        roster: &Roster,
+    ) -> Result<(), String> {
+        self.wait(at.monotonic)?;
+        self.begin(at, keeper, roster);
+        self.wait(at.monotonic)?;
+        self.trouble.clone().map_or(Ok(()), Err)
+    }
+
+    /// Waits for the disk to be done with the commit that is under way, whatever comes of it.
+    fn wait(&mut self, monotonic: Instant) -> Result<(), String> {
+        if self.busy_since.is_some() && !self.disk.wait(WAIT_AT_MOST) {
+            let seconds = WAIT_AT_MOST.as_secs();
+            return Err(format!("the disk takes more than {seconds} s to write the state"));
+        }
+        self.hear(monotonic);
+        Ok(())
+    }
+
     /// When there is something to do next, if nothing happens before.
     pub(super) fn next(&self) -> Option<Instant> {
         match (self.busy_since, &self.trouble) {
@@ -173,6 +207,11 @@ impl<D: Disk> Records<D> {
             (Some(_), Some(_)) => None,
             (None, _) => self.incomplete_until,
         }
+    }
+
+    /// Whether a commit is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy_since.is_some()
     }
 
     /// Whether the disk does not answer.
@@ -190,6 +229,7 @@ impl<D: Disk> Records<D> {
                 self.busy_since = None;
                 self.incomplete_until = None;
                 self.trouble = None;
+                self.doubtful.clear();
                 self.owed.clear();
             }
             Some(Err(reason)) => {
@@ -244,41 +284,18 @@ impl<D: Disk> Records<D> {
         let positions = positions.collect();
         self.positions.retain(|_, kept| kept.position.is_some());
         self.positions.values_mut().for_each(|kept| kept.is_handed_over = true);
-        let jails: Vec<JailId> = keeper.jails().collect();
+        let mut jails: Vec<JailId> = keeper.jails().collect();
         let mut writes: Vec<Write> = keeper.take_unsaved().collect();
         let is_gone = |write: &&Write| write.jail().is_some_and(|jail| !jails.contains(&jail));
         self.owed.extend(writes.iter().filter(is_gone).cloned());
+        // Of a jail that has come back meanwhile the keeper knows again.
+        self.owed.retain(|write| is_gone(&write));
+        self.doubtful.extend(&jails);
         if is_whole {
             writes.clone_from(&self.owed);
             writes.extend(keeper.everything());
+            jails = self.doubtful.iter().copied().collect();
         }
         Commit { roster: roster.clone(), jails, writes, positions, is_whole, purge: None }
-    }
-}
-
-impl Records<Scribe> {
-    /// Saves everything that is new, the positions too, and waits for it: the process is about to end,
-    /// or is about to read what is saved.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written, or not in time.
-    pub(super) fn save_all(&mut self, keeper: &mut Keeper, roster: &Roster) -> Result<(), String> {
-        self.wait()?;
-        self.begin(clock::moment(), keeper, roster);
-        self.wait()?;
-        self.trouble.clone().map_or(Ok(()), Err)
-    }
-
-    /// Waits for the disk to be done with the commit that is under way, whatever comes of it.
-    fn wait(&mut self) -> Result<(), String> {
-        if self.busy_since.is_some() && !self.disk.wait(WAIT_AT_MOST) {
-            return Err(format!(
-                "the disk takes more than {} s to write it",
-                WAIT_AT_MOST.as_secs()
-            ));
-        }
-        self.hear(clock::monotonic());
-        Ok(())
     }
 }

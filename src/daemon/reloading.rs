@@ -103,6 +103,9 @@ impl Service {
     pub(super) fn take_up(&mut self, loaded: Loaded) -> Result<(), Failure> {
         let now = clock::now();
         let lineup = Lineup::new(loaded, &mut self.warden.roster, Some(&self.lineup));
+        let ran: Vec<JailId> = self.lineup.ids().collect();
+        let newcomers: Vec<JailId> = lineup.ids().filter(|id| !ran.contains(id)).collect();
+        self.ask_for_newcomers(&newcomers)?;
         let sources = (&self.warden.records, &mut self.register, &self.names);
         let outdated = self.readers.outdated(&lineup, sources, now);
         if !self.halt_readers(&outdated) {
@@ -112,10 +115,9 @@ impl Service {
         }
         let before = std::mem::replace(&mut self.lineup, lineup);
         self.lineup.inherit(&before);
-        let ran: Vec<_> = before.ids().collect();
         let gone = self.lineup.enlist(&mut self.warden.keeper);
         self.friends.take_up(&self.lineup.policies(), &mut self.warden.keeper);
-        self.restore_newcomers(now, &ran);
+        self.restore_newcomers(now, newcomers);
         self.put_table_right();
         self.deliver(gone);
         self.forget_journals();
@@ -142,15 +144,27 @@ impl Service {
         }
     }
 
-    /// A jail that was not there before may have bans in the state file from another time.
-    fn restore_newcomers(&mut self, now: Timestamp, ran: &[JailId]) {
-        let newcomers: Vec<JailId> = self.lineup.ids().filter(|id| !ran.contains(id)).collect();
+    /// What the state file has of jails that were not there before can be read when it has all that was
+    /// to be saved of them. Where it cannot be written it may still be read.
+    fn ask_for_newcomers(&mut self, newcomers: &[JailId]) -> Result<(), Failure> {
         if newcomers.is_empty() {
-            return;
+            return Ok(());
         }
-        if let Err(reason) = self.warden.save_all() {
-            warn!("the state cannot be saved: {reason}; of jails that are new it may be old");
+        match self.warden.save_all(clock::moment()) {
+            Err(reason) if self.warden.records.is_busy() => {
+                let consequence = "nothing was changed, and the old rules are in force";
+                Err(Failure::ReloadFailed(format!("{reason}; {consequence}")))
+            }
+            Err(reason) => {
+                warn!("the state cannot be saved: {reason}; of jails that are new it may be old");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
+    }
+
+    /// A jail that was not there before may have bans in the state file from another time.
+    fn restore_newcomers(&mut self, now: Timestamp, newcomers: Vec<JailId>) {
         for id in newcomers {
             let name = self.warden.roster.name(id);
             match self.warden.records.disk.jail(name, READ_AT_MOST) {

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, bounded, unbounded};
 
 use super::records::{Commit, Disk};
 use crate::keeper::{BanRecord, Network, Timestamp};
@@ -73,13 +73,6 @@ impl Scribe {
         }
     }
 
-    /// Waits for the commit that is under way to end; whether it has.
-    pub(super) fn wait(&self, at_most: Duration) -> bool {
-        let mut outcomes = crossbeam_channel::Select::new();
-        outcomes.recv(&self.outcomes);
-        outcomes.ready_timeout(at_most).is_ok()
-    }
-
     /// Lets the file go; whether that was done in this time.
     pub(super) fn close(self, at_most: Duration) -> bool {
         let Self { tasks, outcomes } = self;
@@ -99,6 +92,12 @@ impl Disk for Scribe {
 
     fn outcome(&mut self) -> Option<Result<(), String>> {
         self.outcomes.try_recv().ok()
+    }
+
+    fn wait(&mut self, at_most: Duration) -> bool {
+        let mut outcomes = Select::new();
+        outcomes.recv(&self.outcomes);
+        outcomes.ready_timeout(at_most).is_ok()
     }
 }
 

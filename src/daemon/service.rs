@@ -357,7 +357,7 @@ impl Service {
         if !self.halt_readers(&self.readers.all()) {
             error!("a reader does not stop; it is left behind");
         }
-        if let Err(reason) = self.warden.save_all() {
+        if let Err(reason) = self.warden.save_all(clock::moment()) {
             error!(message_id = catalog::STATE_UNWRITABLE, "the state cannot be saved: {reason}");
         }
         let ending = ending().unwrap_or_else(|error| {

@@ -221,7 +221,7 @@ fn write_state(store: Store, outbox: &Outbox) -> Scribe {
 
 /// Gives the saved bans and windows to the jails that run; the positions in the sources. What is
 /// saved of other jails stays in the state file until they come back or it is outlived.
-fn restore(
+pub(super) fn restore(
     now: Timestamp,
     (keeper, register): (&mut Keeper, &mut Register),
     roster: &mut Roster,

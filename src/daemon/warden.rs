@@ -9,7 +9,6 @@ use tracing::{error, info};
 
 use super::clock::Moment;
 use super::records::{Disk, Records};
-use super::scribe::Scribe;
 use super::service::RETRY;
 use crate::keeper::{
     Change, Decisions, Element, Event, Gate, JailId, Keeper, Network, Notice, Outcome, Reply,
@@ -164,6 +163,15 @@ impl<T: Table, D: Disk> Warden<T, D> {
         self.records.kept_promises()
     }
 
+    /// Saves everything that is new, and waits for it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written, or not in time.
+    pub(super) fn save_all(&mut self, at: Moment) -> Result<(), String> {
+        self.records.save_all(at, &mut self.keeper, &self.roster)
+    }
+
     /// Raises the table, and holds its elements against what is wanted; how many were not as they
     /// should be, and what there is to tell. If that fails it is tried again later.
     pub(super) fn put_table_right(
@@ -206,17 +214,6 @@ impl<T: Table, D: Disk> Warden<T, D> {
         self.keeper.restore(now, id, saved.bans, saved.windows);
         self.keeper.restore_accounts(now, id, saved.accounts);
         self.keeper.restore_evidence(id, saved.evidence);
-    }
-}
-
-impl Warden<Firewall, Scribe> {
-    /// Saves everything that is new, and waits for it.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written, or not in time.
-    pub(super) fn save_all(&mut self) -> Result<(), String> {
-        self.records.save_all(&mut self.keeper, &self.roster)
     }
 }
 

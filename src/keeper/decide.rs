@@ -89,7 +89,9 @@ impl Keeper {
     /// Lets a jail go with all its bans; whoever calls this removes its sets from the firewall, and
     /// tells of it then.
     pub fn dismiss(&mut self, id: JailId) -> Settled {
-        let Some(jail) = self.jails.remove(id) else { return Settled::default() };
+        let Some(mut jail) = self.jails.remove(id) else { return Settled::default() };
+        // What has gone since it was saved is not in the jail any more, but in the state file.
+        self.farewells.extend(jail.take_unsaved());
         let (notices, writes) = jail.farewell();
         self.farewells.extend(writes);
         self.farewells.extend(self.past.priors.dismiss(id));

@@ -137,16 +137,17 @@ impl Priors {
         }
     }
 
-    /// Lets a jail go; what is still to be saved of it. The state file keeps what it has, for when
-    /// the jail comes back.
+    /// Lets a jail go; all that the state file is to have of it, for when the jail comes back.
     pub(super) fn dismiss(&mut self, jail: JailId) -> Vec<Write> {
         let (gone, unsaved): (Vec<Whose>, Vec<Whose>) =
             self.unsaved.take().partition(|whose| whose.jail == jail);
         for whose in unsaved {
             self.unsaved.note(whose);
         }
-        let writes = gone.into_iter().map(|whose| self.write(whose)).collect();
-        for whose in self.of_jail(jail) {
+        let all = self.of_jail(jail);
+        let whose = gone.into_iter().chain(all.iter().copied());
+        let writes = whose.map(|whose| self.write(whose)).collect();
+        for whose in all {
             self.take(whose);
         }
         writes
