@@ -63,9 +63,11 @@ test: deps test-deps ## run every test (root)
 # What each test has come to is told at the end, for RELIABILITY.md.
 .PHONY: soak
 soak: deps test-deps deb ## run the long forms of the tests in RELIABILITY.md, for hours (root)
+	JAILKEEPER_SCHEDULES=2000000 $(CARGO) test --release --locked --lib -- --nocapture simulation \
+		2>&1 | tee $(TARGET)/soak.log
 	JAILKEEPER_SOAK=1 JAILKEEPER_DEB="$$(realpath $(TARGET)/debian/*.deb)" \
 		$(CARGO) test --locked --test jailkeeper -- --nocapture unbreakable \
-		2>&1 | tee $(TARGET)/soak.log
+		2>&1 | tee -a $(TARGET)/soak.log
 	@grep '^figure: ' $(TARGET)/soak.log | cut -d ' ' -f 2- | sort
 
 .PHONY: lint

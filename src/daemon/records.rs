@@ -1,12 +1,11 @@
-//! What is to be saved, and when: nobody waits for the disk but those who were promised that it has
-//! something.
+//! What is to be saved, and when; and what is told of it, which is when the disk has it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::clock::Moment;
 use super::service::RETRY;
-use crate::keeper::{JailId, Keeper, Reply, Roster, Timestamp, Write};
+use crate::keeper::{JailId, Keeper, Roster, Settled, Timestamp, Write};
 use crate::store::SavedPosition;
 
 /// A position that has moved without an attempt is saved no more often than this: reading those
@@ -23,6 +22,9 @@ const PURGE_EVERY: Duration = Duration::from_hours(1);
 
 /// A disk that takes longer than this is trouble, and whoever waits for it is answered.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// So many notices wait for the disk; with more of them all are told at once.
+const UNTOLD_AT_MOST: usize = 1024;
 
 /// Who cannot go on without what is saved waits for it no longer than this.
 const WAIT_AT_MOST: Duration = Duration::from_secs(5);
@@ -86,8 +88,9 @@ pub(super) struct Records<D> {
     doubtful: BTreeSet<JailId>,
     /// What the file is to forget of jails that are gone, and that the keeper knows no more.
     owed: Vec<Write>,
-    /// What is answered when this commit is over.
-    promised: VecDeque<(u64, Reply)>,
+    /// What is told when this commit is over.
+    untold: VecDeque<(u64, Settled)>,
+    untold_notices: usize,
 }
 
 impl<D: Disk> Records<D> {
@@ -110,7 +113,8 @@ impl<D: Disk> Records<D> {
             trouble: None,
             doubtful: BTreeSet::new(),
             owed: Vec::new(),
-            promised: VecDeque::new(),
+            untold: VecDeque::new(),
+            untold_notices: 0,
         }
     }
 
@@ -136,18 +140,30 @@ impl<D: Disk> Records<D> {
         self.is_more = more;
     }
 
-    /// These replies are given when what the keeper has not saved yet is saved, or cannot be.
-    pub(super) fn promise(&mut self, replies: Vec<Reply>, keeper: &Keeper) {
+    /// This is told when what the keeper has not saved yet is saved, or cannot be.
+    pub(super) fn hold(&mut self, told: Settled, keeper: &Keeper) {
         let commit = self.begun + u64::from(keeper.has_unsaved());
-        self.promised.extend(replies.into_iter().map(|reply| (commit, reply)));
+        self.untold_notices += told.notices.len();
+        self.untold.push_back((commit, told));
     }
 
-    /// The replies that need not wait any longer.
-    pub(super) fn kept_promises(&mut self) -> Vec<Reply> {
+    /// What need not wait any longer. In a flood notices do not wait: it is answers that are relied
+    /// upon.
+    pub(super) fn release(&mut self) -> Settled {
         let over = self.begun - u64::from(self.busy_since.is_some());
-        let is_kept = |commit: u64| commit <= over || self.trouble.is_some();
-        let kept = self.promised.iter().take_while(|(commit, _)| is_kept(*commit)).count();
-        self.promised.drain(..kept).map(|(_, reply)| reply).collect()
+        let is_over = |commit: u64| commit <= over || self.trouble.is_some();
+        let released = self.untold.iter().take_while(|(commit, _)| is_over(*commit)).count();
+        let mut told = Settled::default();
+        for (_, Settled { notices, replies }) in self.untold.drain(..released) {
+            self.untold_notices -= notices.len();
+            told.notices.extend(notices);
+            told.replies.extend(replies);
+        }
+        if self.untold_notices > UNTOLD_AT_MOST {
+            self.untold_notices = 0;
+            self.untold.iter_mut().for_each(|(_, late)| told.notices.append(&mut late.notices));
+        }
+        told
     }
 
     /// Has the disk save what there is to save, in one commit, unless it is still busy with the one
@@ -258,7 +274,7 @@ impl<D: Disk> Records<D> {
     fn can_wait(&self) -> bool {
         self.is_more
             && self.turns_waiting + 1 < TURNS_TOGETHER
-            && self.promised.is_empty()
+            && self.untold.iter().all(|(_, told)| told.replies.is_empty())
             && self.incomplete_until.is_none()
     }
 

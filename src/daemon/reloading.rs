@@ -119,7 +119,8 @@ impl Service {
         self.friends.take_up(&self.lineup.policies(), &mut self.warden.keeper);
         self.restore_newcomers(now, newcomers);
         self.put_table_right();
-        self.deliver(gone);
+        let told = self.warden.save_and_tell(clock::moment(), gone);
+        self.deliver(told);
         self.forget_journals();
         self.read_on();
         match self.warden.table_trouble.as_ref().or(self.troubles.sources.as_ref()) {

@@ -360,6 +360,8 @@ impl Service {
         if let Err(reason) = self.warden.save_all(clock::moment()) {
             error!(message_id = catalog::STATE_UNWRITABLE, "the state cannot be saved: {reason}");
         }
+        let told = self.warden.save_and_tell(clock::moment(), Settled::default());
+        self.deliver(told);
         let ending = ending().unwrap_or_else(|error| {
             warn!("{error}; the bans are lifted, as at a stop");
             Ending::Stop

@@ -23,7 +23,7 @@ use super::{clock, status};
 use crate::bus::{Bus, BusError, Snapshot};
 use crate::confdir::{self, Directories};
 use crate::host::{self, HostError};
-use crate::keeper::{Keeper, Roster, Settled, Timestamp};
+use crate::keeper::{Keeper, Roster, Timestamp};
 use crate::names::Resolver;
 use crate::nft::{Firewall, Monitor, NftError};
 use crate::rules::{self, Loaded, Overlay, Texts};
@@ -76,7 +76,7 @@ impl Service {
         let positions = restore(now, (&mut keeper, &mut register), &mut roster, saved);
         let records = Records::new(write_state(store, &outbox), positions, clock::monotonic());
         let mut warden = Warden::new(keeper, roster, open_firewall(&outbox)?, records);
-        let told = warden.take_over(now, &lineup.gates())?;
+        let told = warden.take_over(clock::moment(), &lineup.gates())?;
 
         let names = resolver(&outbox, &register.numbers);
         let sources = (&warden.records, &mut register, &names);
@@ -117,8 +117,7 @@ impl Service {
             signals,
         };
         service.forget_journals();
-        let replies = service.warden.save(clock::moment());
-        service.deliver(Settled { notices: told, replies });
+        service.deliver(told);
         service.show();
         info!(message_id = catalog::READY, "ready: {}", service.sentence());
         status::told(service.notifier.ready(&service.sentence()));

@@ -1,4 +1,4 @@
-//! What follows upon a decision: the kernel has it, then the disk, and then whoever asked is answered.
+//! What follows upon a decision: the kernel has it, then the disk, and then everybody is told.
 //!
 //! The kernel's table and the disk are known here by what is asked of them alone, so that
 //! `simulation` can have both fail, and be late, in every order.
@@ -11,8 +11,8 @@ use super::clock::Moment;
 use super::records::{Disk, Records};
 use super::service::RETRY;
 use crate::keeper::{
-    Change, Decisions, Element, Event, Gate, JailId, Keeper, Network, Notice, Outcome, Reply,
-    Roster, Settled, Timestamp, Until,
+    Change, Decisions, Element, Event, Gate, JailId, Keeper, Network, Outcome, Roster, Settled,
+    Timestamp, Until,
 };
 use crate::nft::{Firewall, NftError};
 use crate::store::JailSaved;
@@ -94,9 +94,10 @@ impl<T: Table, D: Disk> Warden<T, D> {
     /// When the kernel does not take it.
     pub(super) fn take_over(
         &mut self,
-        now: Timestamp,
+        at: Moment,
         gates: &[Gate],
-    ) -> Result<Vec<Notice>, NotTakenOver> {
+    ) -> Result<Settled, NotTakenOver> {
+        let now = at.now;
         self.table.raise(gates)?;
         let installed = self.table.elements(now)?;
         let decisions = self.keeper.audit(now, &installed, true);
@@ -109,7 +110,7 @@ impl<T: Table, D: Disk> Warden<T, D> {
             }
             told.extend(self.keeper.settle(now, changes, &outcome).notices);
         }
-        Ok(told)
+        Ok(self.save_and_tell(at, Settled { notices: told, replies: Vec::new() }))
     }
 
     /// Decides about these events and what is due, and carries it out; what there is to tell.
@@ -118,9 +119,8 @@ impl<T: Table, D: Disk> Warden<T, D> {
         self.carry_out(at, decisions)
     }
 
-    /// Performs what was decided, first in the kernel, then on the disk; what there is to tell. Of
-    /// the replies those whose state is saved by now; the others come from here or from
-    /// [`Self::save`] when it is.
+    /// Performs what was decided, first in the kernel, then on the disk; what there is to tell by now,
+    /// of this or of what was decided earlier.
     fn carry_out(&mut self, at: Moment, decisions: Decisions) -> Settled {
         let Decisions { changes, mut notices, mut replies } = decisions;
         if !changes.is_empty() {
@@ -128,8 +128,13 @@ impl<T: Table, D: Disk> Warden<T, D> {
             notices.extend(settled.notices);
             replies.extend(settled.replies);
         }
-        self.records.promise(replies, &self.keeper);
-        Settled { notices, replies: self.save(at) }
+        self.save_and_tell(at, Settled { notices, replies })
+    }
+
+    /// Has what there is to save saved, of which this is to be told; what there is to tell by now.
+    pub(super) fn save_and_tell(&mut self, at: Moment, news: Settled) -> Settled {
+        self.records.hold(news, &self.keeper);
+        self.save(at)
     }
 
     fn perform(&mut self, now: Timestamp, changes: &[Change]) -> Settled {
@@ -148,8 +153,7 @@ impl<T: Table, D: Disk> Warden<T, D> {
         self.keeper.settle(now, changes, &outcome)
     }
 
-    /// Has what there is to save saved; the replies that need not wait any longer.
-    pub(super) fn save(&mut self, at: Moment) -> Vec<Reply> {
+    fn save(&mut self, at: Moment) -> Settled {
         let trouble = self.records.save(at, &mut self.keeper, &self.roster);
         match (&trouble, &self.state_trouble) {
             (Some(reason), None) => error!(
@@ -160,7 +164,7 @@ impl<T: Table, D: Disk> Warden<T, D> {
             _ => {}
         }
         self.state_trouble = trouble;
-        self.records.kept_promises()
+        self.records.release()
     }
 
     /// Saves everything that is new, and waits for it.

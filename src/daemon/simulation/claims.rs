@@ -66,8 +66,9 @@ impl Claims {
         for notice in told.notices {
             match notice {
                 Notice::Banned(banned) => {
-                    self.hear_ban(&banned, now);
-                    self.check_freed(&banned, since(banned.network));
+                    let since = since(banned.network);
+                    self.hear_ban(&banned, now, since.is_some());
+                    self.check_freed(&banned, since);
                 }
                 Notice::Unbanned { jail, network, .. } => {
                     let was = self.told.remove(&(jail, network));
@@ -84,7 +85,8 @@ impl Claims {
         }
     }
 
-    fn hear_ban(&mut self, banned: &Banned, now: Timestamp) {
+    /// A ban that does not run any more has an end that is still to be told.
+    fn hear_ban(&mut self, banned: &Banned, now: Timestamp, runs: bool) {
         let Banned { jail, network, until, attempts, news, .. } = *banned;
         assert_ne!(jail, COUNTS, "nobody is banned there: {network}");
         let before = self.told.insert((jail, network), until);
@@ -97,8 +99,10 @@ impl Claims {
             self.check_count(jail, network);
         }
         let has_order = self.open.values().any(|(_, about)| *about == network);
-        if jail == BRIEF && !has_order {
+        if jail == BRIEF && runs && !has_order {
             self.excused.remove(&network);
+        } else if jail == BRIEF && !runs {
+            self.excused.insert(network);
         }
     }
 
@@ -152,6 +156,13 @@ impl Claims {
         self.freed.clear();
     }
 
+    /// The jail of short bans goes, and all its bans with it.
+    pub(super) fn jail_goes(&mut self) {
+        self.freed.clear();
+        let of_jail = self.told.keys().filter(|(jail, _)| *jail == BRIEF);
+        self.excused.extend(of_jail.map(|(_, network)| *network));
+    }
+
     pub(super) fn disk_is_behind(&mut self) {
         self.is_behind = true;
     }
@@ -168,7 +179,7 @@ impl Claims {
 impl World {
     /// No offender of whose ban people know is let in while it runs.
     pub(super) fn check(&mut self) {
-        let soon = self.now().plus(SAME_END);
+        let soon = self.at.now.plus(SAME_END);
         let kernel = self.kernel.get();
         for (&(jail, network), until) in &self.claims.told {
             let may_pass = until.is_over(soon)

@@ -14,6 +14,7 @@ mod claims;
 mod disk;
 mod journal;
 mod kernel;
+mod misfortunes;
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};

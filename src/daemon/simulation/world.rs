@@ -16,7 +16,7 @@ use super::kernel;
 use crate::keeper::{
     Action, AllowOrder, BanOrder, DisallowOrder, Event, Gate, Growth, JailId, Keeper, Network,
     Policy, Ports, Prefix, Protocols, Roster, Scope, Sentence, Settled, Ticket, Timestamp,
-    UnbanOrder, Until,
+    UnbanOrder,
 };
 
 /// Nobody is ever banned here: it shows whether each attempt counts, and counts once.
@@ -27,7 +27,7 @@ pub(super) const KEEPS_MAXRETRY: usize = 3;
 /// Bans are short here, people give orders, and the jail comes and goes.
 pub(super) const BRIEF: JailId = JailId(2);
 pub(super) const BRIEF_MAXRETRY: usize = 2;
-const NAMES: [&str; 3] = ["counts", "keeps", "brief"];
+pub(super) const NAMES: [&str; 3] = ["counts", "keeps", "brief"];
 
 const OFFENDERS: u64 = 6;
 const YEARS: Duration = Duration::from_hours(100_000);
@@ -38,24 +38,24 @@ type Service = Warden<kernel::Shared, disk::Shared>;
 /// The service and all around it.
 pub(super) struct World {
     pub(super) chance: Chance,
-    at: Moment,
+    pub(super) at: Moment,
     pub(super) kernel: kernel::Shared,
     pub(super) disk: disk::Shared,
     pub(super) journals: [Journal; 2],
-    policies: Vec<(JailId, Policy)>,
+    pub(super) policies: Vec<(JailId, Policy)>,
     pub(super) service: Service,
-    register: Register,
+    pub(super) register: Register,
     /// Orders that wait for the loop.
-    orders: Vec<Event>,
+    pub(super) orders: Vec<Event>,
     tickets: u64,
     /// The kernel has news of what others did to the table.
-    is_disturbed: bool,
+    pub(super) is_disturbed: bool,
     pub(super) claims: Claims,
     /// Whether a person wants to see what happens.
     aloud: bool,
 }
 
-fn policies(grows: bool) -> Vec<(JailId, Policy)> {
+pub(super) fn policies(grows: bool) -> Vec<(JailId, Policy)> {
     let policy = |maxretry: usize, findtime, bantime| Policy {
         maxretry: u32::try_from(maxretry).ok().and_then(NonZeroU32::new).expect("not zero"),
         findtime,
@@ -88,7 +88,7 @@ fn gate(jail: JailId) -> Gate {
 }
 
 /// A process that has read the configuration and the state file.
-fn process(
+pub(super) fn process(
     policies: &[(JailId, Policy)],
     (kernel, disk): (&kernel::Shared, &disk::Shared),
     at: Moment,
@@ -135,14 +135,10 @@ impl World {
         world
     }
 
-    fn say(&self, what: impl FnOnce() -> String) {
+    pub(super) fn say(&self, what: impl FnOnce() -> String) {
         if self.aloud {
             eprintln!("{} {}", self.at.now.micros() % 1_000_000_000, what());
         }
-    }
-
-    pub(super) fn now(&self) -> Timestamp {
-        self.at.now
     }
 
     /// Something happens, and the loop turns if it has a reason to.
@@ -180,7 +176,7 @@ impl World {
         self.check();
     }
 
-    fn offender(&mut self) -> Network {
+    pub(super) fn offender(&mut self) -> Network {
         format!("192.0.2.{}", self.chance.below(OFFENDERS) + 1).parse().expect("a network")
     }
 
@@ -227,18 +223,6 @@ impl World {
         self.orders.push(order);
     }
 
-    fn somebody_meddles(&mut self) {
-        self.is_disturbed = true;
-        let network = self.offender();
-        let until = Until::At(self.at.now.plus(Duration::from_mins(1)));
-        self.say(|| "somebody meddles with the table".to_owned());
-        match self.chance.below(3) {
-            0 => self.kernel.get().flush(),
-            1 => self.kernel.get().rob(),
-            _ => self.kernel.get().intrude(BRIEF, network, until),
-        }
-    }
-
     /// A reader ends, and another one takes its place when all that it has found is taken.
     fn reader_ends(&mut self) {
         let which = usize::from(self.chance.once_in(2));
@@ -249,7 +233,7 @@ impl World {
     }
 
     /// A reader begins behind the position that is known.
-    fn open(&mut self, which: usize) {
+    pub(super) fn open(&mut self, which: usize) {
         let journal = &mut self.journals[which];
         let known = self.service.records.positions().find(|(name, _)| *name == journal.name);
         journal.open(known.map(|(_, position)| position));
@@ -263,13 +247,13 @@ impl World {
     }
 
     /// What the loop does when it wakes.
-    fn turn(&mut self) {
+    pub(super) fn turn(&mut self) {
         for told in self.turn_unheard() {
             self.hear(told);
         }
     }
 
-    fn turn_unheard(&mut self) -> Vec<Settled> {
+    pub(super) fn turn_unheard(&mut self) -> Vec<Settled> {
         let mut events = std::mem::take(&mut self.orders);
         for journal in &mut self.journals {
             for _ in 0..=self.chance.below(3) {
@@ -289,12 +273,12 @@ impl World {
         told
     }
 
-    fn put_table_right(&mut self) -> Settled {
+    pub(super) fn put_table_right(&mut self) -> Settled {
         let gates = self.gates();
         self.service.put_table_right(self.at, &gates).1
     }
 
-    fn gates(&self) -> Vec<Gate> {
+    pub(super) fn gates(&self) -> Vec<Gate> {
         self.policies.iter().map(|(id, _)| gate(*id)).collect()
     }
 
@@ -306,7 +290,7 @@ impl World {
         }
     }
 
-    fn hear(&mut self, told: Settled) {
+    pub(super) fn hear(&mut self, told: Settled) {
         let is_saved = self.service.state_trouble.is_none();
         self.say(|| format!("told: {told:?}"));
         let keeper = &self.service.keeper;
@@ -315,99 +299,6 @@ impl World {
             bans.find(|(_, banned, _)| *banned == network).map(|(.., ban)| ban.since)
         };
         self.claims.hear(told, self.at.now, is_saved, since);
-    }
-
-    /// SIGKILL.
-    fn die(&mut self) {
-        self.say(|| "the process dies".to_owned());
-        let service = &self.service;
-        let is_behind = service.keeper.has_unsaved() || service.state_trouble.is_some();
-        let was_saved = !is_behind && !self.disk.get().is_busy();
-        self.disk.get().abandon();
-        self.claims.process_died(was_saved, self.disk.get().state(), &self.kernel.get());
-        self.live_again();
-    }
-
-    /// SIGKILL, when the kernel has heard of it but nobody else.
-    fn die_in_a_turn(&mut self) {
-        drop(self.turn_unheard());
-        self.claims.forget_freed();
-        self.die();
-    }
-
-    fn lose_power(&mut self) {
-        self.say(|| "the power is lost".to_owned());
-        self.disk.get().lose_power();
-        self.kernel.get().reboot();
-        self.claims.power_lost();
-        self.live_again();
-    }
-
-    /// A restart that is none of anybody's misfortunes.
-    fn restart(&mut self) {
-        self.turn();
-        // What cannot be saved is as after SIGKILL.
-        let _ = self.service.save_all(self.at);
-        let replies = self.service.save(self.at);
-        self.hear(Settled { notices: Vec::new(), replies });
-        self.die();
-    }
-
-    /// Another process begins.
-    fn live_again(&mut self) {
-        self.orders.clear();
-        self.journals.iter_mut().for_each(Journal::abandon);
-        let downtime = self.chance.below(2000);
-        self.wait(Duration::from_millis(downtime));
-        self.take_over();
-    }
-
-    /// A process begins, and again if it must: the service manager sees to it.
-    fn take_over(&mut self) {
-        for attempt in 0.. {
-            if attempt == 3 {
-                self.kernel.get().set_trouble(0);
-            }
-            let parts = (&self.kernel, &self.disk);
-            (self.service, self.register) = process(&self.policies, parts, self.at);
-            let gates = self.gates();
-            if let Ok(notices) = self.service.take_over(self.at.now, &gates) {
-                self.is_disturbed = false;
-                let replies = self.service.save(self.at);
-                self.claims.process_lives(self.at.now, &self.kernel.get());
-                self.hear(Settled { notices, replies });
-                break;
-            }
-            self.disk.get().abandon();
-        }
-        (0..self.journals.len()).for_each(|which| self.open(which));
-    }
-
-    /// The jail of short bans goes, or comes back.
-    fn reload(&mut self) {
-        self.say(|| "a reload".to_owned());
-        let gone = if self.policies.len() == NAMES.len() {
-            self.policies.pop();
-            self.claims.forget_freed();
-            self.service.keeper.dismiss(BRIEF)
-        } else {
-            let saved = self.service.save_all(self.at);
-            if saved.is_err() && self.service.records.is_busy() {
-                return self.say(|| "it is refused".to_owned());
-            }
-            if saved.is_err() {
-                self.claims.disk_is_behind();
-            }
-            let brief = policies(self.chance.once_in(2)).pop().expect("it is the last one");
-            self.service.keeper.admit(BRIEF, brief.1.clone());
-            self.policies.push(brief);
-            let saved = self.disk.get().state().jail(BRIEF, &self.service.roster);
-            self.service.readmit(self.at.now, BRIEF, saved);
-            Settled::default()
-        };
-        let told = self.put_table_right();
-        self.hear(told);
-        self.hear(gone);
     }
 
     /// Everything that is in the way goes, and all that is to come comes.
