@@ -142,6 +142,9 @@ impl<D: Disk> Records<D> {
 
     /// This is told when what the keeper has not saved yet is saved, or cannot be.
     pub(super) fn hold(&mut self, told: Settled, keeper: &Keeper) {
+        if told.notices.is_empty() && told.replies.is_empty() {
+            return;
+        }
         let commit = self.begun + u64::from(keeper.has_unsaved());
         self.untold_notices += told.notices.len();
         self.untold.push_back((commit, told));

@@ -125,13 +125,14 @@ impl Service {
 
     fn turn(&mut self, controls: Vec<Control>, batches: Vec<Batch>) -> Option<Ended> {
         let mut turn = Turn::default();
+        let last_ticket = self.last_ticket;
         self.warden.records.begin_turn(self.inbox.has_batches());
         for control in controls {
             self.take_control(control, &mut turn);
         }
         self.take_batches(batches, &mut turn.events);
         self.friends.refresh();
-        let answered = !(turn.renewals.is_empty() && self.calls.is_empty());
+        let is_ordered = !turn.renewals.is_empty() || self.last_ticket != last_ticket;
         self.decide(turn.events);
         if turn.addresses_changed {
             self.learn_addresses();
@@ -155,7 +156,7 @@ impl Service {
         if self.pulse.is_due() {
             self.ask_readers();
         }
-        self.show_in_time(answered);
+        self.show_in_time(is_ordered);
         if turn.stop { Some(Ended::Stopped) } else { turn.fatal.map(Ended::Lost) }
     }
 
