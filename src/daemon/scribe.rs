@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, bounded, unbounded};
+use tracing::warn;
 
 use super::records::{Commit, Disk};
 use crate::keeper::{BanRecord, Network, Timestamp};
@@ -15,8 +16,8 @@ const WINDOWS: Duration = Duration::from_hours(24);
 /// The history of bans reaches back this far.
 const HISTORY: Duration = Duration::from_hours(90 * 24);
 
-/// So many questions about the past wait at once; whoever has another one is told that it cannot be
-/// read.
+/// So many questions about the past wait at once; with more of them the history is left out, which the
+/// log tells.
 const MAX_QUESTIONS: usize = 64;
 
 /// The bans of a network, and in which jail each was.
@@ -54,6 +55,7 @@ impl Scribe {
     /// written that was handed over before. Nothing is told when the disk does not keep up.
     pub(super) fn tell_history(&self, networks: Vec<Network>, then: Then) {
         if self.tasks.len() >= MAX_QUESTIONS {
+            warn!("the history of bans cannot be read: the disk does not keep up");
             return then(Vec::new());
         }
         self.ask(Task::History(networks, then));
