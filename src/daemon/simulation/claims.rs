@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::disk::{Kind, State};
+use super::disk::{Key, Kind, State};
 use super::kernel::Kernel;
 use super::world::{BRIEF, BRIEF_MAXRETRY, COUNTS, KEEPS, KEEPS_MAXRETRY, World};
 use crate::keeper::{
     Answer, Banned, Event, JailId, Network, News, Notice, Reply, Settled, Ticket, Timestamp, Until,
-    Where, Write,
+    Write,
 };
 
 /// Ends that differ by no more than this are the same (`keeper::plan`).
@@ -163,6 +163,14 @@ impl Claims {
         self.excused.extend(of_jail.map(|(_, network)| *network));
     }
 
+    /// Of a jail that was let go nothing is kept but how often it has banned whom.
+    pub(super) fn check_dismissed(state: &State) {
+        let rows = state.rows.keys().filter(|(_, jail, ..)| *jail == Some(BRIEF));
+        let kept: Vec<_> =
+            rows.filter(|(kind, ..)| !matches!(kind, Kind::Prior | Kind::Allowed)).collect();
+        assert_eq!(kept, Vec::<&Key>::new(), "it was let go");
+    }
+
     pub(super) fn disk_is_behind(&mut self) {
         self.is_behind = true;
     }
@@ -211,8 +219,7 @@ impl World {
         let everything = self.everything();
         assert_eq!(state.positions, everything.positions);
         let runs = |jail| self.service.keeper.jails().any(|it| Some(it) == jail);
-        let counts =
-            |(kind, jail, ..): &(Kind, Where, Network, bool)| *kind == Kind::Allowed || runs(*jail);
+        let counts = |(kind, jail, ..): &Key| *kind == Kind::Allowed || runs(*jail);
         let surplus = state
             .rows
             .iter()

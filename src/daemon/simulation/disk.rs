@@ -11,7 +11,7 @@ use crate::keeper::{JailId, Network, Roster, Where, Write};
 use crate::store::{JailSaved, Saved, SavedPosition};
 
 /// What a row is about: its kind, its jail, its network, and whether it is about earnest bans.
-type Key = (Kind, Where, Network, bool);
+pub(super) type Key = (Kind, Where, Network, bool);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {

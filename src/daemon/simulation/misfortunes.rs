@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::claims::Claims;
 use super::journal::Journal;
 use super::world::{BRIEF, NAMES, World, policies, process};
 use crate::keeper::{Settled, Until};
@@ -58,6 +59,7 @@ impl World {
     /// Another process begins.
     fn live_again(&mut self) {
         self.orders.clear();
+        self.has_dismissed = false;
         self.journals.iter_mut().for_each(Journal::abandon);
         let downtime = self.chance.below(2000);
         self.wait(Duration::from_millis(downtime));
@@ -89,6 +91,7 @@ impl World {
         self.say(|| "a reload".to_owned());
         let gone = if self.policies.len() == NAMES.len() {
             self.policies.pop();
+            self.has_dismissed = true;
             self.claims.jail_goes();
             self.service.keeper.dismiss(BRIEF)
         } else {
@@ -98,6 +101,8 @@ impl World {
             }
             if saved.is_err() {
                 self.claims.disk_is_behind();
+            } else if self.has_dismissed {
+                Claims::check_dismissed(self.disk.get().state());
             }
             let brief = policies(self.chance.once_in(2)).pop().expect("it is the last one");
             self.service.keeper.admit(BRIEF, brief.1.clone());

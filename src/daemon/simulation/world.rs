@@ -48,6 +48,8 @@ pub(super) struct World {
     /// Orders that wait for the loop.
     pub(super) orders: Vec<Event>,
     tickets: u64,
+    /// This process has let the jail of short bans go.
+    pub(super) has_dismissed: bool,
     /// The kernel has news of what others did to the table.
     pub(super) is_disturbed: bool,
     pub(super) claims: Claims,
@@ -127,6 +129,7 @@ impl World {
             register,
             orders: Vec::new(),
             tickets: 0,
+            has_dismissed: false,
             is_disturbed: false,
             claims: Claims::default(),
             aloud,
