@@ -135,11 +135,12 @@ impl Claims {
             let allowed = state.rows.keys().filter(|(kind, ..)| *kind == Kind::Allowed);
             self.excused.extend(allowed.map(|(_, _, network, _)| *network));
         }
-        let unsaved = |(jail, network): &(JailId, Network)| {
-            !state.rows.contains_key(&(Kind::Ban, Some(*jail), *network, true))
+        let is_saved = |(jail, network): &(JailId, Network), until: &Until| {
+            let row = state.rows.get(&(Kind::Ban, Some(*jail), *network, true));
+            matches!(row, Some(Write::Ban(.., ban)) if ban.until == *until)
         };
         // What the disk has not, and of which somebody has robbed the kernel, was in the process alone.
-        self.told.retain(|of, _| !unsaved(of) || !kernel.is_robbed_of(of.0, of.1));
+        self.told.retain(|of, until| is_saved(of, until) || !kernel.is_robbed_of(of.0, of.1));
     }
 
     /// What was over meanwhile is not told, nor what the last process has lifted, as somebody wanted, and
