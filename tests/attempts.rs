@@ -9,6 +9,7 @@ use jailkeeper::bus::{MANAGER, NAME, PATH};
 use nix::sys::signal::Signal;
 use serde_json::Value::Null;
 
+use crate::support::confined;
 use crate::support::house::{House, await_that, text};
 
 /// A jail that reads what `app` logs, and who logs in there.
@@ -131,7 +132,9 @@ fn log_to_the_journal(house: &mut House) {
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", WITH_JOURNAL, "sh"]);
     command.arg(house.path("journal")).arg(house.journald.socket("socket").parent().expect("one"));
-    command.arg(env!("CARGO_BIN_EXE_jailkeeperd"));
+    let service = confined::command(env!("CARGO_BIN_EXE_jailkeeperd"));
+    command.envs(service.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.arg(service.get_program()).args(service.get_args());
     command.arg("--vendor").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/jailkeeper"));
     command.arg("--config").arg(house.path("etc")).arg("--state").arg(house.path("state"));
     command.env("DBUS_SYSTEM_BUS_ADDRESS", house.bus.address());

@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("names", &[]),
     ("lists", &["keeper", "rules", "control"]),
     ("sessions", &[]),
+    ("pledge", &[]),
     ("store", &["keeper"]),
     ("bus", &["keeper"]),
     ("systemd", &[]),
@@ -36,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "daemon",
         &[
             "names", "control", "keeper", "record", "dates", "filter", "rules", "confdir", "files",
-            "journal", "nft", "host", "store", "bus", "systemd", "lists", "sessions",
+            "journal", "nft", "host", "store", "bus", "systemd", "lists", "sessions", "pledge",
         ],
     ),
 ];

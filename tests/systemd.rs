@@ -347,12 +347,7 @@ fn the_catalogue_explains_every_identity() {
 #[test]
 fn the_unit_is_sound_and_hardened() {
     let unit = packaged("units/jailkeeper.service");
-    let output = Command::new("systemd-analyze")
-        .args(["security", "--offline=true", "--threshold=11"])
-        .arg(&unit)
-        .output()
-        .expect("systemd-analyze");
-    succeeds(&output);
+    assert!(exposure_is_at_most(11, &unit));
     // The programs and manual pages of the unit need not be installed where it is tested.
     let directory = tempdir().expect("a directory");
     let text = fs::read_to_string(&unit).expect("the unit");
@@ -368,6 +363,38 @@ fn the_unit_is_sound_and_hardened() {
         .expect("systemd-analyze");
     succeeds(&output);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+/// In tenths, of which there are 100.
+fn exposure_is_at_most(tenths: u32, unit: &Path) -> bool {
+    let output = Command::new("systemd-analyze")
+        .args(["security", "--offline=true", &format!("--threshold={tenths}")])
+        .arg(unit)
+        .output()
+        .expect("systemd-analyze");
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(table.contains("Overall exposure level for jailkeeper.service"), "{table}");
+    output.status.success()
+}
+
+/// What is left is that a process which is not root changes the host's network by netlink.
+#[test]
+fn the_exposure_cannot_be_less_whatever_else_the_unit_does_without() {
+    let text = fs::read_to_string(packaged("units/jailkeeper.service")).expect("the unit");
+    let directory = tempdir().expect("a directory");
+    let with = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        let copy = directory.path().join("jailkeeper.service");
+        fs::write(&copy, text.replace(from, to)).expect("a copy");
+        copy
+    };
+    let elsewhere = "RootDirectory=/srv\nProcSubset=pid\n";
+    let bare = with("SupplementaryGroups=systemd-journal adm\n", elsewhere);
+    assert!(!exposure_is_at_most(10, &bare), "neither logs nor files, and yet more than 1.0");
+    let powerless = with("AmbientCapabilities=CAP_NET_ADMIN\n", "");
+    assert!(exposure_is_at_most(10, &powerless), "it is the capability that makes the difference");
+    let unprotected = with("ProtectClock=yes\n", "");
+    assert!(!exposure_is_at_most(11, &unprotected), "without what brings a device it is more");
 }
 
 #[test]

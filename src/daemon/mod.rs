@@ -34,7 +34,9 @@ pub use options::{Options, Usage};
 
 use service::{Ended, Service};
 use start::StartError;
-use tracing::error;
+use tracing::{error, warn};
+
+use crate::pledge;
 
 /// The service has stopped as it was told to.
 const STOPPED: u8 = 0;
@@ -46,6 +48,11 @@ const BAD_CONFIGURATION: u8 = 78;
 /// Runs the service; its exit code.
 pub fn run(options: Options) -> u8 {
     log::start();
+    if let Err(error) = pledge::execute_nothing() {
+        warn!(
+            "the kernel cannot be asked to let us execute nothing ({error}); the unit still does"
+        );
+    }
     match Service::start(options) {
         Ok(service) => match service.run() {
             Ended::Stopped => STOPPED,

@@ -1,11 +1,13 @@
 //! A real Debian with systemd, sshd and D-Bus, in which the package is installed and attacked.
 //!
 //! [`image`] has the root file system, [`boot`] makes machines of it, [`lan`] connects them with
-//! attackers, [`probe`] watches whether a ban has gaps, and [`scene`] puts the four together. The
-//! scenarios follow. Each test has a machine of its own, of which nothing remains.
+//! attackers, [`probe`] watches whether a ban has gaps, `inside` tries from within a process what it
+//! may, and [`scene`] puts them together. The scenarios follow. Each test has a machine of its own, of which nothing remains.
 
 mod boot;
 mod image;
+#[cfg(target_arch = "x86_64")]
+mod inside;
 mod lan;
 mod probe;
 mod scene;

@@ -21,6 +21,9 @@ pub(crate) const ATTACKER6_NETWORK: &str = "2001:db8:66::/64";
 pub(crate) const BYSTANDER4: &str = "198.51.100.77";
 pub(crate) const BYSTANDER6: &str = "2001:db8:77::7";
 
+const DROP_INS: &str = "/etc/systemd/system/jailkeeper.service.d";
+const STRICT: &str = "/etc/systemd/system/jailkeeper.service.d/strict.conf";
+
 /// How many wrong passwords the stock jail forgives, plus one.
 pub(crate) const MAXRETRY: usize = 5;
 
@@ -70,10 +73,20 @@ impl Scene {
         scene
     }
 
-    /// Installs a package from this host's file system.
+    /// Installs a package from this host's file system. A system call that the unit does not list is the
+    /// service's end, so that no test passes over it; without this it would be refused.
     pub(crate) fn install(&self, package: &Path) {
         fs::copy(package, self.machine.path("/root/jailkeeper.deb")).expect("the package");
+        fs::create_dir_all(self.machine.path(DROP_INS)).expect("a directory in the machine");
+        self.machine.write(STRICT, "[Service]\nSystemCallErrorNumber=kill\n");
         self.machine.run(&["dpkg", "--install", "/root/jailkeeper.deb"]);
+    }
+
+    /// Has the running service refused, as everywhere else, what the unit does not list.
+    pub(crate) fn lenient(&self) {
+        self.machine.run(&["rm", STRICT]);
+        self.machine.run(&["systemctl", "daemon-reload"]);
+        self.machine.run(&["systemctl", "restart", "jailkeeper"]);
     }
 
     /// Writes a file into `/etc/jailkeeper/jails.d`.

@@ -1,6 +1,7 @@
 //! The service in a house of its own: with a journald, a bus and a network.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -10,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+use super::confined;
 use super::dbus::PrivateBus;
 use super::journald::Journald;
 use super::netns::Netns;
@@ -31,7 +33,11 @@ impl Drop for House {
     fn drop(&mut self) {
         if let Some(mut service) = self.service.take() {
             let _ = service.kill();
-            let _ = service.wait();
+            // It has ended by itself if it cannot be killed.
+            let status = service.wait();
+            if status.is_ok_and(|s| s.signal() == Some(Signal::SIGSYS as i32)) {
+                eprintln!("it has made a system call that the unit does not list; strace(1) tells");
+            }
         }
         if thread::panicking() {
             eprintln!("the service's log:\n{}", self.log());
@@ -78,7 +84,7 @@ impl House {
     pub(crate) fn launch(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.path("log"));
         let log = log.expect("a log");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_jailkeeperd"));
+        let mut command = confined::command(env!("CARGO_BIN_EXE_jailkeeperd"));
         command
             .arg("--vendor")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/jailkeeper"))

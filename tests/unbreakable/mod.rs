@@ -5,3 +5,4 @@
 //! soak` the long ones.
 
 mod day;
+mod privilege;

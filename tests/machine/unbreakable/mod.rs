@@ -1,1 +1,3 @@
 //! What a whole machine can do to the service, and what still holds.
+
+mod privilege;
