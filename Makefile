@@ -22,15 +22,28 @@ export HOME ?= $(CALLER_HOME)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
+# The same sources are the same programs, wherever they are built: without the paths of this machine.
+CARGO_PLACE := $(or $(CARGO_HOME),$(CALLER_HOME)/.cargo)
+RUSTFLAGS += --remap-path-prefix=$(CARGO_PLACE)=cargo --remap-path-prefix=$(CURDIR)=. \
+	--remap-path-prefix=$(abspath $(TARGET))=target
+# And the same packages, whenever they are made: as if at the time of the changelog's last entry.
+CHANGED := $(shell sed -n 's/^ -- .*>  //p' packaging/debian/changelog | head -n 1)
+SOURCE_DATE_EPOCH ?= $(shell date -d '$(CHANGED)' +%s)
+export SOURCE_DATE_EPOCH
+
 # The packaging programs are built once, outside of the tree.
 CACHE := $(or $(XDG_CACHE_HOME),$(if $(filter 0,$(shell id -u)),/var/cache,$(CALLER_HOME)/.cache))/jailkeeper-build
 CARGO_DEB_VERSION := 3.8.0
 CARGO_GENERATE_RPM_VERSION := 0.21.1
+CARGO_DENY_VERSION := 0.20.2
 CARGO_DEB := $(CACHE)/cargo-deb-$(CARGO_DEB_VERSION)/bin/cargo-deb
 CARGO_GENERATE_RPM := $(CACHE)/cargo-generate-rpm-$(CARGO_GENERATE_RPM_VERSION)/bin/cargo-generate-rpm
 
+CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+
 MAN := man/jailkeeper.1 man/jailkeeperd.8 man/jailkeeper.toml.5 man/jailkeeper-filters.7
-SCRIPTS := .ci/run fuzz/rustc $(addprefix packaging/,deps demo.sh check-deb check-rpm \
+SCRIPTS := .ci/run fuzz/rustc $(addprefix packaging/,deps demo.sh audit check-deb check-rpm \
+	check-repeatable check-reproducible \
 	debian/postinst debian/prerm debian/postrm rpm/post rpm/preun rpm/postun)
 
 .PHONY: help
@@ -47,7 +60,7 @@ test-deps: ## install what the tests need beyond that, where it is missing (root
 
 .PHONY: build
 build: ## build both programs, optimised
-	$(CARGO) build --release --locked
+	RUSTFLAGS='$(RUSTFLAGS)' $(CARGO) build --release --locked
 
 .PHONY: demo
 demo: deps build ## watch an attack and the ban in a throwaway place (root)
@@ -71,13 +84,20 @@ soak: deps test-deps deb ## run the long forms of the tests in RELIABILITY.md, f
 	@grep '^figure: ' $(TARGET)/soak.log | cut -d ' ' -f 2- | sort
 
 .PHONY: lint
-lint: ## check the format, the code, the manual pages and the scripts
+lint: $(CARGO_DENY) ## check the format, the code, the dependencies, the manual pages and the scripts
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	mandoc -T lint -W warning $(MAN)
 	shellcheck $(SCRIPTS)
 	shellcheck --shell=bash --exclude=SC1090,SC2034,SC2154 packaging/completions/jailkeeper.bash
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO_DENY) --locked check --hide-inclusion-graph licenses bans sources
+	packaging/audit $(CARGO_DENY) || test $$? -eq 75
+
+# As "make lint" does it, but for the case that the list of them cannot be fetched.
+.PHONY: audit
+audit: $(CARGO_DENY) ## look for known vulnerabilities in the dependencies (network)
+	packaging/audit $(CARGO_DENY)
 
 # The synopsis, the verbs and the options of jailkeeper(1) are what the program's own arguments say
 # (src/cli); all else stands in man/jailkeeper.1.in. jailkeeper-filters(7) is what the filters say.
@@ -133,12 +153,21 @@ rpm: deps build $(CARGO_GENERATE_RPM) ## make the RPM package, in target/generat
 check-packages: deb rpm ## check both packages
 	packaging/check-deb $(TARGET)/debian/*.deb
 	packaging/check-rpm $(TARGET)/generate-rpm/*.rpm
+	packaging/check-repeatable $(TARGET) $(CARGO_DEB) $(CARGO_GENERATE_RPM)
+
+# Takes as long as two builds from scratch.
+.PHONY: check-reproducible
+check-reproducible: deps $(CARGO_DEB) $(CARGO_GENERATE_RPM) ## build both packages twice, which must give the same bytes
+	packaging/check-reproducible
 
 $(CARGO_DEB):
 	$(call install-program,cargo-deb,$(CARGO_DEB_VERSION))
 
 $(CARGO_GENERATE_RPM):
 	$(call install-program,cargo-generate-rpm,$(CARGO_GENERATE_RPM_VERSION))
+
+$(CARGO_DENY):
+	$(call install-program,cargo-deny,$(CARGO_DENY_VERSION))
 
 # These run for a second now and then: quick to build matters more than quick to run.
 define install-program
