@@ -105,6 +105,13 @@ audit: $(CARGO_DENY) ## look for known vulnerabilities in the dependencies (netw
 man: ## write the manual pages jailkeeper(1) and jailkeeper-filters(7) anew
 	JAILKEEPER_WRITE_MANUAL=1 $(CARGO) test --locked --quiet --test jailkeeper manual::
 
+# What the service of this tree leaves behind, for every later one to take over (tests/releases). Once
+# before each release, and never for one that is out.
+.PHONY: release-state
+release-state: ## keep what this version leaves behind, in tests/releases (root)
+	JAILKEEPER_WRITE_RELEASE=1 $(CARGO) test --locked --test jailkeeper -- \
+		of_every_release_is_read_whole of_every_release_still_means_the_same
+
 # The targets, and how long each.
 FUZZ ?= dialect pattern dates line
 SECONDS ?= 60

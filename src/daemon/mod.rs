@@ -37,11 +37,14 @@ use start::StartError;
 use tracing::{error, warn};
 
 use crate::pledge;
+use crate::store::StoreError;
 
 /// The service has stopped as it was told to.
 const STOPPED: u8 = 0;
 /// Something that it needs is missing or was lost.
 const FAILED: u8 = 1;
+/// The state file is of a newer jailkeeper (`EX_DATAERR`). A new start would find the same.
+const NEWER_STATE: u8 = 65;
 /// No jail can run because of the configuration (`EX_CONFIG` of sysexits.h, as systemd has it).
 const BAD_CONFIGURATION: u8 = 78;
 
@@ -64,6 +67,10 @@ pub fn run(options: Options) -> u8 {
         Err(error @ StartError::Configuration(_)) => {
             error!("{error}");
             BAD_CONFIGURATION
+        }
+        Err(error @ StartError::State(StoreError::Newer { .. })) => {
+            error!("{error}");
+            NEWER_STATE
         }
         Err(error) => {
             error!("{error}");

@@ -6,3 +6,4 @@
 
 mod day;
 mod privilege;
+mod releases;
