@@ -12,7 +12,7 @@ use super::{PATIENCE, probe, wait_for};
 #[test]
 fn bans_survive_a_restart_a_kill_and_an_upgrade_without_a_gap() {
     let scene = besieged();
-    let upgrade = Upgrade::new();
+    let upgrade = Version::new("+upgrade");
 
     keeps_out(&scene, "systemctl restart", || {
         scene.machine.run(&["systemctl", "restart", "jailkeeper"]);
@@ -81,25 +81,26 @@ fn still_banned(scene: &Scene, trial: &str) {
     assert!(!scene.attacker.reaches(address(MACHINE6)), "after {trial}");
 }
 
-/// The package with a higher version.
-struct Upgrade {
-    package: PathBuf,
+/// The package as another version.
+pub(super) struct Version {
+    pub(super) package: PathBuf,
     _dir: TempDir,
 }
 
-impl Upgrade {
-    fn new() -> Self {
+impl Version {
+    /// With this behind the version's number.
+    pub(super) fn new(end: &str) -> Self {
         let dir = TempDir::new().expect("a directory");
         let tree = dir.path().join("tree");
         dpkg_deb(&["--raw-extract"], &[&package(), &tree]);
         let control = tree.join("DEBIAN/control");
         let text = fs::read_to_string(&control).expect("the control file");
         let lines = text.lines().map(|line| match line.strip_prefix("Version: ") {
-            Some(version) => format!("Version: {version}+upgrade\n"),
+            Some(version) => format!("Version: {version}{end}\n"),
             None => format!("{line}\n"),
         });
         fs::write(&control, lines.collect::<String>()).expect("the control file");
-        let package = dir.path().join("upgrade.deb");
+        let package = dir.path().join("another.deb");
         dpkg_deb(&["--root-owner-group", "-Znone", "--build"], &[&tree, &package]);
         Self { package, _dir: dir }
     }

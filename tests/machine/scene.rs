@@ -180,8 +180,14 @@ impl Scene {
 
     /// The service's main process.
     pub(crate) fn main_pid(&self) -> u32 {
-        let show = ["systemctl", "show", "--value", "--property=MainPID", "jailkeeper"];
-        self.machine.run(&show).trim().parse().expect("a PID")
+        self.unit("MainPID").parse().expect("a PID")
+    }
+
+    /// A property of the service's unit.
+    pub(crate) fn unit(&self, property: &str) -> String {
+        let property = format!("--property={property}");
+        let show = ["systemctl", "show", "--value", &property, "jailkeeper"];
+        self.machine.run(&show).trim().to_owned()
     }
 
     /// The kernel's ruleset, as nft(8) prints it.

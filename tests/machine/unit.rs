@@ -17,24 +17,19 @@ ignoreip = [\"home.example.net\", \"file:/etc/jailkeeper/friends\"]
 #[test]
 fn systemd_is_told_how_the_service_is_and_the_watchdog_is_fed() {
     let scene = Scene::guarded();
-    let unit = |property: &str| {
-        let property = format!("--property={property}");
-        let value = scene.machine.run(&["systemctl", "show", "--value", &property, "jailkeeper"]);
-        value.trim().to_owned()
-    };
-    assert_eq!(unit("StatusText"), "1 jail runs, 0 banned");
-    assert_eq!(unit("WatchdogUSec"), "30s");
+    assert_eq!(scene.unit("StatusText"), "1 jail runs, 0 banned");
+    assert_eq!(scene.unit("WatchdogUSec"), "30s");
     let pid = scene.main_pid();
     scene.attack(MACHINE4, ATTACKER4, MAXRETRY);
     wait_for("the ban in the status", PATIENCE, || {
-        (unit("StatusText") == "1 jail runs, 1 banned").then_some(())
+        (scene.unit("StatusText") == "1 jail runs, 1 banned").then_some(())
     });
 
     // The only way to see that the watchdog does not bite.
     thread::sleep(A_WATCHDOG_AND_MORE);
     assert_eq!(scene.main_pid(), pid);
-    assert_eq!(unit("NRestarts"), "0");
-    assert_eq!(unit("ActiveState"), "active");
+    assert_eq!(scene.unit("NRestarts"), "0");
+    assert_eq!(scene.unit("ActiveState"), "active");
 }
 
 #[test]

@@ -7,3 +7,4 @@
 mod day;
 mod privilege;
 mod releases;
+mod supply;
