@@ -195,14 +195,8 @@ impl Drop for TakenOver {
 }
 
 fn knock(address: &str) {
-    crate::files::append(Path::new(LOG), format!("{}door: bob knocks from {address}\n", stamp()));
-}
-
-/// The head of a line of a log at this moment.
-fn stamp() -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = jiff::Timestamp::from_second(now.expect("a time").as_secs().cast_signed());
-    format!("{} host ", now.expect("a time"))
+    let now = jiff::Timestamp::now();
+    crate::files::append(Path::new(LOG), format!("{now} host door: bob knocks from {address}\n"));
 }
 
 fn fails_as(house: &House, user: &str, address: &str, times: usize) {
