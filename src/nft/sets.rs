@@ -26,6 +26,10 @@ pub(super) const ELEMENTS_PER_MESSAGE: usize = 1000;
 /// (net/netfilter/nf_tables_api.c) refuses what does not fit 64 bits in nanoseconds. 584 years.
 const TIMEOUT_MAX: u64 = u64::MAX / 1_000_000 - 1;
 
+/// The shortest one, in milliseconds: a tick of the kernel with the fewest of them. It rounds down to
+/// ticks, and none would mean for ever.
+const TIMEOUT_MIN: u64 = 10;
+
 /// The name of an anonymous set, in which the kernel puts a number.
 pub(super) const ANONYMOUS: &str = "__set%d";
 
@@ -207,14 +211,14 @@ pub(super) fn elements_of(set: &str) -> NfTablesMessage {
     NfTablesMessage::GetSetElement(SetElementMessage { attributes })
 }
 
-/// The timeout in milliseconds of a ban until then: at least 1 ms, at most what the kernel takes.
-/// Without one the ban is for ever.
+/// The timeout in milliseconds of a ban until then, as far as the kernel takes it. Without one the ban
+/// is for ever.
 pub(super) fn timeout(until: Until, now: Timestamp) -> Option<u64> {
     match until {
         Until::Forever => None,
         Until::At(end) => {
             let millis = end.since(now).as_micros().div_ceil(1000);
-            Some(u64::try_from(millis).unwrap_or(u64::MAX).clamp(1, TIMEOUT_MAX))
+            Some(u64::try_from(millis).unwrap_or(u64::MAX).clamp(TIMEOUT_MIN, TIMEOUT_MAX))
         }
     }
 }

@@ -63,10 +63,10 @@ fn timeouts_are_never_zero_never_early_and_never_too_long() {
     let now = Timestamp::from_seconds(1_000_000);
     let timeout = |micros| sets::timeout(Until::At(Timestamp::from_micros(micros)), now);
     let at = now.micros();
-    assert_eq!(timeout(at - 5_000_000), Some(1));
-    assert_eq!(timeout(at), Some(1));
-    assert_eq!(timeout(at + 1), Some(1));
-    assert_eq!(timeout(at + 1_001), Some(2));
+    assert_eq!(timeout(at - 5_000_000), Some(10));
+    assert_eq!(timeout(at), Some(10));
+    assert_eq!(timeout(at + 1), Some(10));
+    assert_eq!(timeout(at + 11_001), Some(12));
     assert_eq!(timeout(at + 600_000_000), Some(600_000));
     assert_eq!(sets::timeout(Until::Forever, now), None);
     let longest = timeout(i64::MAX).unwrap();

@@ -83,7 +83,7 @@ fn expired_elements_go_by_themselves_and_may_come_again() {
 }
 
 #[test]
-fn a_ban_that_is_over_lasts_a_millisecond_and_one_beyond_all_time_is_cut() {
+fn a_ban_that_is_over_lasts_a_moment_and_one_beyond_all_time_is_cut() {
     let host = Netns::new();
     let mut firewall = raised(&host);
     let over = Until::At(now().minus(Duration::from_secs(5)));
