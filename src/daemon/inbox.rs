@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
+use super::clock::Step;
 use super::friends::FriendNews;
 use crate::bus::{Calls, Link, Request};
 use crate::keeper::{Attempt, JailId, SourceId, Timestamp};
@@ -40,6 +41,8 @@ pub(super) enum Control {
     Friend(FriendNews),
     /// This host's addresses have changed.
     AddressesChanged,
+    /// The time of day was set, or the machine was suspended.
+    ClockSet(Step),
     /// The connection to the bus was lost, or is back.
     BusLink(Link),
     /// A reader has really moved since it was asked with this number.

@@ -3,6 +3,7 @@
 
 use tracing::{error, warn};
 
+use super::clock::Step;
 use super::service::{RETRY, Service};
 use super::{clock, status};
 use crate::host;
@@ -18,6 +19,20 @@ impl Service {
                 message_id = catalog::MENDED,
                 "{what}: the table is mended, with {put_right} elements put right"
             );
+        }
+    }
+
+    /// Has the kernel, which counts the time that the machine runs, let go of each offender at the time
+    /// of day that he was given.
+    pub(super) fn keep_time(&mut self, step: Step) {
+        let how = match step {
+            Step::Forward(by) => {
+                format!("is {} s ahead: it was set, or the machine was suspended", by.as_secs())
+            }
+            Step::Back(by) => format!("was set back by {} s", by.as_secs()),
+        };
+        if let Some(put_right) = self.put_table_right() {
+            warn!("the time of day {how}; elements that are timed anew: {put_right}");
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
+use super::clock::Step;
 use super::friends::Friends;
 use super::inbox::{Batch, Control, Inbox, Outbox, Reached};
 use super::judge::Tried;
@@ -36,6 +37,10 @@ const CLOSE_AT_MOST: Duration = Duration::from_secs(2);
 
 /// The log tells no more often than this that signals are dropped.
 const TELL_DROPPED_EVERY: Duration = Duration::from_mins(1);
+
+/// While so many are told, the service manager hears that the loop is at work: a call may ban 100,000,
+/// and journald takes each entry when it likes.
+const TOLD_IN_A_BEAT: usize = 2048;
 
 /// Everything that the loop owns.
 pub(super) struct Service {
@@ -94,6 +99,7 @@ struct Turn {
     renewals: Vec<(Renewal, Option<AnswerSender>)>,
     disturbed: Option<String>,
     addresses_changed: bool,
+    step: Option<Step>,
     stop: bool,
     fatal: Option<String>,
 }
@@ -137,6 +143,9 @@ impl Service {
         if turn.addresses_changed {
             self.learn_addresses();
         }
+        if let Some(step) = turn.step {
+            self.keep_time(step);
+        }
         if turn.disturbed.is_some() || self.warden.must_mend(clock::monotonic()) {
             self.mend(turn.disturbed.as_deref());
         }
@@ -178,6 +187,7 @@ impl Service {
             Control::FirewallDisturbed(what) => turn.disturbed = Some(what),
             Control::Friend(news) => self.friends.take(news, &mut self.warden.keeper),
             Control::AddressesChanged => turn.addresses_changed = true,
+            Control::ClockSet(step) => turn.step = Some(step),
             Control::ReaderAlive(name, number) => {
                 if self.readers.answered(&name, number) {
                     status::told(self.notifier.watchdog());
@@ -331,7 +341,10 @@ impl Service {
     }
 
     fn tell(&mut self, notices: &[Notice]) {
-        for notice in notices {
+        for (number, notice) in (1..).zip(notices) {
+            if number % TOLD_IN_A_BEAT == 0 {
+                status::told(self.notifier.watchdog());
+            }
             announce::log(&self.warden.roster, notice);
             self.note(notice);
             if let Some(signal) = announce::signal(&self.warden.roster, notice)

@@ -7,6 +7,7 @@ use std::thread;
 use thiserror::Error;
 use tracing::{error, info, warn};
 
+use super::clock::Steps;
 use super::friends::Friends;
 use super::inbox::{Control, Outbox, queues};
 use super::judge::{Tried, resolver};
@@ -49,6 +50,8 @@ pub(super) enum StartError {
     Bus(#[from] BusError),
     #[error("the kernel gives no random number: {0}")]
     Chance(std::io::Error),
+    #[error("the time of day cannot be watched: {0}")]
+    Clock(std::io::Error),
     #[error("signals: {0}")]
     Signals(std::io::Error),
 }
@@ -75,6 +78,8 @@ impl Service {
         let mut register = Register::default();
         let positions = restore(now, (&mut keeper, &mut register), &mut roster, saved);
         let records = Records::new(write_state(store, &outbox), positions, clock::monotonic());
+        // Before the kernel is told how long it keeps whom out.
+        let steps = Steps::watch().map_err(StartError::Clock)?;
         let mut warden = Warden::new(keeper, roster, open_firewall(&outbox)?, records);
         let told = warden.take_over(clock::moment(), &lineup.gates())?;
 
@@ -88,6 +93,7 @@ impl Service {
         };
         let bus = bus.serve(Arc::new(first))?;
         watch_addresses(&outbox, addresses);
+        watch_clock(&outbox, steps);
 
         let notifier = Notifier::from_environment();
         let mut service = Self {
@@ -307,6 +313,25 @@ fn watch_addresses(outbox: &Outbox, mut addresses: host::Watch) {
                 Err(error) => {
                     error!("changes of this host's addresses cannot be watched: {error}");
                     Control::Lost("the watch of the addresses has ended")
+                }
+            };
+            if controls.send(control).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// Starts the thread that waits for the time of day to be set.
+fn watch_clock(outbox: &Outbox, mut steps: Steps) {
+    let controls = outbox.controls.clone();
+    spawn("clock-watch", move || {
+        loop {
+            let control = match steps.wait() {
+                Ok(step) => Control::ClockSet(step),
+                Err(error) => {
+                    error!("it cannot be seen any more when the time of day is set: {error}");
+                    Control::Lost("the watch of the clock has ended")
                 }
             };
             if controls.send(control).is_err() {
