@@ -115,6 +115,20 @@ impl Machine {
         self.wait_until_up();
     }
 
+    /// The number by which this host knows a process of the machine.
+    pub(crate) fn host_pid(&self, inside: u32) -> u32 {
+        let namespace = |pid: u32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+        let is_it = |pid: &u32| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+            let last = line.and_then(|line| line.split_ascii_whitespace().last());
+            last == Some(&inside.to_string()) && namespace(*pid) == namespace(self.leader)
+        };
+        let all = fs::read_dir("/proc").expect("proc").flatten();
+        let mut pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.find(is_it).expect("a process of the machine")
+    }
+
     /// Runs a command in the machine, as root, for at most a minute.
     pub(crate) fn try_run(&self, command: &[&str]) -> Output {
         let mut command = self.command(command);

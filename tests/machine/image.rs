@@ -1,11 +1,65 @@
 //! The root file systems that all machines share, read only.
+//!
+//! Debian's come from the mirror of this host; Ubuntu's from Ubuntu's, by the keys of which it is known
+//! here what they hold.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const CACHE: &str = "/var/cache/jailkeeper-tests";
+pub(super) const CACHE: &str = "/var/cache/jailkeeper-tests";
+
+/// The releases that are Ubuntu's; all others are Debian's.
+const UBUNTU: [&str; 2] = ["jammy", "noble"];
+const UBUNTU_MIRROR: &str = "http://archive.ubuntu.com/ubuntu";
+
+/// The package that holds Ubuntu's keys, below the mirror, and the SHA-256 sum of the file with them.
+const UBUNTU_KEYS: &str = "pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1_all.deb";
+const UBUNTU_KEYS_SUM: &str = "80a36b0a6de2f69f49d2df75ef473ccde121e9e190b9ea01d20a4f63778d5c31";
+
+const DEBIAN_KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Downloads Ubuntu's keys, and checks that they are what they were.
+const FETCH_KEYS: &str = r#"
+set -eu
+trap 'rm -rf "$KEYS.deb" "$KEYS.tree"' EXIT
+curl --silent --show-error --fail --retry 3 --output "$KEYS.deb" "$URL"
+dpkg-deb --extract "$KEYS.deb" "$KEYS.tree"
+mv "$KEYS.tree/usr/share/keyrings/ubuntu-archive-keyring.gpg" "$KEYS.tree/keys"
+echo "$SUM  $KEYS.tree/keys" | sha256sum --check --quiet
+mv "$KEYS.tree/keys" "$KEYS"
+"#;
+
+/// Where a release's packages come from, and the keys that they are checked with.
+pub(super) struct Archive {
+    pub(super) mirror: String,
+    pub(super) keys: PathBuf,
+    /// Its parts that have what we need.
+    pub(super) components: &'static str,
+    /// The script of debootstrap, where an older debootstrap does not know the release.
+    script: Option<&'static str>,
+}
+
+impl Archive {
+    pub(super) fn of(release: &str) -> Self {
+        if !UBUNTU.contains(&release) {
+            let keys = PathBuf::from(DEBIAN_KEYS);
+            return Self { mirror: mirror(), keys, components: "main", script: None };
+        }
+        let keys = Path::new(CACHE).join("ubuntu-keys.gpg");
+        if !keys.exists() {
+            run(Command::new("bash")
+                .args(["-c", FETCH_KEYS])
+                .env("KEYS", &keys)
+                .env("URL", format!("{UBUNTU_MIRROR}/{UBUNTU_KEYS}"))
+                .env("SUM", UBUNTU_KEYS_SUM));
+        }
+        let mirror = UBUNTU_MIRROR.to_owned();
+        let script = Some("/usr/share/debootstrap/scripts/gutsy");
+        Self { mirror, keys, components: "main,universe", script }
+    }
+}
 
 /// What the machines have beyond Debian's minimum. Without libpam-systemd polkitd is not configured.
 const PACKAGES: &str = "systemd,systemd-sysv,systemd-resolved,dbus,libpam-systemd,polkitd,nftables,\
@@ -41,6 +95,12 @@ pub(crate) fn root() -> PathBuf {
     base(&release())
 }
 
+/// The root file system of another release, with the usual packages alone.
+pub(crate) fn root_of(release: &str) -> PathBuf {
+    let _lock = lock();
+    base(release)
+}
+
 /// The root file system of a release with these packages beyond the usual ones, and with others at
 /// hand that apt can put in their place without a network.
 pub(crate) fn root_with(release: &str, packages: &str, at_hand: &str) -> PathBuf {
@@ -69,19 +129,23 @@ fn base(release: &str) -> PathBuf {
     let root = Path::new(CACHE).join(format!("root-{release}-{}", PACKAGES.len()));
     if !root.exists() {
         let unfinished = unfinished(release);
+        let archive = Archive::of(release);
         run(Command::new("debootstrap")
             .arg("--variant=minbase")
+            .arg(format!("--keyring={}", archive.keys.display()))
+            .arg(format!("--components={}", archive.components))
             .arg(format!("--include={PACKAGES}"))
             .arg(release)
             .arg(&unfinished)
-            .arg(mirror()));
+            .arg(archive.mirror)
+            .args(archive.script));
         fs::rename(&unfinished, &root).expect("the finished root file system");
     }
     root
 }
 
 /// Tests run at once, each a process or a thread: one of them makes what all need.
-fn lock() -> File {
+pub(super) fn lock() -> File {
     fs::create_dir_all(CACHE).expect("a directory for the root file systems");
     let lock = File::create(Path::new(CACHE).join("lock")).expect("a lock file");
     lock.lock().expect("the lock on the root file systems");
@@ -89,7 +153,7 @@ fn lock() -> File {
 }
 
 /// Where a root file system is made, with nothing there yet.
-fn unfinished(release: &str) -> PathBuf {
+pub(super) fn unfinished(release: &str) -> PathBuf {
     let path = Path::new(CACHE).join(format!("unfinished-{release}"));
     if path.exists() {
         fs::remove_dir_all(&path).expect("room for a new root file system");
@@ -97,7 +161,7 @@ fn unfinished(release: &str) -> PathBuf {
     path
 }
 
-fn run(command: &mut Command) {
+pub(super) fn run(command: &mut Command) {
     let status = command.status().expect("debootstrap, cp and unshare are installed");
     assert!(status.success(), "{command:?}: {status}");
 }

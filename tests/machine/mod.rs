@@ -2,7 +2,8 @@
 //!
 //! [`image`] has the root file system, [`boot`] makes machines of it, [`lan`] connects them with
 //! attackers, [`probe`] watches whether a ban has gaps, `inside` tries from within a process what it
-//! may, and [`scene`] puts them together. The scenarios follow. Each test has a machine of its own, of which nothing remains.
+//! may, and [`scene`] puts them together; [`virt`] has kernels of other releases. The scenarios follow.
+//! Each test has a machine of its own, of which nothing remains.
 
 mod boot;
 mod image;
@@ -27,6 +28,7 @@ mod sources;
 mod sshd;
 mod unbreakable;
 mod unit;
+pub(crate) mod virt;
 
 use std::thread;
 use std::time::{Duration, Instant};

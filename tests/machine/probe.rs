@@ -1,5 +1,6 @@
 //! A host that knocks all the time, to see whether a ban has gaps.
 
+use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
@@ -21,19 +22,23 @@ pub(crate) struct Tally {
     pub(crate) tried: u32,
     /// How many came about.
     pub(crate) passed: u32,
+    /// In how many of these sshd has heard something. Where systemd listens for it, a connection comes
+    /// about before anybody is there, and what sshd says later is not stopped.
+    pub(crate) heard: u32,
 }
 
 /// Tries to connect to sshd every 10 ms from within `netns`, for as long as `work` takes.
 pub(crate) fn during<T>(netns: Netns, targets: &[IpAddr], work: impl FnOnce() -> T) -> (T, Tally) {
     let stop = AtomicBool::new(false);
-    let passed = AtomicU32::new(0);
+    let counts = [AtomicU32::new(0), AtomicU32::new(0)];
     thread::scope(|scope| {
-        let knocker = scope.spawn(|| netns.within(|| knock(targets, &stop, &passed)));
+        let knocker = scope.spawn(|| netns.within(|| knock(targets, &stop, &counts)));
         let stopper = StopOnDrop(&stop);
         let answer = work();
         drop(stopper);
         let tried = knocker.join().expect("the probe");
-        (answer, Tally { tried, passed: passed.load(Ordering::Relaxed) })
+        let [passed, heard] = counts.each_ref().map(|count| count.load(Ordering::Relaxed));
+        (answer, Tally { tried, passed, heard })
     })
 }
 
@@ -47,7 +52,7 @@ impl Drop for StopOnDrop<'_> {
 }
 
 /// Threads that are started here inherit the namespace.
-fn knock(targets: &[IpAddr], stop: &AtomicBool, passed: &AtomicU32) -> u32 {
+fn knock(targets: &[IpAddr], stop: &AtomicBool, [passed, heard]: &[AtomicU32; 2]) -> u32 {
     let mut tried = 0;
     let mut due = Instant::now();
     thread::scope(|scope| {
@@ -55,8 +60,11 @@ fn knock(targets: &[IpAddr], stop: &AtomicBool, passed: &AtomicU32) -> u32 {
             for target in targets {
                 let target = SocketAddr::new(*target, 22);
                 scope.spawn(move || {
-                    if TcpStream::connect_timeout(&target, WAIT).is_ok() {
-                        passed.fetch_add(1, Ordering::Relaxed);
+                    let Ok(mut stream) = TcpStream::connect_timeout(&target, WAIT) else { return };
+                    passed.fetch_add(1, Ordering::Relaxed);
+                    stream.set_read_timeout(Some(WAIT)).expect("a socket");
+                    if speaks_with_sshd(&mut stream) {
+                        heard.fetch_add(1, Ordering::Relaxed);
                     }
                 });
                 tried += 1;
@@ -66,4 +74,11 @@ fn knock(targets: &[IpAddr], stop: &AtomicBool, passed: &AtomicU32) -> u32 {
         }
     });
     tried
+}
+
+/// Whether sshd, which says who it is, says more when it hears who asks (RFC 4253, section 4.2).
+fn speaks_with_sshd(stream: &mut TcpStream) -> bool {
+    let mut buffer = [0; 1024];
+    let mut hears = |stream: &mut TcpStream| stream.read(&mut buffer).is_ok_and(|bytes| bytes > 0);
+    hears(stream) && stream.write_all(b"SSH-2.0-probe\r\n").is_ok() && hears(stream)
 }

@@ -66,5 +66,5 @@ fn the_probe_notices_an_open_door_as_soon_as_a_machine_is_up_again() {
             scene.bystander.reaches(targets[0]).then_some(())
         });
     });
-    assert!(tally.passed > 0, "{tally:?}");
+    assert!(tally.passed > 0 && tally.heard > 0, "{tally:?}");
 }

@@ -16,8 +16,8 @@ use super::dbus::PrivateBus;
 use super::journald::Journald;
 use super::netns::Netns;
 
-/// Long enough for a machine that does much else.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Long enough for a machine that does much else, or that is emulated.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Everything around the service, and the service.
 pub(crate) struct House {

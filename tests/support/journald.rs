@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{BufWriter, Read, Write};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::time::{ClockId, clock_gettime};
 
 const PROGRAM: &str = "/lib/systemd/systemd-journald";
 const LOGGER: &str = "/usr/bin/logger";
@@ -238,10 +240,16 @@ fn end(process: &mut Child) {
 /// An entry for [`fixture`]: its time in microseconds since the epoch, and its fields.
 pub(crate) type Entry<'a> = (u64, Vec<(&'a str, &'a [u8])>);
 
+/// The present, as an [`Entry`] has it.
+pub(crate) fn present() -> u64 {
+    let now = Duration::from(clock_gettime(ClockId::CLOCK_REALTIME).expect("there is a clock"));
+    u64::try_from(now.as_micros()).expect("this century")
+}
+
 /// Makes a file of the journal with these entries, by systemd-journal-remote(8).
 pub(crate) fn fixture(file: &Path, entries: &[Entry<'_>]) {
     let export = file.with_extension("export");
-    let mut text = File::create(&export).expect("a file for the entries");
+    let mut text = BufWriter::new(File::create(&export).expect("a file for the entries"));
     for (time, fields) in entries {
         write!(
             text,
@@ -258,6 +266,7 @@ pub(crate) fn fixture(file: &Path, entries: &[Entry<'_>]) {
         }
         text.write_all(b"\n").expect("an entry");
     }
+    text.flush().expect("the entries");
     drop(text);
     let made = Command::new("/lib/systemd/systemd-journal-remote")
         .arg("--output")

@@ -4,7 +4,10 @@
 //! a whole machine, or beside the code that it is about. `make test` runs their short forms, `make
 //! soak` the long ones.
 
+mod attempts;
+mod clock;
 mod day;
+mod journal;
 mod privilege;
 mod releases;
 mod supply;

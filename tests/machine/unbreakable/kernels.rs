@@ -1,0 +1,46 @@
+//! Kernels of other releases, on which parts of these very tests run.
+
+use crate::machine::virt::{DEBIAN_11, DEBIAN_12, DEBIAN_13, FLOOR, Kernel};
+use crate::support::soak::{figure, rounds};
+
+/// What asks most of the kernel: bans that are there already, timeouts, sets of other lengths, the table
+/// and who changes it, and the service as a whole.
+const ON_ANY_KERNEL: [&str; 7] = [
+    "nft::elements::a_ban_takes_whatever_was_there",
+    "nft::elements::a_ban_that_is_over_lasts_a_moment_and_one_beyond_all_time_is_cut",
+    "nft::elements::in_one_batch_the_last_change_counts",
+    "nft::networks",
+    "nft::table",
+    "daemon::five_failures_are_a_ban_in_the_kernel_on_the_bus_and_in_the_log",
+    "daemon::a_crash_leaves_the_bans_in_the_kernel_and_the_next_process_takes_them_over",
+];
+
+fn figure_of(kernel: &Kernel, said: &str) {
+    let passed = said.lines().filter(|line| line.ends_with("ok")).count();
+    figure(&format!("Linux {}", kernel.version), format!("{passed} tests passed"));
+}
+
+#[test]
+fn the_oldest_kernel_that_is_promised_bans_as_this_one_does() {
+    let said = FLOOR.passes(&ON_ANY_KERNEL, 20);
+    figure_of(&FLOOR, &said);
+}
+
+/// In `make soak` alone, for they take minutes each and differ from both this one and the oldest less
+/// than these do from each other.
+#[test]
+fn the_kernels_between_ban_as_this_one_does() {
+    let kernels = [DEBIAN_11, DEBIAN_12, DEBIAN_13];
+    for kernel in &kernels[..rounds(0, 3) as usize] {
+        let said = kernel.passes(&ON_ANY_KERNEL, 20);
+        figure_of(kernel, &said);
+    }
+}
+
+#[test]
+fn the_clock_of_a_machine_may_be_set_and_it_may_sleep() {
+    let said = DEBIAN_12.passes(&["unbreakable::clock"], 20);
+    for line in said.lines().filter(|line| line.starts_with("figure: ")) {
+        eprintln!("{line}");
+    }
+}
