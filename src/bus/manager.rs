@@ -68,7 +68,12 @@ impl Manager {
 impl Manager {
     /// Bans addresses or networks in a jail, all of them or none, for so many seconds: 0 is the
     /// jail's own time, -1 for ever. The reply comes when the firewall has them.
-    async fn ban(&self, jail: String, addresses: Vec<&str>, seconds: i64) -> Result<(), Error> {
+    pub(super) async fn ban(
+        &self,
+        jail: String,
+        addresses: Vec<&str>,
+        seconds: i64,
+    ) -> Result<(), Error> {
         let sentence = sentence(seconds)?;
         let networks = networks(&addresses)?.ok_or_else(Error::no_address)?;
         self.ask(&jail, Call::Ban { jail: jail.clone(), networks, sentence }).await.map(drop)
@@ -77,7 +82,7 @@ impl Manager {
     /// Lifts the bans that overlap the addresses, or all bans if none is given, in a jail, or in
     /// every jail if its name is empty. Returns how many.
     #[zbus(out_args("lifted"))]
-    async fn unban(&self, jail: String, addresses: Vec<&str>) -> Result<u32, Error> {
+    pub(super) async fn unban(&self, jail: String, addresses: Vec<&str>) -> Result<u32, Error> {
         let networks = networks(&addresses)?;
         match self.ask(&jail, Call::Unban { jail: named(&jail), networks }).await? {
             BusAnswer::Done(lifted) => Ok(lifted),
@@ -89,7 +94,7 @@ impl Manager {
     /// `user` if that is not empty. Returns how many counted; a ban that follows is in the firewall
     /// by then.
     #[zbus(out_args("counted"))]
-    async fn attempt(
+    pub(super) async fn attempt(
         &self,
         jail: String,
         addresses: Vec<&str>,
@@ -119,7 +124,7 @@ impl Manager {
     /// The last lines behind the offender of a jail that has this address, be he banned or not yet,
     /// without the passwords in them; the newest last.
     #[zbus(out_args("lines"))]
-    async fn matches(&self, jail: String, address: &str) -> Result<Vec<String>, Error> {
+    pub(super) async fn matches(&self, jail: String, address: &str) -> Result<Vec<String>, Error> {
         let network = network(address)?;
         match self.ask(&jail, Call::Matches { jail: jail.clone(), network }).await? {
             BusAnswer::Matches(lines) => Ok(lines.iter().map(|line| text::clean(line)).collect()),
@@ -130,7 +135,7 @@ impl Manager {
     /// Has addresses or networks not banned in a jail, or in any if its name is empty, for so many
     /// seconds, -1 for ever, and lifts their bans. The comment says why; it may be empty. The reply
     /// comes when the firewall lets them in.
-    async fn allow(
+    pub(super) async fn allow(
         &self,
         jail: String,
         addresses: Vec<&str>,
@@ -146,7 +151,7 @@ impl Manager {
     /// Ends what was allowed and lies in the addresses, in a jail, or everywhere if its name is
     /// empty. Returns how many.
     #[zbus(out_args("ended"))]
-    async fn disallow(&self, jail: String, addresses: Vec<&str>) -> Result<u32, Error> {
+    pub(super) async fn disallow(&self, jail: String, addresses: Vec<&str>) -> Result<u32, Error> {
         let networks = networks(&addresses)?.ok_or_else(Error::no_address)?;
         match self.ask(&jail, Call::Disallow { jail: named(&jail), networks }).await? {
             BusAnswer::Done(ended) => Ok(ended),
@@ -181,7 +186,7 @@ impl Manager {
 
     /// What each jail knows of an address or network.
     #[zbus(out_args("views"))]
-    async fn why(&self, address: &str) -> Result<Vec<JailView>, Error> {
+    pub(super) async fn why(&self, address: &str) -> Result<Vec<JailView>, Error> {
         let network = address.parse().map_err(|why| Error::not_an_address(address, &why))?;
         match self.ask("", Call::Why { network }).await? {
             BusAnswer::Views(views) => Ok(views),
@@ -193,7 +198,7 @@ impl Manager {
     /// line. What is built in has no file. Keys that begin with "filter." are what the jail's filter
     /// says itself.
     #[zbus(out_args("settings"))]
-    async fn settings(&self, jail: String) -> Result<Vec<SettingOut>, Error> {
+    pub(super) async fn settings(&self, jail: String) -> Result<Vec<SettingOut>, Error> {
         match self.ask(&jail, Call::Settings { jail: jail.clone() }).await? {
             BusAnswer::Settings(settings) => Ok(settings.into_iter().map(setting).collect()),
             _ => Err(Error::another_answer()),
@@ -213,7 +218,7 @@ impl Manager {
     /// restart. The value is in TOML, or as people write it on a command line. With a mistake nothing
     /// is changed. Returns what it was and what it is, in TOML.
     #[zbus(out_args("before", "now"))]
-    async fn set(
+    pub(super) async fn set(
         &self,
         jail: String,
         option: String,

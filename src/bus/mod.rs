@@ -11,6 +11,8 @@ mod allowed;
 mod answer;
 mod call;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guarded;
 mod inquiry;
 mod jail;

@@ -51,7 +51,7 @@ pub(super) async fn run(
     }
 }
 
-fn table(bans: &[Ban]) -> csv::Result<String> {
+pub(super) fn table(bans: &[Ban]) -> csv::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
     for ban in bans {
@@ -72,7 +72,7 @@ fn time(seconds: i64) -> String {
 }
 
 /// Sorted as numbers, and not as texts.
-fn lines(bans: &[Ban]) -> String {
+pub(super) fn lines(bans: &[Ban]) -> String {
     let offenders = bans.iter().filter_map(|ban| ban.offender.parse::<Network>().ok());
     let offenders: BTreeSet<Network> = offenders.collect();
     let mut text = String::new();

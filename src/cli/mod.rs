@@ -17,7 +17,8 @@ mod fail2ban_words;
 mod filters;
 mod get;
 pub mod import;
-mod import_bans;
+#[doc(hidden)]
+pub mod import_bans;
 mod jails;
 mod list;
 mod logs;

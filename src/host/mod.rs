@@ -3,6 +3,8 @@
 //! `ignoreself` spares them; they come and go with interfaces, DHCP and router advertisements, so
 //! [`Watch`] tells when to ask again.
 
+#[doc(hidden)]
+pub mod fuzzing;
 mod message;
 
 use std::io;
@@ -99,7 +101,7 @@ fn request(sequence: u32) -> Vec<u8> {
 fn receive_list(socket: &Socket, sequence: u32) -> Result<Option<Vec<IpAddr>>, HostError> {
     let deadline = Instant::now() + REPLY_TIMEOUT;
     let mut datagram = Vec::with_capacity(DATAGRAM);
-    let (mut addresses, mut torn) = (Vec::new(), false);
+    let mut list = Addresses::default();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if !readable(socket, left).map_err(HostError::Socket)? {
@@ -107,7 +109,24 @@ fn receive_list(socket: &Socket, sequence: u32) -> Result<Option<Vec<IpAddr>>, H
         }
         datagram.clear();
         socket.recv(&mut datagram, 0).map_err(HostError::Socket)?;
-        let mut rest = datagram.as_slice();
+        if list.read(&datagram, sequence)? {
+            return Ok((!list.torn).then_some(list.all));
+        }
+    }
+}
+
+/// The addresses that the kernel has listed so far.
+#[derive(Default)]
+struct Addresses {
+    all: Vec<IpAddr>,
+    /// Whether they changed meanwhile.
+    torn: bool,
+}
+
+impl Addresses {
+    /// Reads on in a datagram. Whether the list ends with it.
+    fn read(&mut self, datagram: &[u8], sequence: u32) -> Result<bool, HostError> {
+        let mut rest = datagram;
         while !rest.is_empty() {
             let message =
                 NetlinkMessage::<Message>::deserialize(rest).map_err(HostError::Malformed)?;
@@ -116,20 +135,21 @@ fn receive_list(socket: &Socket, sequence: u32) -> Result<Option<Vec<IpAddr>>, H
             if message.header.sequence_number != sequence {
                 continue;
             }
-            torn |= message.header.flags & NLM_F_DUMP_INTR != 0;
+            self.torn |= message.header.flags & NLM_F_DUMP_INTR != 0;
             match message.payload {
                 NetlinkPayload::InnerMessage(Message::Address(address)) => {
-                    addresses.extend(own(&address));
+                    self.all.extend(own(&address));
                 }
                 NetlinkPayload::Error(error) => return Err(HostError::Refused(error.to_io())),
                 NetlinkPayload::Done(done) if done.code != 0 => {
                     let error = io::Error::from_raw_os_error(done.code.saturating_neg());
                     return Err(HostError::Refused(error));
                 }
-                NetlinkPayload::Done(_) => return Ok((!torn).then_some(addresses)),
+                NetlinkPayload::Done(_) => return Ok(true),
                 _ => {}
             }
         }
+        Ok(false)
     }
 }
 

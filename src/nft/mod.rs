@@ -32,6 +32,8 @@ mod apply;
 mod common;
 mod error;
 mod expressions;
+#[doc(hidden)]
+pub mod fuzzing;
 mod monitor;
 mod present;
 mod raise;

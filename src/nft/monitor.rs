@@ -62,8 +62,13 @@ impl fmt::Display for Disturbance {
 /// A socket that hears of every change to the ruleset.
 pub struct Monitor {
     socket: Socket,
-    firewall_port: u32,
     inbox: Vec<u8>,
+    ear: Ear,
+}
+
+/// What the kernel has told so far of a transaction.
+pub(super) struct Ear {
+    firewall_port: u32,
     /// Whose transaction has touched our table, as far as it has been told yet.
     intruder: Option<u32>,
 }
@@ -81,7 +86,7 @@ impl Monitor {
 
     pub(super) fn with_buffer(firewall_port: u32, bytes: usize) -> Result<Self, NftError> {
         let socket = listen(GROUP, bytes).map_err(NftError::Open)?;
-        Ok(Self { socket, firewall_port, inbox: Vec::new(), intruder: None })
+        Ok(Self { socket, inbox: Vec::new(), ear: Ear::of(firewall_port) })
     }
 
     /// Waits until somebody else has changed our table or anything in it. What the kernel lets
@@ -96,22 +101,28 @@ impl Monitor {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if is_overflow(&error) => {
-                    self.intruder = None;
+                    self.ear.intruder = None;
                     return Ok(Disturbance::Lost);
                 }
                 Err(source) => return Err(NftError::Socket { doing: DOING, source }),
             }
-            if let Some(disturbance) = self.hear()? {
+            if let Some(disturbance) = self.ear.hear(&self.inbox)? {
                 return Ok(disturbance);
             }
         }
     }
+}
+
+impl Ear {
+    pub(super) fn of(firewall_port: u32) -> Self {
+        Self { firewall_port, intruder: None }
+    }
 
     /// Goes through the messages of one datagram. The kernel tells of a transaction's changes and
     /// then, with the new generation, who made them; that may be in a later datagram.
-    fn hear(&mut self) -> Result<Option<Disturbance>, NftError> {
+    pub(super) fn hear(&mut self, datagram: &[u8]) -> Result<Option<Disturbance>, NftError> {
         let mut heard = None;
-        for message in messages(&self.inbox) {
+        for message in messages(datagram) {
             let (header, payload) =
                 message.map_err(|what| NftError::Malformed { doing: DOING, what })?;
             let attributes = attributes_of(payload).unwrap_or_default();

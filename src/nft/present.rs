@@ -147,7 +147,7 @@ pub(super) fn counted(
 }
 
 /// A rule's chain, the sets that it looks into, and what it has counted.
-fn rule(message: &[u8]) -> (String, Vec<String>, Packets) {
+pub(super) fn rule(message: &[u8]) -> (String, Vec<String>, Packets) {
     let chain = text(message, sys::NFTA_RULE_CHAIN).unwrap_or_default();
     let (mut sets, mut packets) = (Vec::new(), Packets::default());
     let list = attribute(message, sys::NFTA_RULE_EXPRESSIONS).unwrap_or_default();
@@ -168,15 +168,18 @@ fn rule(message: &[u8]) -> (String, Vec<String>, Packets) {
 /// Our table's chains. The kernel cannot list those of one table, so others' are passed over.
 fn chains(wire: &mut Wire, care: Care) -> Result<Vec<(String, bool)>, NftError> {
     let request = NfTablesMessage::GetChain(ChainMessage { attributes: Vec::new() });
-    wire.dump(care, &request, READING, |message| {
-        if text(message, sys::NFTA_CHAIN_TABLE).as_deref() != Some(TABLE) {
-            return None;
-        }
-        let name = text(message, sys::NFTA_CHAIN_NAME)?;
-        let mut ours = Place::chains(&Place::ALL).into_iter();
-        let fits = ours.any(|(it, hook)| it == name && is_at(message, hook));
-        Some((name, fits))
-    })
+    wire.dump(care, &request, READING, chain)
+}
+
+/// A chain's name, and whether it is as we make it; none if it is not of our table.
+pub(super) fn chain(message: &[u8]) -> Option<(String, bool)> {
+    if text(message, sys::NFTA_CHAIN_TABLE).as_deref() != Some(TABLE) {
+        return None;
+    }
+    let name = text(message, sys::NFTA_CHAIN_NAME)?;
+    let mut ours = Place::chains(&Place::ALL).into_iter();
+    let fits = ours.any(|(it, hook)| it == name && is_at(message, hook));
+    Some((name, fits))
 }
 
 fn is_at(chain: &[u8], wanted: Option<HookClass>) -> bool {

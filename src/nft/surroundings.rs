@@ -95,7 +95,7 @@ impl Surroundings {
 }
 
 /// The chain, if it filters at one of our hooks before we do.
-fn neighbour(family: &'static str, chain: &[u8]) -> Option<Neighbour> {
+pub(super) fn neighbour(family: &'static str, chain: &[u8]) -> Option<Neighbour> {
     let hook = attribute(chain, sys::NFTA_CHAIN_HOOK)?;
     let at = number(hook, sys::NFTA_HOOK_HOOKNUM)?;
     let priority = number(hook, sys::NFTA_HOOK_PRIORITY)?.cast_signed();
@@ -109,7 +109,7 @@ fn neighbour(family: &'static str, chain: &[u8]) -> Option<Neighbour> {
 }
 
 /// Whether the rule changes where packets go: `dnat`, `redirect`, or the like of iptables.
-fn redirects(rule: &[u8]) -> bool {
+pub(super) fn redirects(rule: &[u8]) -> bool {
     let list = attribute(rule, sys::NFTA_RULE_EXPRESSIONS).unwrap_or_default();
     attributes(list).any(|(_, expression)| {
         let data = attribute(expression, sys::NFTA_EXPR_DATA).unwrap_or_default();
@@ -121,7 +121,7 @@ fn redirects(rule: &[u8]) -> bool {
     })
 }
 
-fn flowtable(family: &'static str, flowtable: &[u8]) -> Option<Flowtable> {
+pub(super) fn flowtable(family: &'static str, flowtable: &[u8]) -> Option<Flowtable> {
     let table = text(flowtable, sys::NFTA_FLOWTABLE_TABLE)?;
     Some(Flowtable { family, table, name: text(flowtable, sys::NFTA_FLOWTABLE_NAME)? })
 }

@@ -385,7 +385,7 @@ pub(super) fn messages(
     })
 }
 
-fn answer(message_type: u16, payload: &[u8]) -> Option<Answer<'_>> {
+pub(super) fn answer(message_type: u16, payload: &[u8]) -> Option<Answer<'_>> {
     Some(match message_type {
         NLMSG_ERROR => Answer::Verdict(error_number(payload)?),
         NLMSG_DONE if payload.is_empty() => Answer::Done { errno: 0 },

@@ -33,6 +33,13 @@ const LOG_BYTES_KEPT: i64 = 4 << 20;
 /// More than the damaged files that are kept, in case some were put there by hand.
 const NAMES_TRIED: i64 = 100;
 
+/// A file that is taken.
+struct Sound {
+    connection: Connection,
+    saved: Saved,
+    history_rows: u32,
+}
+
 /// Why a file is not taken.
 enum Unfit {
     Damaged(String),
@@ -47,8 +54,8 @@ pub(super) fn open(directory: &Path, now: Timestamp) -> Result<Opened, StoreErro
     let lock = lock(&directory)?;
     let path = directory.join(NAME);
     let mut set_aside = None;
-    let (connection, saved) = match attempt(&path) {
-        Ok(opened) => opened,
+    let Sound { connection, saved, history_rows } = match attempt(&path) {
+        Ok(sound) => sound,
         Err(Unfit::Error(error)) => return Err(error),
         Err(Unfit::Damaged(reason)) => {
             set_aside = Some(SetAside { path: move_aside(&path, now)?, reason });
@@ -62,8 +69,6 @@ pub(super) fn open(directory: &Path, now: Timestamp) -> Result<Opened, StoreErro
             })?
         }
     };
-    let history_rows = saved::history_rows(&connection)
-        .map_err(|source| StoreError::sqlite("read", &path, source))?;
     let store = Store { connection, path, history_rows, _directory: lock };
     Ok(Opened { store, saved, set_aside })
 }
@@ -95,7 +100,7 @@ fn lock(directory: &Path) -> Result<Lock, StoreError> {
     }
 }
 
-fn attempt(path: &Path) -> Result<(Connection, Saved), Unfit> {
+fn attempt(path: &Path) -> Result<Sound, Unfit> {
     let fresh = make_private(path).map_err(Unfit::Error)?;
     let result = connect(path, fresh);
     if fresh && result.is_err() {
@@ -144,7 +149,7 @@ fn make_private(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-fn connect(path: &Path, fresh: bool) -> Result<(Connection, Saved), Unfit> {
+fn connect(path: &Path, fresh: bool) -> Result<Sound, Unfit> {
     let unfit = |doing| {
         move |source: rusqlite::Error| {
             if means_damage(&source) {
@@ -186,8 +191,9 @@ fn connect(path: &Path, fresh: bool) -> Result<(Connection, Saved), Unfit> {
     }
     prepare(&mut connection, found).map_err(unfit("prepare"))?;
     let saved = saved::all(&connection).map_err(unfit("read"))?;
+    let history_rows = saved::history_rows(&connection).map_err(unfit("read"))?;
     connection.set_db_config(leave, false).map_err(unfit("open"))?;
-    Ok((connection, saved))
+    Ok(Sound { connection, saved, history_rows })
 }
 
 /// What SQLite finds wrong with the file's structure. Behind a log that was not worked in, since the

@@ -7,6 +7,8 @@
 
 mod ban;
 mod filter;
+#[doc(hidden)]
+pub mod fuzzing;
 mod growth;
 mod jail;
 mod known;
@@ -158,13 +160,25 @@ impl<'a> Plan<'a> {
         Self { tree, jails, ours, left_out, base, all, defaults, reports, filters, texts }
     }
 
-    /// Writes all jails that are right. A jail in which the examination finds an error is left out
-    /// with it, and the others are written anew.
+    /// Writes all jails that are right.
     fn write(&mut self, place: &mut Place, directories: &Directories) -> Result<(), CliError> {
+        let root = place.unfinished().to_owned();
+        self.settle(&root, |texts| {
+            place.write(texts)?;
+            Ok(check::check(&confdir::read(directories)).diagnostics)
+        })
+    }
+
+    /// Converts all jails that are right. A jail in which the examination finds an error is left out
+    /// with it, and the others are converted anew.
+    fn settle(
+        &mut self,
+        root: &Path,
+        mut examine: impl FnMut(&BTreeMap<String, String>) -> Result<Vec<Diagnostic>, CliError>,
+    ) -> Result<(), CliError> {
         loop {
             self.convert();
-            place.write(&self.texts)?;
-            let found = check::check(&confdir::read(directories)).diagnostics;
+            let found = examine(&self.texts)?;
             let errors = found.iter().filter(|found| found.severity == Severity::Error);
             let errors: Vec<&Diagnostic> = errors.collect();
             if errors.is_empty() {
@@ -172,7 +186,7 @@ impl<'a> Plan<'a> {
             }
             let before = self.left_out.len();
             for error in &errors {
-                self.blame(error, place.unfinished());
+                self.blame(error, root);
             }
             if self.left_out.len() == before {
                 let told = rules::render(&found, false);

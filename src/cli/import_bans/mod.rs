@@ -5,6 +5,8 @@
 
 mod apply;
 mod database;
+#[doc(hidden)]
+pub mod fuzzing;
 mod json;
 mod lines;
 mod read;

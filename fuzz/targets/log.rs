@@ -1,0 +1,7 @@
+//! Runs `src/log.rs` under libFuzzer.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| jailkeeper_fuzz::log::run(input));
