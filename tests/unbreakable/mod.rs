@@ -7,7 +7,9 @@
 mod attempts;
 mod clock;
 mod day;
+mod injection;
 mod journal;
 mod privilege;
 mod releases;
+mod slow_lines;
 mod supply;
