@@ -62,7 +62,8 @@ const LONGER: [&str; 5] = ["**", "//", "<<", ">>", "<="];
 
 pub(super) fn parse(text: &str) -> Parsed {
     if text.len() > FORMULA_MAX {
-        return Err(NotAFormula { range: FORMULA_MAX..text.len(), why: "it is too long" });
+        let beyond = text.floor_char_boundary(FORMULA_MAX);
+        return Err(NotAFormula { range: beyond..text.len(), why: "it is too long" });
     }
     let mut parser = Parser { text, at: 0, depth: 0 };
     let root = parser.choice()?;
