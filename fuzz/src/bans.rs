@@ -19,9 +19,11 @@ pub fn run(input: &[u8]) {
     }
 }
 
-/// What we write of bans we read again.
+/// What we write of the bans of our jails we read again.
 fn again(bans: &[Ban]) {
-    let bans: Vec<Ban> = bans.iter().filter(|ban| ban.until >= -1).cloned().collect();
+    let is_sign = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let is_ours = |ban: &&Ban| ban.until >= -1 && ban.jail.chars().all(is_sign);
+    let bans: Vec<Ban> = bans.iter().filter(is_ours).cloned().collect();
     let [table, json, lines] = exported(&bans);
     let same =
         |one: &Ban, other: &Ban| (&one.offender, one.until) == (&other.offender, other.until);

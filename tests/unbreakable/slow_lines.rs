@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jailkeeper::dates::Zone;
-use jailkeeper::filter::{Examiner, Filter, Verdict};
+use jailkeeper::filter::{Examiner, Failure, Filter, Offender, Verdict};
 use jailkeeper::keeper::Timestamp;
 use jailkeeper::rules::{self, Sample};
 
@@ -20,17 +20,16 @@ const LENGTHS: [usize; 2] = [8 * 1024, 64 * 1024];
 /// When the lines are read: in July 2026.
 const NOW: Timestamp = Timestamp::from_seconds(1_782_864_000);
 
-/// Of each filter so many samples are models, and one of so many lines is tried in `make test`; in `make
+/// Of each mode of a filter so many samples are models, and one of so many lines is tried in `make test`; in `make
 /// soak` all of them are.
-const SAMPLES: usize = 2;
-const PARTS: u32 = 48;
+const SAMPLES: usize = 1;
+const PARTS: u32 = 64;
 
-/// The slowest line so far.
+/// How many lines there were, and how long the slowest took.
 #[derive(Default)]
 struct Slowest {
     lines: usize,
     took: Duration,
-    what: String,
 }
 
 #[test]
@@ -51,34 +50,34 @@ fn no_line_is_too_hard_for_a_filter_of_ours() {
             }
         }
     }
-    for (length, Slowest { lines, took, what }) in slowest {
+    for (length, Slowest { lines, took }) in slowest {
+        assert!(lines > 300, "{lines} lines of {length} bytes");
         figure(&format!("lines of {length} bytes made to be slow"), lines);
-        figure(
-            &format!("milliseconds that the slowest of {length} bytes took ({what})"),
-            took.as_millis(),
-        );
+        figure(&format!("µs that the slowest of {length} bytes took"), took.as_micros());
     }
 }
 
 fn judge(filter: &Arc<Filter>, sample: &Sample, line: &str, slowest: &mut Slowest) {
     let mut examiner = Examiner::new(Arc::clone(filter), Zone::utc());
-    let begin = Instant::now();
-    let verdict = match sample.in_file {
+    let mut say = |line: &str| match sample.in_file {
         true => examiner.line(line, NOW).verdict,
         false => examiner.message(line, NOW),
     };
+    // The patterns are compiled when the first line comes.
+    say("é");
+    let begin = Instant::now();
+    let verdict = say(line);
     let took = begin.elapsed();
-    assert!(
-        !matches!(verdict, Verdict::GaveUp | Verdict::TooLong),
-        "{}: {verdict:?}: {line:.200}",
-        filter.name()
-    );
+    let is_well = match &verdict {
+        Verdict::GaveUp | Verdict::TooLong => false,
+        Verdict::Failure(Failure { offender, .. }) => {
+            !matches!(offender, Offender::Address(it) if Some(*it) != sample.offender)
+        }
+        _ => true,
+    };
+    assert!(is_well, "{}: {verdict:?}: {line:.200}", filter.name());
     slowest.lines += 1;
-    if took > slowest.took {
-        let (name, mode) = (filter.name(), filter.mode());
-        let head: String = line.escape_debug().take(120).collect();
-        (slowest.took, slowest.what) = (took, format!("{name}[{mode}]: {head}"));
-    }
+    slowest.took = slowest.took.max(took);
 }
 
 /// A line of any length: a head, as much of the middle as there is room for, and a tail with a wrong end.
@@ -108,7 +107,7 @@ fn hard_lines(sample: &Sample) -> impl Iterator<Item = Pieces<'_>> {
         // where a field before them may end.
         let end = |count: usize| words.get(number + count).map_or(model.len(), |end| *end);
         let ends = [end(1), end(2), model.len()].map(|end| &model[at..end]);
-        let runs = ["a", "1", " ", "a ", "a:", "1.", "::", "\"", "[", "é"];
+        let runs = ["a", "a ", "a:", "\"", "é"];
         let middles: Vec<&str> = ends.into_iter().chain(runs).collect();
         middles.into_iter().map(move |middle| Pieces { head, middle, tail })
     })
