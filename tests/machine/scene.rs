@@ -21,8 +21,8 @@ pub(crate) const ATTACKER6_NETWORK: &str = "2001:db8:66::/64";
 pub(crate) const BYSTANDER4: &str = "198.51.100.77";
 pub(crate) const BYSTANDER6: &str = "2001:db8:77::7";
 
-const DROP_INS: &str = "/etc/systemd/system/jailkeeper.service.d";
-const STRICT: &str = "/etc/systemd/system/jailkeeper.service.d/strict.conf";
+const DROP_INS: &str = "/run/systemd/system/jailkeeper.service.d";
+const STRICT: &str = "/run/systemd/system/jailkeeper.service.d/strict.conf";
 
 /// How many wrong passwords the stock jail forgives, plus one.
 pub(crate) const MAXRETRY: usize = 5;
