@@ -11,7 +11,7 @@ use crate::support::soak::figure;
 /// The layout is four bytes in the head of the file.
 const NEWER: &str = "[Service]\nExecStartPre=+/bin/sh -c \"printf '\\\\000\\\\000\\\\000\\\\143' | \
      dd of=/var/lib/jailkeeper/state.db bs=1 seek=60 conv=notrunc\"\n";
-const DROP_IN: &str = "/etc/systemd/system/jailkeeper.service.d/newer.conf";
+const DROP_IN: &str = "/run/systemd/system/jailkeeper.service.d/newer.conf";
 const STATE: &str = "/var/lib/jailkeeper/state.db";
 
 #[test]
