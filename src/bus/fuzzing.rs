@@ -44,23 +44,23 @@ pub fn call(calls: Arc<dyn Calls>, said: &Arguments<'_>) -> Vec<String> {
             manager.disallow(jail(), addresses()).await.map(drop),
             manager.why(first).await.map(drop),
         ];
-        texts.extend(done.into_iter().filter_map(Result::err).map(told));
+        texts.extend(done.iter().filter_map(|done| done.as_ref().err()).map(told));
         match manager.matches(jail(), first).await {
             Ok(lines) => texts.extend(lines),
-            Err(error) => texts.push(told(error)),
+            Err(error) => texts.push(told(&error)),
         }
         match manager.settings(jail()).await {
             Ok(rows) => texts.extend(rows.into_iter().flat_map(|row| [row.0, row.1, row.2])),
-            Err(error) => texts.push(told(error)),
+            Err(error) => texts.push(told(&error)),
         }
         match manager.set(jail(), option.to_owned(), value.to_owned()).await {
             Ok((before, now)) => texts.extend([before, now]),
-            Err(error) => texts.push(told(error)),
+            Err(error) => texts.push(told(&error)),
         }
     });
     texts
 }
 
-fn told(error: Error) -> String {
-    zbus::DBusError::description(&error).unwrap_or_default().to_owned()
+fn told(error: &Error) -> String {
+    zbus::DBusError::description(error).unwrap_or_default().to_owned()
 }

@@ -59,9 +59,8 @@ fn no_line_is_too_hard_for_a_filter_of_ours() {
 
 fn judge(filter: &Arc<Filter>, sample: &Sample, line: &str, slowest: &mut Slowest) {
     let mut examiner = Examiner::new(Arc::clone(filter), Zone::utc());
-    let mut say = |line: &str| match sample.in_file {
-        true => examiner.line(line, NOW).verdict,
-        false => examiner.message(line, NOW),
+    let mut say = |line: &str| {
+        if sample.in_file { examiner.line(line, NOW).verdict } else { examiner.message(line, NOW) }
     };
     // The patterns are compiled when the first line comes.
     say("é");
