@@ -87,11 +87,12 @@ fn damage(bytes: &mut Vec<u8>, line: &str) {
 /// It opens, at the latest after it was set aside, and says the same when it is opened again. A
 /// keeper takes up what it says. What is written of it is read as it was.
 fn open(folder: &Path) {
-    let Opened { store, saved, set_aside } = match Store::open(folder, NOW) {
+    let Opened { store, saved, set_aside, trouble } = match Store::open(folder, NOW) {
         Ok(opened) => opened,
         Err(StoreError::Newer { .. }) => return,
         Err(error) => panic!("{error}"),
     };
+    assert!(trouble.is_none(), "{trouble:?}");
     assert!(set_aside.is_none() || saved == Saved::default(), "{saved:?}");
     let networks: BTreeSet<_> = saved.bans.iter().map(|(_, network, _)| *network).collect();
     for network in networks {
@@ -157,7 +158,7 @@ fn rewritten(
     let jails: Vec<_> = jails.into_iter().collect();
     let positions: Vec<_> =
         positions.iter().map(|(name, position)| (&**name, Some(position.clone()))).collect();
-    let whole = Whole { jails: &jails, writes: &writes, positions: &positions };
+    let whole = Whole { now: NOW, jails: &jails, writes: &writes, positions: &positions };
     let mut store = Store::open(folder, NOW).expect("it opens").store;
     store.rewrite(&roster, whole).expect("it is written");
     drop(store);

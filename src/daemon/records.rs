@@ -42,8 +42,10 @@ pub(super) struct Commit {
     pub(super) positions: Vec<(String, Option<SavedPosition>)>,
     /// Whether this is everything: what the file has of these jails and of sources is replaced.
     pub(super) is_whole: bool,
-    /// If what is too old by then is to be forgotten afterwards.
-    pub(super) purge: Option<Timestamp>,
+    /// The time.
+    pub(super) now: Timestamp,
+    /// Whether what is too old by now is to be forgotten afterwards.
+    pub(super) purges: bool,
 }
 
 /// Who writes the state file, at his own pace.
@@ -70,6 +72,8 @@ struct Kept {
 pub(super) struct Records<D> {
     pub(super) disk: D,
     positions: BTreeMap<String, Kept>,
+    /// A source is new: where it begins is not to be forgotten.
+    has_new_source: bool,
     /// The number of the commit that was begun last, from 1.
     begun: u64,
     /// Since when the disk is busy with it.
@@ -80,7 +84,8 @@ pub(super) struct Records<D> {
     turns_waiting: u32,
     /// Whether more is to come.
     is_more: bool,
-    /// A commit has failed: the next one is of everything, not before then.
+    /// A commit has failed, or the file had not what it should: the next one is of everything, not
+    /// before then.
     incomplete_until: Option<Instant>,
     trouble: Option<String>,
     /// The jails that have run since the last commit that has not failed, so that what the file has of
@@ -94,22 +99,25 @@ pub(super) struct Records<D> {
 }
 
 impl<D: Disk> Records<D> {
+    /// With `incomplete` the file has not what was read from it, or nothing was.
     pub(super) fn new(
         disk: D,
         positions: Vec<(String, SavedPosition)>,
+        incomplete: bool,
         monotonic: Instant,
     ) -> Self {
         let kept = |position| Kept { position: Some(position), is_handed_over: true };
         Self {
             disk,
             positions: positions.into_iter().map(|(name, saved)| (name, kept(saved))).collect(),
+            has_new_source: false,
             begun: 0,
             busy_since: None,
             begun_at: monotonic,
             purged_at: None,
             turns_waiting: 0,
             is_more: false,
-            incomplete_until: None,
+            incomplete_until: incomplete.then_some(monotonic),
             trouble: None,
             doubtful: BTreeSet::new(),
             owed: Vec::new(),
@@ -120,6 +128,7 @@ impl<D: Disk> Records<D> {
 
     /// A source has been read up to here.
     pub(super) fn reached(&mut self, name: String, position: SavedPosition) {
+        self.has_new_source |= !self.positions.contains_key(&name);
         self.positions.insert(name, Kept { position: Some(position), is_handed_over: false });
     }
 
@@ -271,7 +280,7 @@ impl<D: Disk> Records<D> {
         }
         let position_is_old = self.positions.values().any(|kept| !kept.is_handed_over)
             && monotonic.duration_since(self.begun_at) >= POSITION_EVERY;
-        keeper.has_unsaved() || position_is_old
+        keeper.has_unsaved() || position_is_old || self.has_new_source
     }
 
     fn can_wait(&self) -> bool {
@@ -286,13 +295,13 @@ impl<D: Disk> Records<D> {
         if due {
             self.purged_at = Some(at.monotonic);
         }
-        let mut commit = self.commit(keeper, roster);
-        commit.purge = due.then_some(at.now);
+        let commit = Commit { now: at.now, purges: due, ..self.commit(keeper, roster) };
         self.disk.begin(commit);
         self.begun += 1;
         self.busy_since = Some(at.monotonic);
         self.begun_at = at.monotonic;
         self.turns_waiting = 0;
+        self.has_new_source = false;
     }
 
     /// Everything that is new, the positions too; or everything.
@@ -315,6 +324,7 @@ impl<D: Disk> Records<D> {
             writes.extend(keeper.everything());
             jails = self.doubtful.iter().copied().collect();
         }
-        Commit { roster: roster.clone(), jails, writes, positions, is_whole, purge: None }
+        let roster = roster.clone();
+        Commit { roster, jails, writes, positions, is_whole, ..Commit::default() }
     }
 }

@@ -4,11 +4,12 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, bounded, unbounded};
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::records::{Commit, Disk};
-use crate::keeper::{BanRecord, Network, Timestamp};
-use crate::store::{JailSaved, Purge, Store, StoreError, Whole};
+use crate::keeper::{BanRecord, Network};
+use crate::store::{JailSaved, Purge, SetAside, Store, StoreError, Whole};
+use crate::systemd::catalog;
 
 /// The windows of a jail that does not run are kept this long for when it comes back.
 const WINDOWS: Duration = Duration::from_hours(24);
@@ -128,20 +129,32 @@ fn work(
 }
 
 fn write(store: &mut Store, commit: &Commit) -> Result<(), StoreError> {
-    let Commit { roster, jails, writes, positions, is_whole, purge } = commit;
+    let Commit { now, roster, jails, writes, positions, is_whole, purges } = commit;
     let positions: Vec<_> =
         positions.iter().map(|(name, position)| (name.as_str(), position.clone())).collect();
     if *is_whole {
-        store.rewrite(roster, Whole { jails, writes, positions: &positions })?;
+        let whole = Whole { now: *now, jails, writes, positions: &positions };
+        store.rewrite(roster, whole)?.iter().for_each(tell_set_aside);
     } else {
         store.commit(roster, writes, &positions)?;
     }
-    purge.map_or(Ok(()), |now| forget_old(store, now, commit))
+    if *purges { forget_old(store, commit) } else { Ok(()) }
 }
 
-fn forget_old(store: &mut Store, now: Timestamp, commit: &Commit) -> Result<(), StoreError> {
+fn forget_old(store: &mut Store, commit: &Commit) -> Result<(), StoreError> {
     let jails: Vec<&str> = commit.jails.iter().map(|id| &**commit.roster.name(*id)).collect();
+    let now = commit.now;
     let purge = Purge { now, keep_history: HISTORY, keep_windows: WINDOWS, jails: &jails };
     store.purge(purge)?;
     Ok(())
+}
+
+/// The state file was found damaged while the service ran.
+fn tell_set_aside(SetAside { path, reason }: &SetAside) {
+    error!(
+        message_id = catalog::STATE_DAMAGED,
+        "the state file was damaged ({reason}) and is now {}; a new one has all that the running jails \
+         know, and no history",
+        path.display(),
+    );
 }

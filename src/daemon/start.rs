@@ -67,7 +67,7 @@ impl Service {
         let now = clock::now();
         let ((texts, loaded), state) = read_both(&directories, &options.state, now);
         let lineup = read_configuration(loaded, &mut roster)?;
-        let (store, saved) = state?;
+        let Opened { store, saved, trouble, .. } = state?;
         // Opened before the addresses are read, so that no change in between is missed.
         let addresses = host::Watch::open()?;
         let mut keeper = Keeper::with_seed(clock::chance().map_err(StartError::Chance)?);
@@ -76,8 +76,10 @@ impl Service {
         let mut friends = Friends::new(&outbox);
         friends.take_up(&lineup.policies(), &mut keeper);
         let mut register = Register::default();
+        let incomplete = trouble.is_some() || saved.nonsense.is_some();
         let positions = restore(now, (&mut keeper, &mut register), &mut roster, saved);
-        let records = Records::new(write_state(store, &outbox), positions, clock::monotonic());
+        let scribe = write_state(store, &outbox);
+        let records = Records::new(scribe, positions, incomplete, clock::monotonic());
         // Before the kernel is told how long it keeps whom out.
         let steps = Steps::watch().map_err(StartError::Clock)?;
         let mut warden = Warden::new(keeper, roster, open_firewall(&outbox)?, records);
@@ -137,7 +139,7 @@ fn read_both(
     directories: &Directories,
     state: &Path,
     now: Timestamp,
-) -> ((Texts, Loaded), Result<(Store, Saved), StartError>) {
+) -> ((Texts, Loaded), Result<Opened, StartError>) {
     thread::scope(|scope| {
         let configuration = scope.spawn(|| {
             let (texts, needs) = confdir::read_needed(directories);
@@ -150,9 +152,9 @@ fn read_both(
 }
 
 /// Opens the state file, and tells what was wrong with it.
-fn open_state(path: &Path, now: Timestamp) -> Result<(Store, Saved), StartError> {
-    let Opened { store, saved, set_aside } = Store::open(path, now)?;
-    if let Some(set_aside) = set_aside {
+fn open_state(path: &Path, now: Timestamp) -> Result<Opened, StartError> {
+    let opened = Store::open(path, now)?;
+    if let Some(set_aside) = &opened.set_aside {
         error!(
             message_id = catalog::STATE_DAMAGED,
             "the state file was damaged ({}) and is now {}; the bans that the kernel has are \
@@ -161,8 +163,8 @@ fn open_state(path: &Path, now: Timestamp) -> Result<(Store, Saved), StartError>
             set_aside.path.display(),
         );
     }
-    saved.nonsense.iter().for_each(tell_nonsense);
-    Ok((store, saved))
+    opened.saved.nonsense.iter().for_each(tell_nonsense);
+    Ok(opened)
 }
 
 /// Some of what was read from the state file cannot be.

@@ -35,6 +35,9 @@ pub(super) struct Trail {
     pub(super) is_fresh: bool,
     /// Whether it waits for its turn.
     pub(super) is_queued: bool,
+    /// Whether anybody knows its position: without one, who begins anew does not look for the rest
+    /// of a file that was rotated away meanwhile.
+    is_placed: bool,
 }
 
 /// What a turn of a trail has come to.
@@ -67,6 +70,7 @@ impl Trail {
             told: HashSet::new(),
             is_fresh: false,
             is_queued: false,
+            is_placed: false,
         };
         trail.set_wanted(wanted, encodings);
         trail
@@ -162,7 +166,8 @@ impl Trail {
     /// Reads on: the oldest file first, and the next one when that is at its end and the next has
     /// something in it.
     pub(super) fn turn(&mut self, buffer: &mut [u8], sink: &mut impl Sink) -> Turned {
-        let mut turned = Turned::default();
+        let is_new = !self.is_idle() && !std::mem::replace(&mut self.is_placed, true);
+        let mut turned = Turned { moved: is_new, ..Turned::default() };
         let mut at = 0;
         while at < self.logs.len() {
             // Asked before reading: what is written to the old file before the new one has

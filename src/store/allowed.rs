@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::coding::{decode_network, decode_until, encode_network, encode_until};
-use super::saved::{Nonsense, doubt_network};
+use super::saved::{Nonsense, sound_rows};
 use super::statements::{Sql, Statements};
 use crate::keeper::{Allowance, Network, Timestamp};
 
@@ -21,7 +21,7 @@ pub(super) fn put(
 ) -> rusqlite::Result<()> {
     let jail = jail.unwrap_or(EVERYWHERE);
     let (network, until) = (encode_network(network), encode_until(*until));
-    statements.run(Sql::PutAllowed, params![jail, network, since.micros(), until, &**comment])
+    statements.put(Sql::PutAllowed, params![jail, network, since.micros(), until, &**comment])
 }
 
 pub(super) fn remove(
@@ -37,23 +37,15 @@ pub(super) fn all(
     connection: &Connection,
     nonsense: &mut Option<Nonsense>,
 ) -> rusqlite::Result<Vec<SavedAllowance>> {
-    let mut statement =
-        connection.prepare("SELECT jail, network, since, until, comment FROM allowed")?;
-    let mut rows = statement.query([])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let (jail, bytes): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
-        let Some(network) = decode_network(&bytes) else {
-            doubt_network(nonsense, &jail, "allowance", &bytes, "is no network");
-            continue;
-        };
-        let comment: String = row.get(4)?;
+    let sql = "SELECT jail, network, since, until, comment, sum FROM allowed";
+    sound_rows(connection, sql, [], ("an allowance", nonsense), |row| {
+        let (jail, comment): (String, String) = (row.get(0)?, row.get(4)?);
         let allowance = Allowance {
             since: Timestamp::from_micros(row.get(2)?),
             until: decode_until(row.get(3)?),
             comment: comment.into(),
         };
-        found.push(((jail != EVERYWHERE).then_some(jail), network, allowance));
-    }
-    Ok(found)
+        let network = decode_network(row.get_ref(1)?.as_blob()?);
+        Ok(network.map(|network| ((jail != EVERYWHERE).then_some(jail), network, allowance)))
+    })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, Transaction, params};
 
 use super::coding::{decode_network, decode_times, encode_network, encode_times};
-use super::saved::{Names, Nonsense, doubt, doubt_network};
+use super::saved::{Names, Nonsense, sound_rows};
 use super::statements::{Sql, Statements};
 use crate::keeper::{Network, Timestamp};
 
@@ -21,22 +21,14 @@ pub(super) fn accounts(
     jail: Option<&str>,
     nonsense: &mut Option<Nonsense>,
 ) -> rusqlite::Result<Vec<AccountRow>> {
-    let mut statement = connection
-        .prepare("SELECT jail, account, times FROM accounts WHERE ?1 IS NULL OR jail = ?1")?;
-    let mut rows = statement.query([jail])?;
-    let (mut names, mut found) = (Names::default(), Vec::new());
-    while let Some(row) = rows.next()? {
+    let (mut names, what) = (Names::default(), "an account");
+    let sql =
+        "SELECT jail, account, newest, times, sum FROM accounts WHERE ?1 IS NULL OR jail = ?1";
+    sound_rows(connection, sql, [jail], (what, nonsense), |row| {
         let (jail, account): (_, String) = (names.read(row, 0)?, row.get(1)?);
-        if let Some(times) = decode_times(row.get_ref(2)?.as_blob()?) {
-            found.push((jail, account.into(), times));
-        } else {
-            let account = account.escape_debug();
-            doubt(nonsense, || {
-                format!("account {account} of the jail {jail} has impossible times")
-            });
-        }
-    }
-    Ok(found)
+        let times = decode_times(row.get_ref(3)?.as_blob()?);
+        Ok(times.map(|times| (jail, account.into(), times)))
+    })
 }
 
 /// Reads the lines behind the offenders of one jail, or of all.
@@ -45,26 +37,17 @@ pub(super) fn evidence(
     jail: Option<&str>,
     nonsense: &mut Option<Nonsense>,
 ) -> rusqlite::Result<Vec<EvidenceRow>> {
-    let mut statement = connection.prepare(
-        "SELECT jail, network, newest, lines FROM evidence WHERE ?1 IS NULL OR jail = ?1",
-    )?;
-    let mut rows = statement.query([jail])?;
-    let (mut names, mut found) = (Names::default(), Vec::new());
-    while let Some(row) = rows.next()? {
-        let (jail, bytes): (_, Vec<u8>) = (names.read(row, 0)?, row.get(1)?);
+    let (mut names, what) = (Names::default(), "lines");
+    let sql =
+        "SELECT jail, network, newest, lines, sum FROM evidence WHERE ?1 IS NULL OR jail = ?1";
+    sound_rows(connection, sql, [jail], (what, nonsense), |row| {
+        let (jail, network) = (names.read(row, 0)?, decode_network(row.get_ref(1)?.as_blob()?));
         let newest = Timestamp::from_micros(row.get(2)?);
-        let lines = serde_json::from_str::<Vec<String>>(row.get_ref(3)?.as_str()?);
-        match (decode_network(&bytes), lines) {
-            (Some(network), Ok(lines)) => {
-                found.push((jail, network, newest, lines.into_iter().map(Arc::from).collect()));
-            }
-            (None, _) => doubt_network(nonsense, &jail, "line", &bytes, "is no network"),
-            (_, Err(_)) => {
-                doubt_network(nonsense, &jail, "line", &bytes, "has lines that are no JSON");
-            }
-        }
-    }
-    Ok(found)
+        let lines = serde_json::from_str::<Vec<String>>(row.get_ref(3)?.as_str()?).ok();
+        Ok(network.zip(lines).map(|(network, lines)| {
+            (jail, network, newest, lines.into_iter().map(Arc::from).collect())
+        }))
+    })
 }
 
 /// Writes the attempts on an account; none takes the row away.
@@ -78,7 +61,7 @@ pub(super) fn put_account(
         None => statements.run(Sql::RemoveAccount, params![jail, account]),
         Some(newest) => {
             let row = params![jail, account, newest.micros(), encode_times(times)];
-            statements.run(Sql::PutAccount, row)
+            statements.put(Sql::PutAccount, row)
         }
     }
 }
@@ -93,7 +76,7 @@ pub(super) fn put_evidence(
     let lines: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
     let lines = serde_json::to_string(&lines).expect("texts are JSON");
     let row = params![jail, encode_network(network), newest.micros(), lines];
-    statements.run(Sql::PutEvidence, row)
+    statements.put(Sql::PutEvidence, row)
 }
 
 /// Takes the lines behind an offender away.

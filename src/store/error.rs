@@ -77,15 +77,24 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The file is damaged, and that was seen only after it was opened.
-    #[error(
-        "the state file {} is damaged: {source}; a restart of the service sets it aside",
-        path.display()
-    )]
+    #[error("the state file {} is damaged: {source}; a new one is tried", path.display())]
     Damaged {
         /// The state file.
         path: PathBuf,
         /// What SQLite said.
         source: rusqlite::Error,
+    },
+    /// Somebody has removed the file, or put another one in its place.
+    #[error("the state file {} was removed or replaced; a new one is tried", path.display())]
+    Gone {
+        /// The state file.
+        path: PathBuf,
+    },
+    /// The file could not be used before, and was not tried again.
+    #[error("the state file in {} is not open", directory.display())]
+    Shut {
+        /// The directory.
+        directory: PathBuf,
     },
     /// The system refused.
     #[error("cannot {doing} {}: {source}", path.display())]
@@ -110,6 +119,28 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the disk is to blame, which may mend by itself.
+    pub(super) fn is_of_the_disk(&self) -> bool {
+        match self {
+            Self::Full { .. } | Self::ReadOnly { .. } | Self::Io { .. } => true,
+            Self::Sqlite { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)
+            ),
+            _ => false,
+        }
+    }
+
+    /// What is wrong with the file's content.
+    pub(super) fn damage(&self) -> Option<String> {
+        if let Self::Damaged { source, .. } = self { Some(source.to_string()) } else { None }
+    }
+
+    /// Whether the file that is open can go on to be used.
+    pub(super) fn leaves_it_open(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::Locked { .. })
+    }
+
     pub(super) fn sqlite(doing: &'static str, path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match source.sqlite_error_code() {
@@ -138,8 +169,9 @@ pub(super) fn means_damage(error: &rusqlite::Error) -> bool {
         rusqlite::Error::InvalidColumnType(..)
         | rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
-        | rusqlite::Error::Utf8Error(..) => true,
-        // `Unknown` is SQLITE_ERROR: our own statements do not fit the file's tables.
+        | rusqlite::Error::Utf8Error(..)
+        // Our own statements do not fit the file's tables; so does `Unknown`, which is SQLITE_ERROR.
+        | rusqlite::Error::SqlInputError { .. } => true,
         _ => matches!(
             error.sqlite_error_code(),
             Some(

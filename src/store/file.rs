@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{StoreError, means_damage};
 use super::saved::{self, Saved};
-use super::{DAMAGED_KEPT, Opened, SetAside, Store, schema};
+use super::{DAMAGED_KEPT, OpenFile, Opened, SetAside, Store, schema};
 use crate::keeper::Timestamp;
 
 /// The state file's name in its directory.
@@ -53,24 +53,99 @@ pub(super) fn open(directory: &Path, now: Timestamp) -> Result<Opened, StoreErro
         .map_err(|source| StoreError::Directory { path: directory.to_owned(), source })?;
     let lock = lock(&directory)?;
     let path = directory.join(NAME);
+    match open_sound(&path, lock, now) {
+        Ok((open, saved, set_aside)) => {
+            let store = Store { directory, open: Some(open), damage: None };
+            Ok(Opened { store, saved, set_aside, trouble: None })
+        }
+        Err(trouble) if trouble.is_of_the_disk() => {
+            let saved = look(&path).unwrap_or_default();
+            let store = Store { directory, open: None, damage: None };
+            Ok(Opened { store, saved, set_aside: None, trouble: Some(trouble) })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens the file again that could not be used, or a new one if it was damaged.
+pub(super) fn reopen(store: &mut Store, now: Timestamp) -> Result<Option<SetAside>, StoreError> {
+    let lock = lock(&store.directory)?;
+    let path = store.directory.join(NAME);
     let mut set_aside = None;
-    let Sound { connection, saved, history_rows } = match attempt(&path) {
+    if let Some(reason) = store.damage.clone() {
+        if fs::exists(&path).map_err(|e| StoreError::io("look at", &path, e))? {
+            set_aside = Some(SetAside { path: move_aside(&path, now)?, reason });
+        }
+        store.damage = None;
+    }
+    let (open, _, found_damaged) = open_sound(&path, lock, now)?;
+    store.open = Some(open);
+    Ok(set_aside.or(found_damaged))
+}
+
+/// Opens the file, or a new one in its place when it is damaged.
+fn open_sound(
+    path: &Path,
+    lock: Lock,
+    now: Timestamp,
+) -> Result<(OpenFile, Saved, Option<SetAside>), StoreError> {
+    let mut set_aside = None;
+    let Sound { connection, saved, history_rows } = match attempt(path) {
         Ok(sound) => sound,
         Err(Unfit::Error(error)) => return Err(error),
         Err(Unfit::Damaged(reason)) => {
-            set_aside = Some(SetAside { path: move_aside(&path, now)?, reason });
-            attempt(&path).map_err(|unfit| match unfit {
+            set_aside = Some(SetAside { path: move_aside(path, now)?, reason });
+            attempt(path).map_err(|unfit| match unfit {
                 Unfit::Error(error) => error,
                 Unfit::Damaged(reason) => StoreError::Io {
                     doing: "make a sound state file",
-                    path: path.clone(),
+                    path: path.to_owned(),
                     source: io::Error::other(reason),
                 },
             })?
         }
     };
-    let store = Store { connection, path, history_rows, _directory: lock };
-    Ok(Opened { store, saved, set_aside })
+    let identity = identity(path).map_err(|source| StoreError::io("look at", path, source))?;
+    let path = path.to_owned();
+    Ok((OpenFile { connection, path, identity, history_rows, _directory: lock }, saved, set_aside))
+}
+
+/// What can be read of a file that cannot be written.
+fn look(path: &Path) -> rusqlite::Result<Saved> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = if has_log(path) {
+        // Locks would be writes for SQLite. We hold the directory's.
+        Connection::open_with_flags_and_vfs(path, flags, c"unix-none")?
+    } else {
+        // Without a log it would make one, unless the file cannot change.
+        let name =
+            path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+        Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)?
+    };
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    let sound = check(&connection, true)?.is_none();
+    if sound { saved::all(&connection) } else { Ok(Saved::default()) }
+}
+
+/// Whether there is a log that was not worked in.
+fn has_log(path: &Path) -> bool {
+    fs::metadata(with_end(path, "-wal")).is_ok_and(|log| log.len() > 0)
+}
+
+/// Which file a path leads to: device and inode.
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
+}
+
+/// Whether the path still leads to this file. Where that cannot be seen, writing will show.
+pub(super) fn is_in_place(path: &Path, file: (u64, u64)) -> bool {
+    match identity(path) {
+        Ok(found) => found == file,
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
 }
 
 /// That nobody else opens a directory, for as long as this value is there.
@@ -162,7 +237,7 @@ fn connect(path: &Path, fresh: bool) -> Result<Sound, Unfit> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let has_log = fs::metadata(with_end(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    let has_log = has_log(path);
     let mut connection = Connection::open_with_flags(path, flags).map_err(unfit("open"))?;
     // SQLite is content with a file that it may only read, and fails later in obscure ways.
     if connection.is_readonly("main").map_err(unfit("open"))? {
@@ -180,6 +255,10 @@ fn connect(path: &Path, fresh: bool) -> Result<Sound, Unfit> {
     if !fresh {
         if application != schema::APPLICATION || found == 0 {
             return Err(Unfit::Damaged("it is no state file of jailkeeper".into()));
+        }
+        // The file was read by now, and says so itself.
+        if connection.is_readonly("main").map_err(unfit("read"))? {
+            return Err(Unfit::Damaged("it is in a format that cannot be written".into()));
         }
         let known = schema::newest();
         if found > known {

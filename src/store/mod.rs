@@ -14,6 +14,7 @@ mod file;
 mod saved;
 mod schema;
 mod statements;
+mod sum;
 mod write;
 
 pub use allowed::SavedAllowance;
@@ -36,11 +37,23 @@ pub const HISTORY_TOLD: u32 = 100;
 /// So many damaged files are kept for a person to look at; the oldest make room.
 pub const DAMAGED_KEPT: usize = 3;
 
-/// The state file, open. As long as this lives, no other process can open it.
+/// The state file. As long as this lives, no other process can open it.
 #[derive(Debug)]
 pub struct Store {
+    directory: PathBuf,
+    /// Nothing while it cannot be used.
+    open: Option<OpenFile>,
+    /// What was found wrong with it since it was opened.
+    damage: Option<String>,
+}
+
+/// The file, while it can be used.
+#[derive(Debug)]
+struct OpenFile {
     connection: Connection,
     path: PathBuf,
+    /// Which file it is, whatever has its name by now.
+    identity: (u64, u64),
     /// At least as many as there are.
     history_rows: u32,
     /// Holds the lock on the directory.
@@ -50,12 +63,14 @@ pub struct Store {
 /// What [`Store::open`] found.
 #[derive(Debug)]
 pub struct Opened {
-    /// The open file.
+    /// The file.
     pub store: Store,
     /// What it remembers.
     pub saved: Saved,
     /// Whether a damaged file had to make way.
     pub set_aside: Option<SetAside>,
+    /// Why nothing can be written for now, until [`Store::rewrite`] has come through.
+    pub trouble: Option<StoreError>,
 }
 
 /// A damaged state file that was moved out of the way.
@@ -74,10 +89,13 @@ impl Store {
     /// with its write-ahead log, and a fresh one takes its place; the newest [`DAMAGED_KEPT`] such
     /// files stay.
     ///
+    /// A disk that is full, that may only be read or that fails is a trouble and no error: who starts
+    /// with it knows what can be read.
+    ///
     /// # Errors
     ///
-    /// When the directory or the file cannot be used, another process uses it, or the file is of a
-    /// newer jailkeeper; it is left as it is then.
+    /// When the directory cannot be used, another process uses it, something that is no file has the
+    /// file's name, or it is of a newer jailkeeper; it is left as it is then.
     pub fn open(directory: &Path, now: Timestamp) -> Result<Opened, StoreError> {
         file::open(directory, now)
     }
@@ -88,7 +106,8 @@ impl Store {
     ///
     /// When the file cannot be read.
     pub fn jail(&self, name: &str) -> Result<JailSaved, StoreError> {
-        saved::of_jail(&self.connection, name).map_err(|e| self.error("read", e))
+        let open = self.file()?;
+        saved::of_jail(&open.connection, name).map_err(|e| open.error("read", e))
     }
 
     /// The past and present bans of exactly this network, the newest first, at most
@@ -98,9 +117,16 @@ impl Store {
     ///
     /// When the file cannot be read.
     pub fn history(&self, network: Network) -> Result<Vec<(String, BanRecord)>, StoreError> {
-        saved::history(&self.connection, network).map_err(|e| self.error("read", e))
+        let open = self.file()?;
+        saved::history(&open.connection, network).map_err(|e| open.error("read", e))
     }
 
+    fn file(&self) -> Result<&OpenFile, StoreError> {
+        self.open.as_ref().ok_or_else(|| StoreError::Shut { directory: self.directory.clone() })
+    }
+}
+
+impl OpenFile {
     fn error(&self, doing: &'static str, source: rusqlite::Error) -> StoreError {
         StoreError::sqlite(doing, &self.path, source)
     }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Params, Row, params};
 
 use super::allowed::{self, SavedAllowance};
 use super::attempts::{self, AccountRow, EvidenceRow};
 use super::coding::{decode_network, decode_times, decode_until, encode_network};
-use super::{HISTORY_MOST, HISTORY_TOLD};
+use super::{HISTORY_MOST, HISTORY_TOLD, sum};
 use crate::keeper::{BanRecord, Network, Prior, Timestamp};
 
 /// Everything that is needed to go on where the last process stopped. Jails and sources go by
@@ -29,7 +29,7 @@ pub struct Saved {
     pub allowed: Vec<SavedAllowance>,
     /// How far each source was read.
     pub positions: Vec<(String, SavedPosition)>,
-    /// Rows that no jailkeeper has written so. They are left out above, and stay in the file until
+    /// Rows that are not as they were written. They are left out above, and stay in the file until
     /// [`Store::rewrite`](super::Store::rewrite) replaces their jail.
     pub nonsense: Option<Nonsense>,
 }
@@ -65,7 +65,7 @@ pub struct JailSaved {
     pub evidence: Vec<(Network, Timestamp, Vec<Arc<str>>)>,
     /// How often offenders were banned, in earnest (true) or not.
     pub priors: Vec<(Network, bool, Prior)>,
-    /// Rows that no jailkeeper has written so; they are left out above.
+    /// Rows that are not as they were written; they are left out above.
     pub nonsense: Option<Nonsense>,
 }
 
@@ -95,14 +95,20 @@ impl Names {
 /// Reads everything.
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
     let mut nonsense = None;
-    let bans = bans(connection, None, &mut nonsense)?;
-    let windows = windows(connection, None, &mut nonsense)?;
-    let accounts = attempts::accounts(connection, None, &mut nonsense)?;
-    let evidence = attempts::evidence(connection, None, &mut nonsense)?;
-    let priors = priors(connection, None, &mut nonsense)?;
-    let positions = positions(connection)?;
-    let allowed = allowed::all(connection, &mut nonsense)?;
-    Ok(Saved { bans, windows, accounts, evidence, priors, allowed, positions, nonsense })
+    let mut saved = Saved { positions: positions(connection, &mut nonsense)?, ..Saved::default() };
+    if nonsense.is_none() {
+        saved.windows = windows(connection, None, &mut nonsense)?;
+        saved.accounts = attempts::accounts(connection, None, &mut nonsense)?;
+    } else {
+        // What is read again, for want of a position, must not count beside what was counted.
+        saved.positions.clear();
+    }
+    saved.bans = bans(connection, None, &mut nonsense)?;
+    saved.evidence = attempts::evidence(connection, None, &mut nonsense)?;
+    saved.priors = priors(connection, None, &mut nonsense)?;
+    saved.allowed = allowed::all(connection, &mut nonsense)?;
+    saved.nonsense = nonsense;
+    Ok(saved)
 }
 
 /// Reads one jail.
@@ -131,14 +137,13 @@ pub(super) fn history(
     connection: &Connection,
     network: Network,
 ) -> rusqlite::Result<Vec<(String, BanRecord)>> {
-    let mut statement = connection.prepare(
-        "SELECT jail, since, until, attempts, nth, enforced FROM history WHERE network = ?1
-         ORDER BY since DESC, jail LIMIT ?2",
-    )?;
-    let rows = statement.query_map(params![encode_network(network), HISTORY_TOLD], |row| {
-        Ok((row.get(0)?, ban_record(row, 1)?))
-    })?;
-    rows.collect()
+    let sql = "SELECT jail, network, since, until, attempts, nth, enforced, sum FROM history
+         WHERE network = ?1 ORDER BY since DESC, jail LIMIT ?2";
+    let asked = params![encode_network(network), HISTORY_TOLD];
+    // What of it makes no sense was never told, so that nobody misses it.
+    sound_rows(connection, sql, asked, ("a past ban", &mut None), |row| {
+        Ok(Some((row.get(0)?, ban_record(row)?)))
+    })
 }
 
 /// How many past bans there are, as far as it matters.
@@ -156,23 +161,14 @@ fn bans(
     jail: Option<&str>,
     nonsense: &mut Option<Nonsense>,
 ) -> rusqlite::Result<Vec<(Arc<str>, Network, BanRecord)>> {
-    let mut statement = connection.prepare(
-        "SELECT jail, network, since, until, attempts, nth, enforced FROM bans
-         WHERE ?1 IS NULL OR jail = ?1",
-    )?;
-    let mut rows = statement.query([jail])?;
-    let (mut names, mut found) = (Names::default(), Vec::new());
-    while let Some(row) = rows.next()? {
-        let (jail, bytes) = (names.read(row, 0)?, row.get_ref(1)?.as_blob()?);
-        match (decode_network(bytes), ban_record(row, 2)) {
-            (Some(network), Ok(ban)) => found.push((jail, network, ban)),
-            (None, _) => doubt_network(nonsense, &jail, "ban", bytes, "is no network"),
-            (_, Err(_)) => {
-                doubt_network(nonsense, &jail, "ban", bytes, "has an impossible number");
-            }
-        }
-    }
-    Ok(found)
+    let mut names = Names::default();
+    let sql = "SELECT jail, network, since, until, attempts, nth, enforced, sum FROM bans
+         WHERE ?1 IS NULL OR jail = ?1";
+    sound_rows(connection, sql, [jail], ("a ban", nonsense), |row| {
+        let (jail, ban) = (names.read(row, 0)?, ban_record(row)?);
+        let network = decode_network(row.get_ref(1)?.as_blob()?);
+        Ok(network.map(|network| (jail, network, ban)))
+    })
 }
 
 fn windows(
@@ -180,19 +176,13 @@ fn windows(
     jail: Option<&str>,
     nonsense: &mut Option<Nonsense>,
 ) -> rusqlite::Result<Vec<WindowRow>> {
-    let mut statement = connection
-        .prepare_cached("SELECT jail, network, times FROM windows WHERE ?1 IS NULL OR jail = ?1")?;
-    let mut rows = statement.query([jail])?;
-    let (mut names, mut found) = (Names::default(), Vec::new());
-    while let Some(row) = rows.next()? {
-        let (jail, bytes) = (names.read(row, 0)?, row.get_ref(1)?.as_blob()?);
-        match (decode_network(bytes), decode_times(row.get_ref(2)?.as_blob()?)) {
-            (Some(network), Some(times)) => found.push((jail, network, times)),
-            (None, _) => doubt_network(nonsense, &jail, "window", bytes, "is no network"),
-            (_, None) => doubt_network(nonsense, &jail, "window", bytes, "has impossible times"),
-        }
-    }
-    Ok(found)
+    let mut names = Names::default();
+    let sql = "SELECT jail, network, newest, times, sum FROM windows WHERE ?1 IS NULL OR jail = ?1";
+    sound_rows(connection, sql, [jail], ("a window", nonsense), |row| {
+        let (jail, network) = (names.read(row, 0)?, decode_network(row.get_ref(1)?.as_blob()?));
+        let times = decode_times(row.get_ref(3)?.as_blob()?);
+        Ok(network.zip(times).map(|(network, times)| (jail, network, times)))
+    })
 }
 
 fn priors(
@@ -200,69 +190,58 @@ fn priors(
     jail: Option<&str>,
     nonsense: &mut Option<Nonsense>,
 ) -> rusqlite::Result<ByJail<(Network, bool, Prior)>> {
-    let mut statement = connection.prepare(
-        "SELECT jail, network, enforced, bans, ended FROM priors WHERE ?1 IS NULL OR jail = ?1
-         ORDER BY ended",
-    )?;
-    let mut rows = statement.query([jail])?;
-    let (mut names, mut found) = (Names::default(), Vec::new());
-    while let Some(row) = rows.next()? {
-        let (jail, bytes) = (names.read(row, 0)?, row.get_ref(1)?.as_blob()?);
-        match (decode_network(bytes), prior(row)) {
-            (Some(network), Ok((enforced, prior))) => {
-                found.push((jail, (network, enforced, prior)));
-            }
-            (None, _) => doubt_network(nonsense, &jail, "count of bans", bytes, "is no network"),
-            (_, Err(_)) => {
-                doubt_network(nonsense, &jail, "count of bans", bytes, "has an impossible number");
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn prior(row: &Row<'_>) -> rusqlite::Result<(bool, Prior)> {
-    let ended = Timestamp::from_micros(row.get(4)?);
-    Ok((row.get(2)?, Prior { bans: row.get(3)?, ended }))
-}
-
-fn positions(connection: &Connection) -> rusqlite::Result<Vec<(String, SavedPosition)>> {
-    let mut statement = connection.prepare("SELECT source, cursor, sequence FROM positions")?;
-    let rows = statement.query_map([], |row| {
-        let sequence: i64 = row.get(2)?;
-        let position = SavedPosition { cursor: row.get(1)?, sequence: sequence.cast_unsigned() };
-        Ok((row.get(0)?, position))
-    })?;
-    rows.collect()
-}
-
-fn ban_record(row: &Row<'_>, first_column: usize) -> rusqlite::Result<BanRecord> {
-    Ok(BanRecord {
-        since: Timestamp::from_micros(row.get(first_column)?),
-        until: decode_until(row.get(first_column + 1)?),
-        attempts: row.get(first_column + 2)?,
-        nth: row.get(first_column + 3)?,
-        enforced: row.get(first_column + 4)?,
+    let mut names = Names::default();
+    let sql = "SELECT jail, network, enforced, bans, ended, sum FROM priors
+         WHERE ?1 IS NULL OR jail = ?1 ORDER BY ended";
+    sound_rows(connection, sql, [jail], ("a count of bans", nonsense), |row| {
+        let (jail, network) = (names.read(row, 0)?, decode_network(row.get_ref(1)?.as_blob()?));
+        let ended = Timestamp::from_micros(row.get(4)?);
+        let (enforced, prior) = (row.get(2)?, Prior { bans: row.get(3)?, ended });
+        Ok(network.map(|network| (jail, (network, enforced, prior))))
     })
 }
 
-/// Counts a row that makes no sense, by the network that it is about.
-pub(super) fn doubt_network(
+fn positions(
+    connection: &Connection,
     nonsense: &mut Option<Nonsense>,
-    jail: &str,
-    what: &str,
-    bytes: &[u8],
-    why: &str,
-) {
-    doubt(nonsense, || {
-        // The longest network has 18 bytes; whatever is longer need not be shown whole.
-        let shown =
-            bytes.iter().take(18).fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-        format!("a {what} of the jail {jail} with the network x'{shown}' {why}")
-    });
+) -> rusqlite::Result<Vec<(String, SavedPosition)>> {
+    let sql = "SELECT source, cursor, sequence, sum FROM positions";
+    sound_rows(connection, sql, [], ("a position", nonsense), |row| {
+        let sequence: i64 = row.get(2)?;
+        let position = SavedPosition { cursor: row.get(1)?, sequence: sequence.cast_unsigned() };
+        Ok(Some((row.get(0)?, position)))
+    })
 }
 
-/// Counts a row that makes no sense, and tells of the first.
-pub(super) fn doubt(nonsense: &mut Option<Nonsense>, first: impl FnOnce() -> String) {
-    nonsense.get_or_insert_with(|| Nonsense { rows: 0, first: first() }).rows += 1;
+fn ban_record(row: &Row<'_>) -> rusqlite::Result<BanRecord> {
+    Ok(BanRecord {
+        since: Timestamp::from_micros(row.get(2)?),
+        until: decode_until(row.get(3)?),
+        attempts: row.get(4)?,
+        nth: row.get(5)?,
+        enforced: row.get(6)?,
+    })
+}
+
+/// The rows of a query that are as they were written, by their last column; the others are counted,
+/// and the first of them is called `what`.
+pub(super) fn sound_rows<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+    (what, nonsense): (&str, &mut Option<Nonsense>),
+    mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<T>>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query(parameters)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        if let Some(sound) = if sum::is_right(row)? { read(row)? } else { None } {
+            found.push(sound);
+        } else {
+            let first = || Nonsense { rows: 0, first: format!("{what} is not as it was written") };
+            nonsense.get_or_insert_with(first).rows += 1;
+        }
+    }
+    Ok(found)
 }

@@ -10,7 +10,7 @@ pub(super) const APPLICATION: u32 = 0x6a61_696c;
 const STEPS: &[&str] = &[
     // Times are microseconds since the Unix epoch; a ban without an end lasts for ever. Networks
     // and windows are encoded as in coding.rs, `lines` are an array of JSON. `sequence` is the bit
-    // pattern of a u64.
+    // pattern of a u64, `sum` what the other columns come to in the order of statements.rs (sum.rs).
     "CREATE TABLE bans (
          jail TEXT NOT NULL,
          network BLOB NOT NULL,
@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
          attempts INTEGER NOT NULL,
          nth INTEGER NOT NULL,
          enforced INTEGER NOT NULL,
+         sum INTEGER NOT NULL,
          PRIMARY KEY (jail, network)
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE priors (
@@ -27,6 +28,7 @@ const STEPS: &[&str] = &[
          enforced INTEGER NOT NULL,
          bans INTEGER NOT NULL,
          ended INTEGER NOT NULL,
+         sum INTEGER NOT NULL,
          PRIMARY KEY (jail, network, enforced)
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE windows (
@@ -34,6 +36,7 @@ const STEPS: &[&str] = &[
          network BLOB NOT NULL,
          newest INTEGER NOT NULL,
          times BLOB NOT NULL,
+         sum INTEGER NOT NULL,
          PRIMARY KEY (jail, network)
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE accounts (
@@ -41,6 +44,7 @@ const STEPS: &[&str] = &[
          account TEXT NOT NULL,
          newest INTEGER NOT NULL,
          times BLOB NOT NULL,
+         sum INTEGER NOT NULL,
          PRIMARY KEY (jail, account)
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE evidence (
@@ -48,12 +52,14 @@ const STEPS: &[&str] = &[
          network BLOB NOT NULL,
          newest INTEGER NOT NULL,
          lines TEXT NOT NULL,
+         sum INTEGER NOT NULL,
          PRIMARY KEY (jail, network)
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE positions (
          source TEXT NOT NULL PRIMARY KEY,
          cursor TEXT NOT NULL,
-         sequence INTEGER NOT NULL
+         sequence INTEGER NOT NULL,
+         sum INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE history (
          network BLOB NOT NULL,
@@ -63,6 +69,7 @@ const STEPS: &[&str] = &[
          attempts INTEGER NOT NULL,
          nth INTEGER NOT NULL,
          enforced INTEGER NOT NULL,
+         sum INTEGER NOT NULL,
          PRIMARY KEY (network, since, jail)
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX history_by_age ON history (since);
@@ -72,6 +79,7 @@ const STEPS: &[&str] = &[
          since INTEGER NOT NULL,
          until INTEGER,
          comment TEXT NOT NULL,
+         sum INTEGER NOT NULL,
          PRIMARY KEY (jail, network)
      ) STRICT, WITHOUT ROWID;",
 ];

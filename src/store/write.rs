@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Transaction, TransactionBehavior, params};
 
 use super::allowed;
@@ -10,7 +11,7 @@ use super::attempts::{self, put_account, put_evidence, remove_evidence};
 use super::coding::{encode_network, encode_times, encode_until};
 use super::saved::{self, SavedPosition};
 use super::statements::{Sql, Statements};
-use super::{HISTORY_MOST, Store, StoreError};
+use super::{HISTORY_MOST, OpenFile, SetAside, Store, StoreError, file};
 use crate::keeper::{BanRecord, JailId, Network, Prior, Roster, Timestamp, Write};
 
 /// So many rows of each table go in one [`Store::purge`], so that the loop is held up for some
@@ -24,6 +25,8 @@ const HISTORY_SLACK: u32 = HISTORY_MOST / 100;
 /// The whole state of some jails, and of all sources.
 #[derive(Clone, Copy, Debug)]
 pub struct Whole<'a> {
+    /// The time.
+    pub now: Timestamp,
     /// These jails have what `writes` say, and nothing else. Jails that are not named keep what
     /// they have.
     pub jails: &'a [JailId],
@@ -64,16 +67,15 @@ impl Store {
         writes: impl IntoIterator<Item: Borrow<Write>>,
         positions: &[(&str, Option<SavedPosition>)],
     ) -> Result<(), StoreError> {
-        let before = self.history_rows;
-        self.history_rows = self.transact("write", |transaction| {
+        self.transact("write", |transaction, before| {
             let bans = put(transaction, names, writes)?;
             put_positions(transaction, positions)?;
-            bound_history(transaction, before, bans)
-        })?;
-        Ok(())
+            Ok(((), bound_history(transaction, before, bans)?))
+        })
     }
 
-    /// Replaces what is stored by the whole state, such as after commits that failed.
+    /// Replaces what is stored by the whole state, such as after commits that failed. A file that
+    /// cannot be used any more is opened anew, and set aside if it was damaged.
     ///
     /// # Errors
     ///
@@ -82,9 +84,13 @@ impl Store {
     /// # Panics
     ///
     /// When a jail is not of this roster.
-    pub fn rewrite(&mut self, names: &Roster, whole: Whole<'_>) -> Result<(), StoreError> {
-        let before = self.history_rows;
-        self.history_rows = self.transact("rewrite", |transaction| {
+    pub fn rewrite(
+        &mut self,
+        names: &Roster,
+        whole: Whole<'_>,
+    ) -> Result<Option<SetAside>, StoreError> {
+        let set_aside = if self.open.is_some() { None } else { file::reopen(self, whole.now)? };
+        self.transact("rewrite", |transaction, before| {
             for jail in whole.jails {
                 let name = names.name(*jail);
                 transaction.execute("DELETE FROM bans WHERE jail = ?1", [name])?;
@@ -97,9 +103,9 @@ impl Store {
             transaction.execute("DELETE FROM positions", [])?;
             let bans = put(transaction, names, whole.writes)?;
             put_positions(transaction, whole.positions)?;
-            bound_history(transaction, before, bans)
+            Ok(((), bound_history(transaction, before, bans)?))
         })?;
-        Ok(())
+        Ok(set_aside)
     }
 
     /// Forgets what is too old, at most 10,000 rows of a kind. The number of rows that went.
@@ -111,7 +117,7 @@ impl Store {
         let jails = serde_json::json!(purge.jails).to_string();
         let oldest_ban = purge.now.minus(purge.keep_history).micros();
         let oldest_window = purge.now.minus(purge.keep_windows).micros();
-        self.transact("clean", |transaction| {
+        self.transact("clean", |transaction, rows| {
             let history = transaction.execute(
                 "DELETE FROM history WHERE (network, since, jail) IN
                      (SELECT network, since, jail FROM history WHERE since < ?1 LIMIT ?2)",
@@ -137,23 +143,56 @@ impl Store {
                       AND jail NOT IN (SELECT value FROM json_each(?2)) LIMIT ?3)",
                 params![oldest_ban, jails, PURGE_STEP],
             )?;
-            Ok(history + bans + windows + others + priors)
+            Ok((history + bans + windows + others + priors, rows))
         })
+    }
+
+    /// Does some work in one transaction. It is told how many past bans there are at most, and says
+    /// how many there are then.
+    fn transact<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>, u32) -> rusqlite::Result<(T, u32)>,
+    ) -> Result<T, StoreError> {
+        self.file()?;
+        let result = self.open.as_mut().expect("it is open").transact(doing, work);
+        if let Err(error) = &result
+            && !error.leaves_it_open()
+        {
+            self.damage = error.damage();
+            self.open.take().expect("it was open").abandon();
+        }
+        result
+    }
+}
+
+impl OpenFile {
+    /// Closes it as it is: to tidy up would be to write, maybe into a file that has taken its place.
+    fn abandon(self) {
+        let leave = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        // Where that cannot be said, closing it does what it can.
+        let _ = self.connection.set_db_config(leave, true);
     }
 
     fn transact<T>(
         &mut self,
         doing: &'static str,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+        work: impl FnOnce(&Transaction<'_>, u32) -> rusqlite::Result<(T, u32)>,
     ) -> Result<T, StoreError> {
+        if !file::is_in_place(&self.path, self.identity) {
+            return Err(StoreError::Gone { path: self.path.clone() });
+        }
         let run = || {
             let transaction =
                 self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let result = work(&transaction)?;
+            let result = work(&transaction, self.history_rows)?;
             transaction.commit()?;
             Ok(result)
         };
-        run().map_err(|source| StoreError::sqlite(doing, &self.path, source))
+        let (result, rows) =
+            run().map_err(|source| StoreError::sqlite(doing, &self.path, source))?;
+        self.history_rows = rows;
+        Ok(result)
     }
 }
 
@@ -216,7 +255,7 @@ fn put_one(statements: &mut Statements<'_>, names: &Roster, write: &Write) -> ru
         Write::Prior { jail, network, enforced, prior: Prior { bans, ended } } => {
             let (jail, network) = (names.name(*jail), encode_network(*network));
             let row = params![jail, network, enforced, bans, ended.micros()];
-            statements.run(Sql::PutPrior, row)
+            statements.put(Sql::PutPrior, row)
         }
         Write::NoPrior { jail, network, enforced } => {
             let row = params![names.name(*jail), encode_network(*network), enforced];
@@ -248,8 +287,8 @@ fn put_ban(
         ban.nth,
         ban.enforced
     ];
-    statements.run(Sql::PutBan, row)?;
-    statements.run(Sql::PutPastBan, row)
+    statements.put(Sql::PutBan, row)?;
+    statements.put(Sql::PutPastBan, row)
 }
 
 fn put_window(
@@ -263,7 +302,7 @@ fn put_window(
         None => statements.run(Sql::RemoveWindow, params![jail, network]),
         Some(newest) => {
             let row = params![jail, network, newest.micros(), encode_times(times)];
-            statements.run(Sql::PutWindow, row)
+            statements.put(Sql::PutWindow, row)
         }
     }
 }
@@ -272,17 +311,14 @@ fn put_positions(
     transaction: &Transaction<'_>,
     positions: &[(&str, Option<SavedPosition>)],
 ) -> rusqlite::Result<()> {
-    let mut statement = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO positions (source, cursor, sequence) VALUES (?1, ?2, ?3)",
-    )?;
-    let mut remove = transaction.prepare_cached("DELETE FROM positions WHERE source = ?1")?;
+    let mut statements = Statements::new(transaction);
     for (source, position) in positions {
         let Some(position) = position else {
-            remove.execute([source])?;
+            statements.run(Sql::RemovePosition, [source])?;
             continue;
         };
         let sequence = position.sequence.cast_signed();
-        statement.execute(params![source, position.cursor, sequence])?;
+        statements.put(Sql::PutPosition, params![source, position.cursor, sequence])?;
     }
     Ok(())
 }

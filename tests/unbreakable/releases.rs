@@ -65,8 +65,9 @@ fn layout(state: &Path) -> u32 {
 /// All that a state directory remembers, in a form that no release changes.
 fn remembered(directory: &Path) -> String {
     let opened = Store::open(directory, Timestamp::from_seconds(0)).expect("the state file opens");
-    let Opened { store, saved, set_aside } = opened;
+    let Opened { store, saved, set_aside, trouble } = opened;
     assert_eq!(set_aside, None);
+    assert!(trouble.is_none(), "{trouble:?}");
     assert_eq!(saved.nonsense, None);
     let mut lines = BTreeSet::new();
     let ban = |ban: &BanRecord| {

@@ -105,7 +105,7 @@ pub(super) fn process(
     }
     let saved = disk.get().state().saved(&roster);
     let positions = restore(at.now, (&mut keeper, &mut register), &mut roster, saved);
-    let records = Records::new(disk.clone(), positions, at.monotonic);
+    let records = Records::new(disk.clone(), positions, false, at.monotonic);
     (Warden::new(keeper, roster, kernel.clone(), records), register)
 }
 
