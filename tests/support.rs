@@ -1,5 +1,6 @@
 //! What the tests stand on: real parts, private to each test, and gone with it.
 
+pub(crate) mod chance;
 pub(crate) mod confined;
 pub(crate) mod dbus;
 pub(crate) mod fail2ban;

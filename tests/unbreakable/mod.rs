@@ -9,6 +9,7 @@ mod clock;
 mod day;
 mod injection;
 mod journal;
+mod kill;
 mod privilege;
 mod releases;
 mod slow_lines;
