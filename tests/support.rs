@@ -11,3 +11,4 @@ pub(crate) mod journald;
 pub(crate) mod netns;
 pub(crate) mod soak;
 pub(crate) mod stock;
+pub(crate) mod strace;

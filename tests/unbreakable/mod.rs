@@ -7,6 +7,7 @@
 mod attempts;
 mod clock;
 mod day;
+mod disk;
 mod injection;
 mod journal;
 mod kill;
