@@ -43,7 +43,7 @@ fn after_a_power_loss_the_state_is_that_of_one_commit_and_the_rest_is_read_again
     let mut chance = Chance::new();
     let commits = commits(&before, &tape);
     let mut wholes = BTreeMap::new();
-    let cases = rounds(80, 20_000);
+    let cases = rounds(80, 5_000);
     for _ in 0..cases {
         let at = chance.below(tape.operations.len() + 1);
         let disk = tape.up_to(at, &before);
@@ -64,7 +64,7 @@ fn after_a_power_loss_the_state_is_that_of_one_commit_and_the_rest_is_read_again
     assert!(wholes.len() > 10, "they differ: {:?}", wholes.keys());
     figure("power losses at any write, each with the state of one commit", cases);
 
-    let starts = rounds(3, 100);
+    let starts = rounds(3, 50);
     for _ in 0..starts {
         let at = chance.below(tape.operations.len() + 1);
         let left = tape.up_to(at, &before).after_power_loss(&mut chance);
