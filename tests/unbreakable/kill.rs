@@ -194,8 +194,8 @@ impl Victim {
     }
 
     fn rotates(&self) {
-        for number in (1..4).rev() {
-            // There are not that many yet.
+        // None is removed in a siege, since its rest would be gone. There are not that many yet.
+        for number in (1..60).rev() {
             let older = self.house.path(&format!("app.log.{}", number + 1));
             let _ = fs::rename(self.house.path(&format!("app.log.{number}")), older);
         }
