@@ -220,7 +220,6 @@ fn a_disk_that_fails_in_any_call_stops_no_ban_and_all_is_saved_when_it_is_back()
 }
 
 #[test]
-#[ignore = "the state file is written in the loop, which a slow disk holds up"]
 fn a_slow_disk_holds_up_no_ban() {
     let watched = Watched::guarded();
     let arguments =
