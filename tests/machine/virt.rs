@@ -149,7 +149,7 @@ impl Kernel {
         let program = env::current_exe().expect("the path of this program");
         let soak = if env::var_os("JAILKEEPER_SOAK").is_some() { "JAILKEEPER_SOAK=1" } else { "" };
         let text = format!(
-            "cd {}\nuname --kernel-release\n\
+            "cd {}\necho\nuname --kernel-release\n\
              {soak} {} --include-ignored --nocapture --test-threads 1 {} 2>&1\n",
             env!("CARGO_MANIFEST_DIR"),
             program.display(),
