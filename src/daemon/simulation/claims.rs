@@ -172,8 +172,10 @@ impl Claims {
         assert_eq!(kept, Vec::<&Key>::new(), "it was let go");
     }
 
+    /// The jail comes back as it was before what the disk has not.
     pub(super) fn disk_is_behind(&mut self) {
         self.is_behind = true;
+        self.banned.clear();
     }
 
     pub(super) fn power_lost(&mut self) {
