@@ -32,9 +32,9 @@ pub(super) struct Claims {
     /// Whether bans have come from the disk of which nobody was told: an earlier process has not lived
     /// to, or they are older than the end of them.
     is_behind: bool,
-    /// Whether the kernel and the disk have forgotten something, so that what follows from it is
+    /// Whether the kernel or the disk has forgotten something, so that what follows from it is
     /// told once more.
-    was_without_power: bool,
+    has_forgotten: bool,
 }
 
 impl Claims {
@@ -120,7 +120,7 @@ impl Claims {
         let each = if jail == BRIEF { BRIEF_MAXRETRY } else { KEEPS_MAXRETRY };
         let of = |counts: &BTreeMap<_, usize>| counts.get(&(jail, network)).copied().unwrap_or(0);
         let enough = of(&self.banned) * each <= of(&self.tried);
-        assert!(enough || self.was_without_power, "{network} was banned for too little");
+        assert!(enough || self.has_forgotten, "{network} was banned for too little");
     }
 
     /// Calls have no answer any more.
@@ -175,7 +175,7 @@ impl Claims {
     /// The jail comes back as it was before what the disk has not.
     pub(super) fn disk_is_behind(&mut self) {
         self.is_behind = true;
-        self.banned.clear();
+        self.has_forgotten = true;
     }
 
     pub(super) fn power_lost(&mut self) {
@@ -183,7 +183,7 @@ impl Claims {
         self.told.clear();
         self.freed.clear();
         self.is_behind = true;
-        self.was_without_power = true;
+        self.has_forgotten = true;
     }
 }
 

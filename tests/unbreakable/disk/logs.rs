@@ -13,7 +13,8 @@ use crate::support::strace::Strace;
 
 /// A house whose jail `app` reads a log in a directory of its own, and forgives two attempts.
 fn house() -> House {
-    let house = House::new("");
+    let mut house = House::new("");
+    house.is_injected = true;
     house.configure(&format!(
         "[default]\nmaxretry = 3\nfindtime = \"1d\"\n\
          [jail.app]\nenabled = true\nlogpath = \"{}\"\nfailregex = '^bad <ADDR>$'\n",

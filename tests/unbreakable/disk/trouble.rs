@@ -31,6 +31,7 @@ struct Watched {
 impl Watched {
     fn new() -> Self {
         let mut house = House::new(CONFIGURATION);
+        house.is_injected = true;
         let path = house.path("notify");
         house.environment = vec![("NOTIFY_SOCKET", path.to_string_lossy().into_owned())];
         let socket = UnixDatagram::bind(path).expect("a socket");
