@@ -9,7 +9,9 @@ use rustables::sys;
 
 use super::TABLE;
 use super::error::NftError;
-use super::wire::{attributes_of, is_overflow, listen, messages, number, receive_whole, text};
+use super::wire::{
+    attributes_of, drain, is_overflow, listen, messages, number, receive_whole, text,
+};
 
 /// `NFNLGRP_NFTABLES` (linux/netfilter/nfnetlink.h): all changes of all rulesets.
 const GROUP: u32 = 7;
@@ -96,15 +98,18 @@ impl Monitor {
     ///
     /// When the socket fails.
     pub fn wait(&mut self) -> Result<Disturbance, NftError> {
+        let failed = |source| NftError::Socket { doing: DOING, source };
         loop {
             match receive_whole(&self.socket, &mut self.inbox) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if is_overflow(&error) => {
                     self.ear.intruder = None;
+                    // Else what comes while the table is looked at would never be told.
+                    drain(&self.socket, &mut self.inbox).map_err(failed)?;
                     return Ok(Disturbance::Lost);
                 }
-                Err(source) => return Err(NftError::Socket { doing: DOING, source }),
+                Err(source) => return Err(failed(source)),
             }
             if let Some(disturbance) = self.ear.hear(&self.inbox)? {
                 return Ok(disturbance);

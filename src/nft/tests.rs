@@ -15,6 +15,9 @@ use crate::keeper::{
     Scope, Timestamp, Until,
 };
 
+/// How long the kernel's news may take on a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Does `work` in a thread with a network namespace of its own.
 fn alone<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let thread = std::thread::spawn(|| {
@@ -147,6 +150,25 @@ fn lost_news_is_a_disturbance() {
         let mut monitor = Monitor::with_buffer(firewall.port_id(), 4096).unwrap();
         firewall.raise(&gates(200)).unwrap();
         assert_eq!(monitor.wait().unwrap(), Disturbance::Lost);
+    });
+}
+
+#[test]
+fn what_comes_behind_lost_news_is_heard() {
+    alone(|| {
+        let mut firewall = Firewall::open().unwrap();
+        let mut stranger = Wire::open().unwrap();
+        let mut monitor = Monitor::with_buffer(firewall.port_id(), 4096).unwrap();
+        firewall.raise(&gates(200)).unwrap();
+        assert_eq!(monitor.wait().unwrap(), Disturbance::Lost);
+        // Somebody comes before the news are read on.
+        let mut transaction = Transaction::default();
+        let asleep = table(super::TABLE, TableFlags::from_bits_retain(1)); // NFT_TABLE_F_DORMANT
+        transaction.message(NfTablesMessage::NewTable(asleep), NLM_F_CREATE);
+        assert_eq!(transaction.commit(&mut stranger, None, "test").unwrap(), []);
+        let (told, heard) = std::sync::mpsc::channel();
+        std::thread::spawn(move || told.send(monitor.wait().unwrap()));
+        heard.recv_timeout(PATIENCE).expect("the table is asleep");
     });
 }
 

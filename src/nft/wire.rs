@@ -241,26 +241,12 @@ impl Wire {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_overflow(&error) => {
-                    self.drain().map_err(failed)?;
+                    drain(&self.socket, &mut self.inbox).map_err(failed)?;
                     return Err(NftError::Lost { doing });
                 }
                 Err(error) => return Err(failed(error)),
             }
         }
-    }
-
-    /// Throws away what is left of the answers. Until the socket is empty the kernel queues nothing
-    /// more, and says so only once (`NETLINK_S_CONGESTED`, net/netlink/af_netlink.c).
-    fn drain(&mut self) -> io::Result<()> {
-        while readable(&self.socket, Duration::ZERO)? {
-            match receive_whole(&self.socket, &mut self.inbox) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted || is_overflow(&error) => {
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
     }
 
     /// Lets the send buffer hold `bytes` in one piece; netlink(7) has no partial send.
@@ -301,6 +287,19 @@ pub(super) fn receive_whole(socket: &Socket, inbox: &mut Vec<u8>) -> io::Result<
 /// Whether the kernel has thrown answers away because the receive buffer was full.
 pub(super) fn is_overflow(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error())
+}
+
+/// Throws away what is left in an overflown buffer. Until the socket is empty the kernel queues nothing
+/// more, and says so only once (`NETLINK_S_CONGESTED`, net/netlink/af_netlink.c).
+pub(super) fn drain(socket: &Socket, inbox: &mut Vec<u8>) -> io::Result<()> {
+    while readable(socket, Duration::ZERO)? {
+        match receive_whole(socket, inbox) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted || is_overflow(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn enlarge_receive_buffer(socket: &Socket, bytes: usize) -> io::Result<()> {
