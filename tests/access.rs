@@ -1,25 +1,22 @@
 //! Callers who may not, and callers who want too much, on a real dbus-daemon.
 
-use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::thread;
 
 use futures_lite::{StreamExt as _, future};
 use jailkeeper::bus::{Announcement, Bus, BusAnswer, Call, MANAGER, MAX_ARGUMENTS, NAME, PATH};
 use jailkeeper::keeper::Until;
 use zbus::connection::Builder;
 use zbus::message::Flags;
-use zbus::{Connection, Message, MessageStream};
+use zbus::{Connection, MessageStream};
 
 use crate::bus::{ask, client, error_name, row, run, served};
 use crate::support::dbus::{PrivateBus, answering};
+use crate::support::flood::{Flood, HOSTILE, PLAIN, WITHOUT_END};
 use crate::support::house::House;
 
-/// Users that every system has, and who may nothing: daemon and bin. (The bus turns away those that
-/// have no name.)
-const HOSTILE: u32 = 1;
+/// Another user than [`HOSTILE`] that every system has, and who may nothing: bin.
 const OTHER: u32 = 2;
 
 /// A client of the bus that is not root.
@@ -150,79 +147,6 @@ fn what_is_too_long_is_not_even_read() {
     service.close();
 }
 
-/// What somebody sends as fast as he can: enough calls for a second of the service's time, though
-/// not so much that the bus's own queue is full, which it holds against everybody.
-#[derive(Clone, Copy)]
-struct Flood {
-    connections: usize,
-    calls: usize,
-    method: &'static str,
-    argument_bytes: usize,
-    flags: Flags,
-    reads: bool,
-}
-
-impl Flood {
-    /// Sends all of it on a new connection, which stays open until the thread is asked for it.
-    fn start(self, bus: &PrivateBus) -> JoinHandle<UnixStream> {
-        let mut stream = bus.connect_as(HOSTILE, &[]);
-        log_in(&mut stream);
-        thread::spawn(move || {
-            self.send(&mut stream);
-            stream
-        })
-    }
-
-    /// Sends all of it on this connection.
-    fn send(&self, stream: &mut UnixStream) {
-        if self.reads {
-            let mut replies = stream.try_clone().expect("a second handle");
-            thread::spawn(move || {
-                let mut some = vec![0; 1 << 16];
-                while replies.read(&mut some).is_ok_and(|count| count > 0) {}
-            });
-        }
-        let text = "9".repeat(self.argument_bytes);
-        let call = Message::method_call(PATH, self.method)
-            .destination(NAME)
-            .interface(MANAGER)
-            .with_flags(self.flags);
-        let call = match self.method {
-            "ListBans" => call.build(&text),
-            _ => call.build(&("sshd", vec![text], 0i64)),
-        };
-        let mut call = call.expect("a call").data().to_vec();
-        // What the bus does not take in that time it takes never; a flood without an end ends with
-        // the bus.
-        let patience = (self.calls != WITHOUT_END).then_some(Duration::from_secs(1));
-        stream.set_write_timeout(patience).expect("a timeout");
-        for number in 2..self.calls + 2 {
-            // The serial number, which the bus wants to be another each time.
-            call[8..12].copy_from_slice(&u32::try_from(number).expect("few").to_ne_bytes());
-            if stream.write_all(&call).is_err() {
-                return;
-            }
-        }
-    }
-}
-
-/// So many calls as nobody waits for.
-const WITHOUT_END: usize = u32::MAX as usize - 2;
-
-/// Says on a new connection what the bus wants to hear first.
-fn log_in(stream: &mut UnixStream) {
-    stream.write_all(b"\0AUTH EXTERNAL\r\nDATA\r\n").expect("a greeting");
-    let mut welcome = [0; 256];
-    while !String::from_utf8_lossy(&welcome).contains("OK ") {
-        assert!(stream.read(&mut welcome).expect("a welcome") > 0);
-    }
-    stream.write_all(b"BEGIN\r\n").expect("the beginning");
-    let dbus = "org.freedesktop.DBus";
-    let hello = Message::method_call("/org/freedesktop/DBus", "Hello").destination(dbus);
-    let hello = hello.interface(dbus).build(&()).expect("a call");
-    stream.write_all(hello.data()).expect("Hello");
-}
-
 /// Has everybody else's calls answered while `flood` goes on.
 fn others_are_served_during(flood: Flood) {
     let bus = PrivateBus::start();
@@ -247,15 +171,6 @@ fn others_are_served_during(flood: Flood) {
     }
     service.close();
 }
-
-const PLAIN: Flood = Flood {
-    connections: 1,
-    calls: 10_000,
-    method: "Ban",
-    argument_bytes: 9,
-    flags: Flags::empty(),
-    reads: true,
-};
 
 #[test]
 fn ten_thousand_changes_hold_up_nobody_else() {

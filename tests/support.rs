@@ -4,6 +4,7 @@ pub(crate) mod chance;
 pub(crate) mod confined;
 pub(crate) mod dbus;
 pub(crate) mod fail2ban;
+pub(crate) mod flood;
 pub(crate) mod following;
 pub(crate) mod gate;
 pub(crate) mod house;

@@ -4,17 +4,16 @@
 //! Changing is polkit's: everybody may send such a call, root's is done without asking, and for
 //! others polkit is asked about the action that stands here.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use zbus::fdo::{self, DBusProxy};
 use zbus::message::Flags;
-use zbus::names::{OwnedUniqueName, UniqueName};
-use zbus::{BoxDBusError, Connection, Message};
+use zbus::{BoxDBusError, Connection, Message, fdo};
 
+use super::callers::Callers;
 use super::error::Error;
 use super::places::{Place, Places, Shared};
 use super::polkit::{Authority, Refusal};
+use super::refusals::{Refusals, Refused};
 
 /// What a method asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,17 +48,14 @@ pub(super) const METHODS: &[(&str, Right)] = &[
 /// name, each as long as one can be. What is longer is not even read.
 pub const MAX_ARGUMENTS: usize = 8 << 20;
 
-/// So many callers are remembered by their users.
-const MAX_REMEMBERED: usize = 4096;
-
 /// Decides whether a call is let in.
 pub(super) struct Access {
     /// One of its own: what the bus and polkit answer must not stand behind the calls.
     connection: Connection,
     authority: Authority,
+    callers: Callers,
     places: Places,
-    /// The bus gives a unique name once, so a user that was found stays right.
-    users: Mutex<HashMap<OwnedUniqueName, u32>>,
+    refusals: Refusals,
 }
 
 /// A call that is let in, and what it takes up until it is answered.
@@ -76,16 +72,23 @@ pub(super) fn right(method: &str) -> Option<Right> {
 impl Access {
     pub(super) async fn new(connection: Connection) -> zbus::Result<Self> {
         let authority = Authority::new(&connection).await?;
-        let (places, users) = (Places::default(), Mutex::default());
-        Ok(Self { connection, authority, places, users })
+        let callers = Callers::new(connection.clone());
+        let (places, refusals) = (Places::default(), Refusals::default());
+        Ok(Self { connection, authority, callers, places, refusals })
     }
 
-    /// Lets a call in, or tells why not. Its arguments are not looked at.
+    /// Lets a call in, or tells why not; it is not told to those who were told so too often. Its
+    /// arguments are not looked at.
     pub(super) async fn check(
         &self,
         call: &Message,
         right: Right,
-    ) -> Result<Admission, BoxDBusError> {
+    ) -> Result<Admission, Option<BoxDBusError>> {
+        let examined = self.examine(call, right).await;
+        examined.map_err(|refusal| self.may_tell(call).then_some(refusal))
+    }
+
+    async fn examine(&self, call: &Message, right: Right) -> Result<Admission, BoxDBusError> {
         let header = call.header();
         let sender = header.sender().ok_or_else(nobody)?;
         let bytes = call.body().len();
@@ -94,7 +97,7 @@ impl Access {
         }
         let connection = Shared::Connection(sender.to_owned().into());
         let mut places = vec![self.places.take(connection).ok_or_else(busy)?];
-        let user = self.user(sender).await?;
+        let user = self.callers.user(sender).await?;
         if user == 0 {
             return Ok(Admission { _places: places });
         }
@@ -134,24 +137,16 @@ impl Access {
         drop(self.connection.clone().close().await);
     }
 
-    async fn user(&self, sender: &UniqueName<'_>) -> Result<u32, BoxDBusError> {
-        let sender: OwnedUniqueName = sender.to_owned().into();
-        if let Some(user) = self.remembered().get(&sender) {
-            return Ok(*user);
-        }
-        let bus = DBusProxy::new(&self.connection).await.map_err(fdo::Error::ZBus)?;
-        let user = bus.get_connection_unix_user(sender.inner().clone().into()).await?;
-        let mut remembered = self.remembered();
-        if remembered.len() >= MAX_REMEMBERED {
-            remembered.clear();
-        }
-        remembered.insert(sender, user);
-        Ok(user)
-    }
-
-    /// The map is whole after every line that holds the lock, so a panic does not spoil it.
-    fn remembered(&self) -> MutexGuard<'_, HashMap<OwnedUniqueName, u32>> {
-        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether the sender of a call is still told that he is refused. Root always is.
+    fn may_tell(&self, call: &Message) -> bool {
+        let header = call.header();
+        let Some(sender) = header.sender() else { return false };
+        let whom = match self.callers.known(sender) {
+            Some(0) => return true,
+            Some(user) => Refused::User(user),
+            None => Refused::Connection(sender.to_owned().into()),
+        };
+        self.refusals.may_tell(whom, Instant::now())
     }
 }
 

@@ -53,7 +53,8 @@ impl Interface for Guarded {
         DispatchResult::Async(Box::pin(async move {
             let done = match self.access.check(call, right).await {
                 Ok(_admission) => answer.await,
-                Err(refusal) => Err(refusal),
+                Err(Some(refusal)) => Err(refusal),
+                Err(None) => Ok(()),
             };
             // Whoever wants no reply gets none, not even an error: the bus would refuse it, and
             // say so in its log.

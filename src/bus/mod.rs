@@ -10,6 +10,7 @@ mod access;
 mod allowed;
 mod answer;
 mod call;
+mod callers;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -21,6 +22,7 @@ mod outbox;
 mod path;
 mod places;
 mod polkit;
+mod refusals;
 mod row;
 mod service;
 mod session;

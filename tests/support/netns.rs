@@ -50,6 +50,12 @@ impl Netns {
         self.run(|| succeed(Command::new("nft").args(["-n", "-f", "-"]), script))
     }
 
+    /// What `nft list` prints with an option, such as `-j` for JSON.
+    pub(crate) fn nft_list(&self, option: &str, what: &str) -> String {
+        let what = what.split_whitespace();
+        self.run(|| succeed(Command::new("nft").args([option, "list"]).args(what), ""))
+    }
+
     /// Lays a cable: the interface `ours` here, and `theirs` in the other namespace.
     pub(crate) fn cable(&self, ours: &str, other: &Self, theirs: &str) {
         let path = format!("/proc/{}/fd/{}", std::process::id(), other.handle.as_raw_fd());
