@@ -23,6 +23,8 @@ const READING: &str = "reading the table inet jailkeeper";
 const ACCEPT: u32 = 1;
 /// `NFT_CHAIN_BASE` (linux/netfilter/nf_tables.h): the chain hangs on a hook.
 const BASE: u32 = 1;
+/// `NFT_CHAIN_BINDING`: it stands within a rule (`jump { accept; }`) and goes with that.
+const BINDING: u32 = 4;
 
 /// The table as it is.
 #[derive(Debug, Default)]
@@ -165,15 +167,19 @@ pub(super) fn rule(message: &[u8]) -> (String, Vec<String>, Packets) {
     (chain, sets, packets)
 }
 
-/// Our table's chains. The kernel cannot list those of one table, so others' are passed over.
+/// Our table's chains, but for those within rules. The kernel cannot list those of one table, so others'
+/// are passed over.
 fn chains(wire: &mut Wire, care: Care) -> Result<Vec<(String, bool)>, NftError> {
     let request = NfTablesMessage::GetChain(ChainMessage { attributes: Vec::new() });
     wire.dump(care, &request, READING, chain)
 }
 
-/// A chain's name, and whether it is as we make it; none if it is not of our table.
+/// A chain's name, and whether it is as we make it; none if it is not of our table, or stands within a rule.
 pub(super) fn chain(message: &[u8]) -> Option<(String, bool)> {
     if text(message, sys::NFTA_CHAIN_TABLE).as_deref() != Some(TABLE) {
+        return None;
+    }
+    if number(message, sys::NFTA_CHAIN_FLAGS).is_some_and(|flags| flags & BINDING != 0) {
         return None;
     }
     let name = text(message, sys::NFTA_CHAIN_NAME)?;

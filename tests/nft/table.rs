@@ -123,7 +123,8 @@ fn what_no_gate_wants_goes() {
             chain late { type filter hook output priority 100; ip daddr @strangers drop; }
          }
          add rule inet jailkeeper input tcp dport vmap @where
-         insert rule inet jailkeeper input tcp dport { 1, 2, 3 } accept",
+         insert rule inet jailkeeper input tcp dport { 1, 2, 3 } accept
+         insert rule inet jailkeeper input tcp dport 22 jump { accept; }",
     );
     firewall.raise(&[gate(0, "sshd")]).unwrap();
     assert_eq!(host.nft(LIST), expected);
