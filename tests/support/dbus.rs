@@ -85,11 +85,6 @@ impl PrivateBus {
         drop(std::fs::remove_file(self.socket()));
     }
 
-    /// The daemon's process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.daemon.as_ref().expect("it runs").id()
-    }
-
     /// Where it listens.
     pub(crate) fn socket(&self) -> impl AsRef<Path> {
         self.directory.path().join("bus")

@@ -4,12 +4,17 @@
 //! a whole machine, or beside the code that it is about. `make test` runs their short forms, `make
 //! soak` the long ones.
 
+mod arguments;
 mod attempts;
+mod chronicle;
 mod clock;
 mod day;
 mod disk;
+mod faults;
+mod floods;
 mod injection;
 mod journal;
+mod kernel;
 mod kill;
 mod privilege;
 mod releases;

@@ -4,6 +4,7 @@ mod distributions;
 mod flood;
 mod kernels;
 mod logger;
+mod neighbours;
 mod privilege;
 mod releases;
 mod watchdog;
