@@ -206,7 +206,7 @@ fn calls_of_every_kind_hurt_nobody() {
     let (mut dice, mut done) = (Dice(0x6a61_696c), 0);
     let address = house.bus.address();
     let mut root = run(async move { client(address).await });
-    let (turns, calls) = (rounds(20, 1000), 100);
+    let (turns, calls) = (rounds(20, 500), 100);
     for turn in 1..=turns {
         let some;
         (root, dice, some) = run(make_calls(root, dice, calls));

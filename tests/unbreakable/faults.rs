@@ -81,7 +81,7 @@ fn outlives(house: &House, wanted: &str, name: &str, fault: impl FnOnce()) -> Du
 
 /// A service with a ban, and how its table is to be with those of [`outlives`] beyond that.
 fn besieged() -> (House, String) {
-    let house = House::guarded(JAILS);
+    let house = house();
     house.fails("198.51.100.66", 1);
     house.await_log("[sshd] Ban 198.51.100.66", 1);
     for address in ["203.0.113.5", "203.0.113.6"] {
@@ -90,6 +90,13 @@ fn besieged() -> (House, String) {
     let wanted = table(&house.network);
     assert!(house.client(&["unban", "203.0.113.0/24"]).status.success());
     (house, wanted)
+}
+
+fn house() -> House {
+    let mut house = House::new(JAILS);
+    house.is_injected = true;
+    house.start();
+    house
 }
 
 #[test]
@@ -144,8 +151,8 @@ fn a_table_that_another_program_owns_is_ours_again_when_it_ends() {
 
 #[test]
 fn answers_that_are_lost_cost_no_ban() {
-    let house = House::guarded(JAILS);
-    let bans = rounds(30, 3000);
+    let house = house();
+    let bans = rounds(30, 300);
     for fault in ["recvfrom:error=ENOBUFS:when=2+3", "sendto:error=ENOBUFS:when=3+7"] {
         let injected = Fault::inject(&house, fault);
         for number in 0..bans {

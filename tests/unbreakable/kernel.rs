@@ -113,7 +113,7 @@ fn whatever_is_done_to_the_table_is_undone_and_no_other_is_touched() {
     let (house, wanted) = guarded();
     let before = others(&house.network);
     let mut chronicle = Chronicle::begin(&house.network);
-    let rounds = rounds(2, 100);
+    let rounds = rounds(2, 50);
     for spoiler in (0..rounds).flat_map(|_| SPOILERS) {
         house.network.nft(&spoiler.replace("HANDLE", &first_rule(&house.network)));
         await_table(&house.network, &wanted, spoiler);
@@ -215,7 +215,7 @@ fn a_ruleset_that_is_flushed_again_and_again_is_back_each_time() {
     assert_eq!(passed, 0, "of {sent} packets before the first flush");
     assert!(sent > 100, "{sent}");
     let mut chronicle = Chronicle::begin(&house.network);
-    let rounds = rounds(30, 2000);
+    let rounds = rounds(30, 1000);
     let (sent, passed) = offender.during(|| {
         for _ in 0..rounds {
             house.network.nft("flush ruleset");
@@ -243,7 +243,7 @@ fn a_ruleset_that_is_flushed_again_and_again_is_back_each_time() {
 fn flushes_without_a_pause_end_with_all_bans_in_force() {
     let house = House::guarded(JAILS);
     let over = AtomicBool::new(false);
-    let (bans, mut flushes) = (rounds(20, 2000), 0);
+    let (bans, mut flushes) = (rounds(20, 500), 0);
     thread::scope(|scope| {
         let stranger = scope.spawn(|| {
             let mut flushes = 0;
