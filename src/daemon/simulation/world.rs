@@ -317,6 +317,7 @@ impl World {
             self.wait(Duration::from_secs(1));
             self.check();
         }
+        self.turn();
         assert!(!self.is_disturbed, "the kernel's news are heard");
         assert!(self.journals.iter().all(Journal::is_exhausted));
         self.check_at_rest();
