@@ -34,6 +34,16 @@ impl Chance {
         usize::try_from(self.next() % bound as u64).expect("it is below a usize")
     }
 
+    /// One of these.
+    pub(crate) fn one_of<T: Clone>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len())].clone()
+    }
+
+    /// Up to so many bytes, at least one.
+    pub(crate) fn bytes(&mut self, most: usize) -> Vec<u8> {
+        (0..=self.below(most)).map(|_| self.next().to_le_bytes()[0]).collect()
+    }
+
     /// Whether something happens that does so once in `times`.
     pub(crate) fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0

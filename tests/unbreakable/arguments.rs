@@ -8,27 +8,24 @@ use zbus::{Connection, Message};
 
 use super::floods::resident;
 use crate::bus::{client, run};
+use crate::support::chance::Chance;
 use crate::support::house::House;
 use crate::support::soak::{figure, rounds};
 
-/// Numbers from a seed (xorshift64*), the same in each run.
-struct Dice(u64);
+/// Chance, the same in each run.
+struct Dice(Chance);
 
 impl Dice {
     fn roll(&mut self, sides: u32) -> u32 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let rolled = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32;
-        u32::try_from(rolled).expect("32 bits") % sides
+        u32::try_from(self.0.next() % u64::from(sides)).expect("32 bits")
     }
 
-    fn size(&mut self, sides: u32) -> usize {
-        usize::try_from(self.roll(sides)).expect("32 bits")
+    fn size(&mut self, most: usize) -> usize {
+        self.0.below(most)
     }
 
     fn one_of<T: Clone>(&mut self, these: &[T]) -> T {
-        these[self.size(u32::try_from(these.len()).expect("few"))].clone()
+        self.0.one_of(these)
     }
 }
 
@@ -203,7 +200,7 @@ fn calls_of_every_kind_hurt_nobody() {
     let house = House::guarded("[default]\nmaxretry = 1\n");
     let service = house.service.as_ref().expect("it runs").id();
     let before = resident(service);
-    let (mut dice, mut done) = (Dice(0x6a61_696c), 0);
+    let (mut dice, mut done) = (Dice(Chance::from_seed(0x6a61_696c)), 0);
     let address = house.bus.address();
     let mut root = run(async move { client(address).await });
     let (turns, calls) = (rounds(20, 500), 100);

@@ -11,6 +11,7 @@ use tempfile::tempdir_in;
 
 use super::super::attempts::{Seen, await_rest, line};
 use super::PATIENT;
+use crate::support::chance::Chance;
 use crate::support::house::{House, await_that};
 use crate::support::journald::{fixture, present};
 use crate::support::soak::{figure, rounds};
@@ -48,49 +49,24 @@ const DAMAGES: [Damage; 4] =
     [Damage::Truncated, Damage::Header, Damage::Flipped, Damage::Overwritten];
 const TIMES: [When; 3] = [When::BeforeItIsThere, When::WhileItIsRead, When::BetweenRuns];
 
-/// Numbers that look like chance, the same in every run (xorshift, Marsaglia 2003).
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        (self.next() >> 16) % limit
-    }
-
-    fn bytes(&mut self, most: u64) -> Vec<u8> {
-        (0..=self.below(most)).map(|_| self.next().to_le_bytes()[2]).collect()
-    }
-
-    fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
-        let index = self.below(all.len() as u64);
-        all[usize::try_from(index).expect("a small number")]
-    }
-}
-
 impl Damage {
     /// Does it, in the file as it is.
     fn strike(self, file: &File, chance: &mut Chance) {
         let length = file.metadata().expect("a file").len();
         let write = |bytes: &[u8], at| file.write_all_at(bytes, at).expect("the file is ours");
         match self {
-            Self::Truncated => file.set_len(chance.below(length)).expect("the file is ours"),
+            Self::Truncated => file.set_len(chance.next() % length).expect("the file is ours"),
             Self::Header => {
                 for byte in chance.bytes(4) {
-                    write(&[byte], chance.below(HEADER));
+                    write(&[byte], chance.next() % HEADER);
                 }
             }
             Self::Flipped => {
                 for byte in chance.bytes(64) {
-                    write(&[byte], chance.below(length));
+                    write(&[byte], chance.next() % length);
                 }
             }
-            Self::Overwritten => write(&chance.bytes(4096), chance.below(length - 4096)),
+            Self::Overwritten => write(&chance.bytes(4096), chance.next() % (length - 4096)),
         }
     }
 }
@@ -146,7 +122,7 @@ impl Ruin {
             When::BeforeItIsThere => drop(self.put(damaged, Some(damage))),
             When::WhileItIsRead => {
                 let file = self.put(damaged, None);
-                thread::sleep(Duration::from_millis(self.chance.below(40)));
+                thread::sleep(Duration::from_millis(self.chance.next() % 40));
                 damage.strike(&file, &mut self.chance);
             }
             When::BetweenRuns => {
@@ -185,7 +161,7 @@ impl Ruin {
 fn damage_costs_no_attempt_that_is_in_a_sound_file() {
     let house = House::guarded(PATIENT);
     let seen = Seen::by(&house);
-    let mut ruin = Ruin { house, seen, chance: Chance(7), files: 0, deaths: 0 };
+    let mut ruin = Ruin { house, seen, chance: Chance::from_seed(7), files: 0, deaths: 0 };
     let rounds = rounds(30, 1000);
     for number in 0..rounds {
         ruin.round(number);
