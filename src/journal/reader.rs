@@ -187,16 +187,15 @@ impl Reader {
             if (batch.has_wanted || self.passed >= BATCH) && self.reached(sink).is_break() {
                 break;
             }
-            if !behind && take(&mut self.unchecked) {
-                self.check_files(sink)?;
-            }
+            // What sd-journal is told by that would wake nobody any more.
+            let looks_again = !behind && take(&mut self.unchecked) && self.check_files(sink)?;
             if asked > answered {
                 answered = asked;
                 if sink.pong(asked).is_break() {
                     break;
                 }
             }
-            self.rest(sink, behind)?;
+            self.rest(sink, behind || looks_again)?;
         }
         Ok(self.position)
     }
@@ -270,12 +269,13 @@ impl Reader {
         Ok(true)
     }
 
-    /// Tells of files that sd-journal passes over.
-    fn check_files(&mut self, sink: &mut impl Sink) -> Result<(), JournalError> {
+    /// Tells of files that sd-journal passes over; whether it has seen what has changed once more.
+    fn check_files(&mut self, sink: &mut impl Sink) -> Result<bool, JournalError> {
         let wait = |source| JournalError::Wait { doing: "listing the files that it reads", source };
         let first = handle::files_left_out(self.watch.directories()).map_err(wait)?;
         let mut left_out = BTreeSet::new();
-        if !first.is_empty() {
+        let looks_again = !first.is_empty();
+        if looks_again {
             // One that was made just now is read as soon as sd-journal is told of it.
             self.process()?;
             left_out = handle::files_left_out(self.watch.directories()).map_err(wait)?;
@@ -285,7 +285,7 @@ impl Reader {
             sink.trouble(Trouble::FileLeftOut { path: path.clone(), count: left_out.len() });
         }
         self.left_out = left_out;
-        Ok(())
+        Ok(looks_again)
     }
 
     fn reached(&mut self, sink: &mut impl Sink) -> ControlFlow<()> {
