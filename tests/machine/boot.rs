@@ -87,20 +87,6 @@ impl Machine {
         Netns::of(self.leader)
     }
 
-    /// The number on this host of a process of the machine.
-    pub(crate) fn process(&self, inner: u32) -> u32 {
-        let namespace = |process: u32| fs::read_link(format!("/proc/{process}/ns/pid")).ok();
-        let is_it = |process: &u32| {
-            let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-            let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-            numbers.is_some_and(|n| n.split_whitespace().last() == Some(&inner.to_string()))
-                && namespace(*process) == namespace(self.leader)
-        };
-        let processes = fs::read_dir("/proc").expect("the processes").flatten();
-        let mut numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        numbers.find(is_it).expect("the process runs")
-    }
-
     /// Reboots; `plug` is called as soon as the new kernel side of the network is there, long before
     /// anything in the machine is started.
     pub(crate) fn reboot(&mut self, plug: impl FnOnce(&Self)) {

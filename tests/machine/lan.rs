@@ -3,8 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -35,6 +34,11 @@ impl Netns {
 
     /// Makes `ip` carry out these lines.
     fn ip(self, lines: &str) {
+        let output = self.try_ip(lines);
+        assert!(output.status.success(), "{lines}\n{}", text(&output));
+    }
+
+    fn try_ip(self, lines: &str) -> Output {
         let mut ip = Command::new("nsenter")
             .args(["-t", &self.pid.to_string(), "--net", "ip", "-batch", "-"])
             .stdin(Stdio::piped())
@@ -44,8 +48,7 @@ impl Netns {
         let mut input = ip.stdin.take().expect("a pipe");
         input.write_all(lines.as_bytes()).expect("ip reads");
         drop(input);
-        let output = ip.wait_with_output().expect("ip ends");
-        assert!(output.status.success(), "{lines}\n{}", text(&output));
+        ip.wait_with_output().expect("ip ends")
     }
 
     /// Runs `work` on a thread within the namespace.
@@ -96,7 +99,6 @@ impl Drop for Holder {
 /// The network. All of 198.51.100.0/24 and 2001:db8::/32 is on it, without a router.
 pub(crate) struct Lan {
     bridge: Holder,
-    ports: AtomicU32,
 }
 
 impl Lan {
@@ -104,12 +106,15 @@ impl Lan {
     pub(crate) fn new() -> Self {
         let bridge = Holder::new();
         bridge.netns().ip("link add bridge0 type bridge\nlink set bridge0 up\n");
-        Self { bridge, ports: AtomicU32::new(0) }
+        Self { bridge }
     }
 
-    /// Gives a namespace a network card with an address of each family.
+    /// Gives a namespace a network card with an address of each family, in place of whoever had it.
     pub(crate) fn plug(&self, netns: Netns, ipv4: &str, ipv6: &str) {
-        let port = format!("port{}", self.ports.fetch_add(1, Ordering::Relaxed));
+        // The namespace of a machine that has been rebooted lives on while its kernel sends again what
+        // nobody has acknowledged, and packets for the new one would be led to it.
+        let port = format!("port{:08x}", number(ipv4));
+        let _may_be_gone = self.bridge.netns().try_ip(&format!("link delete {port}\n"));
         self.bridge.netns().ip(&format!(
             "link add {port} type veth peer name lan0 address {} netns {}\n\
              link set {port} master bridge0 up\n",
@@ -144,8 +149,12 @@ impl Lan {
 /// The card's own address. A machine that reboots keeps it: who looked for the machine at the old one
 /// would seem to be kept out.
 fn card(ipv4: &str) -> String {
-    let [a, b, c, d] = ipv4.parse::<Ipv4Addr>().expect("an address").octets();
+    let [a, b, c, d] = number(ipv4).to_be_bytes();
     format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
+}
+
+fn number(ipv4: &str) -> u32 {
+    ipv4.parse::<Ipv4Addr>().expect("an address").to_bits()
 }
 
 /// How an attempt to log in ended.

@@ -102,7 +102,7 @@ mod from_inside {
     fn the_running_service_cannot_execute_connect_or_write_elsewhere() {
         let scene = Scene::guarded();
         scene.lenient();
-        let service = Inside::of(scene.machine.process(scene.main_pid()));
+        let service = Inside::of(scene.machine.host_pid(scene.main_pid()));
         let tried = try_everything(service, |what, result| {
             let refused = result.is_err_and(|error| REFUSALS.contains(&error));
             assert!(refused, "{what}: {result:?}");
@@ -112,7 +112,7 @@ mod from_inside {
         scene.machine.run(&["systemd-run", "--unit=free", "sleep", "600"]);
         let free = ["systemctl", "show", "--value", "--property=MainPID", "free"];
         let free = scene.machine.run(&free).trim().parse().expect("a PID");
-        let free = Inside::of(scene.machine.process(free));
+        let free = Inside::of(scene.machine.host_pid(free));
         let possible = try_everything(free, |what, result| {
             assert!(result.is_ok(), "{what}: {result:?}");
         });
@@ -125,7 +125,7 @@ mod from_inside {
     fn the_running_service_can_execute_nothing_and_speak_to_nobody_beyond_the_host() {
         let scene = Scene::guarded();
         scene.lenient();
-        let mut inside = Inside::of(scene.machine.process(scene.main_pid()));
+        let mut inside = Inside::of(scene.machine.host_pid(scene.main_pid()));
         let own = inside.call(libc::SYS_getpid, &[]).expect("calls come through");
         assert_eq!(own, u64::from(scene.main_pid()));
 
@@ -173,7 +173,7 @@ mod from_inside {
         let numbers = numbers();
         let (open, closed): (Vec<_>, Vec<_>) =
             numbers.iter().partition(|(name, _)| listed.contains(name.as_str()));
-        let inside = Inside::of(scene.machine.process(scene.main_pid()));
+        let inside = Inside::of(scene.machine.host_pid(scene.main_pid()));
         for (name, number) in &closed {
             // Nonsense, so that nothing happens should the kernel take it.
             let result = inside.call(**number, &[u64::MAX; 6]);
