@@ -246,6 +246,15 @@ pub(crate) fn present() -> u64 {
     u64::try_from(now.as_micros()).expect("this century")
 }
 
+/// Entries of sshd with these messages, from now on, so many microseconds apart.
+pub(crate) fn of_sshd(messages: &[String], apart: usize) -> Vec<Entry<'_>> {
+    (present()..).step_by(apart).zip(messages.iter().map(|it| fields_of_sshd(it))).collect()
+}
+
+fn fields_of_sshd(message: &str) -> Vec<(&str, &[u8])> {
+    vec![("MESSAGE", message.as_bytes()), ("_COMM", b"sshd"), ("_UID", b"0")]
+}
+
 /// Makes a file of the journal with these entries, by systemd-journal-remote(8).
 pub(crate) fn fixture(file: &Path, entries: &[Entry<'_>]) {
     let export = file.with_extension("export");

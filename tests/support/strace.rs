@@ -2,6 +2,7 @@
 //! dawdle.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
@@ -16,20 +17,37 @@ impl Strace {
     /// Attaches it to all threads of the service.
     pub(crate) fn attach(house: &House, arguments: &[&str]) -> Self {
         let service = house.service.as_ref().expect("it runs").id();
-        let strace = Command::new("strace")
-            .args(["--attach", &service.to_string(), "--follow-forks", "--signal=none"])
-            .arg("--quiet=all")
+        let strace = Self::start(service, &[&["--follow-forks"], arguments].concat());
+        await_that("strace is attached to all threads", || {
+            let tasks = fs::read_dir(format!("/proc/{service}/task")).expect("it runs").flatten();
+            tasks.map(|task| task.path().join("status")).all(|status| is_traced(&status))
+        });
+        strace
+    }
+
+    /// Attaches it to the first thread of the service, which is the loop, and to no other.
+    pub(crate) fn attach_to_loop(house: &House, arguments: &[&str]) -> Self {
+        Self::attach_to_thread(house.service.as_ref().expect("it runs").id(), arguments)
+    }
+
+    /// Attaches it to one thread.
+    pub(crate) fn attach_to_thread(thread: u32, arguments: &[&str]) -> Self {
+        let strace = Self::start(thread, arguments);
+        let status = PathBuf::from(format!("/proc/{thread}/status"));
+        await_that("strace is attached to the thread", || is_traced(&status));
+        strace
+    }
+
+    /// It ends with the test, however that ends.
+    fn start(thread: u32, arguments: &[&str]) -> Self {
+        let strace = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "strace", "--signal=none", "--quiet=all"])
+            .arg(format!("--attach={thread}"))
             .args(arguments)
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
-        let strace = Self(strace.expect("strace starts"));
-        await_that("strace is attached", || {
-            let tasks = fs::read_dir(format!("/proc/{service}/task")).expect("it runs").flatten();
-            let mut statuses = tasks.map(|task| fs::read_to_string(task.path().join("status")));
-            statuses.all(|text| text.is_ok_and(|text| !text.contains("TracerPid:\t0\n")))
-        });
-        strace
+        Self(strace.expect("setpriv and strace are installed"))
     }
 
     /// Returns when what it traces has ended.
@@ -44,4 +62,9 @@ impl Drop for Strace {
         let _ = kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGTERM);
         let _ = self.0.wait();
     }
+}
+
+/// Whether the thread with this status has a tracer (proc_pid_status(5)).
+fn is_traced(status: &Path) -> bool {
+    fs::read_to_string(status).is_ok_and(|text| !text.contains("TracerPid:\t0\n"))
 }

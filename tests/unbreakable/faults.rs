@@ -3,45 +3,19 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 use super::chronicle::{await_table, middle_and_longest, table};
 use super::kernel::JAILS;
 use crate::support::house::{House, await_that, text};
 use crate::support::soak::{figure, rounds};
+use crate::support::strace::Strace;
 
-/// Has the system calls of the service's loop fail, for as long as this lives.
-struct Fault(Child);
-
-impl Fault {
-    /// As `inject` of strace(1) has it. The other threads are let alone: the first one is the loop.
-    fn inject(house: &House, fault: &str) -> Self {
-        let service = house.service.as_ref().expect("it runs").id();
-        let strace = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "strace", "-qq", "-o", "/dev/null"])
-            .args(["-e", &format!("inject={fault}"), "-p", &service.to_string()])
-            .stdin(Stdio::null())
-            .spawn();
-        let fault = Self(strace.expect("setpriv and strace are installed"));
-        let status = format!("/proc/{service}/status");
-        await_that("strace is there", || {
-            let status = fs::read_to_string(&status).expect("it runs");
-            !status.contains("TracerPid:\t0\n")
-        });
-        fault
-    }
-}
-
-impl Drop for Fault {
-    fn drop(&mut self) {
-        // It lets go of the service, which goes on.
-        let _ended = kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGTERM);
-        let _status = self.0.wait();
-    }
+/// Has the system calls of the service's loop fail as `inject` of strace(1) has it. The other threads
+/// are let alone.
+fn inject(house: &House, fault: &str) -> Strace {
+    Strace::attach_to_loop(house, &[&format!("--inject={fault}"), "--output=/dev/null"])
 }
 
 fn state(house: &House) -> String {
@@ -106,7 +80,7 @@ fn while_the_kernel_refuses_nobody_is_told_of_a_ban_and_then_all_is_made_good() 
     let errors = ["ENOMEM", "ENOBUFS", "EPERM", "EBUSY"];
     for error in (0..rounds(1, 10)).flat_map(|_| errors) {
         let before = house.times_logged("the firewall cannot be set right");
-        let fault = Fault::inject(&house, &format!("sendto:error={error}"));
+        let fault = inject(&house, &format!("sendto:error={error}"));
         house.network.nft("delete table inet jailkeeper");
         house.await_log("the firewall cannot be set right", before + 1);
         healed.push(outlives(&house, &wanted, error, || drop(fault)));
@@ -154,7 +128,7 @@ fn answers_that_are_lost_cost_no_ban() {
     let house = house();
     let bans = rounds(30, 300);
     for fault in ["recvfrom:error=ENOBUFS:when=2+3", "sendto:error=ENOBUFS:when=3+7"] {
-        let injected = Fault::inject(&house, fault);
+        let injected = inject(&house, fault);
         for number in 0..bans {
             house.fails(&std::net::Ipv4Addr::from_bits(0x0a00_0000 + number).to_string(), 1);
         }

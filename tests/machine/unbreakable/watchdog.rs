@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::machine::scene::{ATTACKER4, BYSTANDER4, MACHINE4, Scene, address};
 use crate::machine::{PATIENCE, probe, wait_for};
-use crate::support::journald::{Entry, fixture, present};
+use crate::support::journald::{fixture, of_sshd};
 use crate::support::soak::{figure, rounds};
+use crate::support::strace::Strace;
 
 /// How long a silent service is left alone here: a sixth of what the unit grants.
 const WATCHDOG: Duration = Duration::from_secs(5);
@@ -50,26 +50,10 @@ fn thread_of(scene: &Scene, name: &str) -> u32 {
     found.file_name().to_str().and_then(|it| it.parse().ok()).expect("a number")
 }
 
-/// A thread that is held at its next system call, for as long as this lives.
-struct Held(Child);
-
-impl Held {
-    fn hold(thread: u32) -> Self {
-        let strace = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "strace", "--output=/dev/null", "--trace=all"])
-            .arg(format!("--inject=all:delay_enter={}s", LONG.as_secs()))
-            .arg(format!("--attach={thread}"))
-            .stderr(Stdio::null())
-            .spawn();
-        Self(strace.expect("setpriv and strace are installed"))
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let _ended = self.0.kill();
-        let _status = self.0.wait();
-    }
+/// Holds a thread at its next system call, for as long as what it returns lives.
+fn hold(thread: u32) -> Strace {
+    let delay = format!("--inject=all:delay_enter={}s", LONG.as_secs());
+    Strace::attach_to_thread(thread, &["--trace=all", &delay, "--output=/dev/null"])
 }
 
 #[test]
@@ -81,7 +65,7 @@ fn a_reader_that_hangs_is_killed_and_no_ban_has_a_gap() {
     let ((), tally) = probe::during(scene.attacker.netns(), &targets, || {
         for round in 1..=rounds {
             let old = scene.main_pid();
-            let held = Held::hold(thread_of(&scene, "journal"));
+            let held = hold(thread_of(&scene, "journal"));
             let start = Instant::now();
             wait_for("the watchdog bites", PATIENCE, || {
                 (unit(&scene, "SubState") == "stop-watchdog").then_some(())
@@ -128,17 +112,9 @@ fn put_backlog(scene: &Scene, entries: u32) {
             format!("Failed password for root from {address} port 4711 ssh2")
         })
         .collect();
-    let entries: Vec<Entry<'_>> = (present()..)
-        .zip(&lines)
-        .map(|(time, line)| {
-            let fields: Vec<(&str, &[u8])> =
-                vec![("MESSAGE", line.as_bytes()), ("_COMM", b"sshd"), ("_UID", b"0")];
-            (time, fields)
-        })
-        .collect();
     let place = tempfile::tempdir().expect("a directory");
     let made = place.path().join("backlog.journal");
-    fixture(&made, &entries);
+    fixture(&made, &of_sshd(&lines, 1));
     fs::set_permissions(&made, fs::Permissions::from_mode(0o644)).expect("a file of ours");
     let find = "ls -d /run/log/journal/* /var/log/journal/* 2> /dev/null | head -n 1";
     let directory = scene.machine.run(&["sh", "-c", find]);

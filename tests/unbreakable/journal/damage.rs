@@ -13,7 +13,7 @@ use super::super::attempts::{Seen, await_rest, line};
 use super::PATIENT;
 use crate::support::chance::Chance;
 use crate::support::house::{House, await_that};
-use crate::support::journald::{fixture, present};
+use crate::support::journald::{fixture, of_sshd};
 use crate::support::soak::{figure, rounds};
 
 /// So many attempts are in each file.
@@ -85,15 +85,6 @@ impl Ruin {
     fn put(&mut self, first: u32, damage: Option<Damage>) -> File {
         self.files += 1;
         let lines: Vec<String> = (first..first + ATTEMPTS).map(line).collect();
-        let entries: Vec<_> = (present()..)
-            .step_by(2)
-            .zip(&lines)
-            .map(|(time, line)| {
-                let fields: Vec<(&str, &[u8])> =
-                    vec![("MESSAGE", line.as_bytes()), ("_COMM", b"sshd"), ("_UID", b"0")];
-                (time, fields)
-            })
-            .collect();
         // On the same file system, so that it is there at once and whole.
         let directory = self.house.journald.directory();
         let made =
@@ -104,7 +95,7 @@ impl Ruin {
         }
         let name = name(self.files);
         let path = made.path().join(&name);
-        fixture(&path, &entries);
+        fixture(&path, &of_sshd(&lines, 2));
         let file = File::options().read(true).write(true).open(&path).expect("a file");
         if let Some(damage) = damage {
             damage.strike(&file, &mut self.chance);
