@@ -48,6 +48,7 @@ mod tests;
 pub use accounts::ACCOUNT_ATTEMPTS_MAX;
 pub use allowed::{Allowance, MAX_ALLOWED, Where};
 pub use decide::{Decisions, Keeper, Settled};
+pub use dice::Dice;
 pub use event::{
     AllowOrder, Answer, Attempt, AttemptOrder, BanOrder, BanRecord, Change, DisallowOrder, Element,
     Event, Outcome, Place, Reply, SourceId, Ticket, UnbanOrder, Write,

@@ -3,9 +3,11 @@
 use std::env;
 use std::hash::{BuildHasher as _, RandomState};
 
-/// Numbers that look random (`SplitMix64`).
+use jailkeeper::keeper::Dice;
+
+/// Numbers that look random.
 #[derive(Clone)]
-pub(crate) struct Chance(u64);
+pub(crate) struct Chance(Dice);
 
 impl Chance {
     /// From the seed in `JAILKEEPER_SEED`, or from a new one, which is printed.
@@ -19,14 +21,11 @@ impl Chance {
 
     /// From this seed.
     pub(crate) fn from_seed(seed: u64) -> Self {
-        Self(seed)
+        Self(Dice::new(seed))
     }
 
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        self.0.number()
     }
 
     /// A number below `bound`.

@@ -1,18 +1,17 @@
 //! Numbers that look random and are the same in every run.
 
-/// SplitMix64: small, and good enough to choose words by.
-pub(crate) struct Random(u64);
+use jailkeeper::keeper::Dice;
+
+/// Good enough to choose words by.
+pub(crate) struct Random(Dice);
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x5851_f42d_4c95_7f2d))
+        Self(Dice::new(seed.wrapping_mul(0x5851_f42d_4c95_7f2d)))
     }
 
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.number()
     }
 
     /// One of the numbers from 0 up to this one, without it.
