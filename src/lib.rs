@@ -6,8 +6,8 @@
 //! jails and messages into attempts; [`dialect`] knows what fail2ban's own files mean, and [`dates`]
 //! finds out when a line was written. Around these pure rooms stand the edges, each with one part of
 //! the world behind it: [`confdir`], [`files`], [`journal`], [`nft`], [`host`], [`names`], [`lists`],
-//! [`sessions`], [`store`], [`bus`], [`systemd`], [`pledge`]. [`daemon`] is the loop that joins them, and [`cli`]
-//! the client that talks to it.
+//! [`sessions`], [`store`], [`bus`], [`systemd`], [`pledge`]. [`daemon`] is the loop that joins them,
+//! and [`cli`] the client that talks to it.
 
 #![forbid(unsafe_code)]
 

@@ -174,7 +174,8 @@ fn chains(wire: &mut Wire, care: Care) -> Result<Vec<(String, bool)>, NftError> 
     wire.dump(care, &request, READING, chain)
 }
 
-/// A chain's name, and whether it is as we make it; none if it is not of our table, or stands within a rule.
+/// A chain's name, and whether it is as we make it; none if it is not of our table, or stands within
+/// a rule.
 pub(super) fn chain(message: &[u8]) -> Option<(String, bool)> {
     if text(message, sys::NFTA_CHAIN_TABLE).as_deref() != Some(TABLE) {
         return None;

@@ -19,8 +19,8 @@ use crate::support::stock;
 /// Whom the attacker wants to have banned.
 const VICTIMS: [&str; 2] = ["203.0.113.199", "2001:db8:bad::9"];
 
-/// One of so many samples, and of so many lines of each of its fields, is tried in `make test`; all of them
-/// are in `make soak`.
+/// One of so many samples, and of so many lines of each of its fields, is tried in `make test`; all of
+/// them are in `make soak`.
 const SAMPLE_PARTS: u32 = 10;
 const LINE_PARTS: u32 = 4;
 
@@ -314,7 +314,8 @@ const LIMITS: &[Limit] = &[
             "y",
         ],
         lets: Lets::Nothing,
-        why: "the kinds of password databases before the client's address; behind it, what the server and its library say",
+        why: "the kinds of password databases before the client's address; behind it, what the server \
+              and its library say",
     },
     Limit {
         filter: "exim",
@@ -429,8 +430,8 @@ const LIMITS: &[Limit] = &[
     },
 ];
 
-/// Where the message of a log file's line begins, behind the date, the host and the program; and where the
-/// date stands. The client has written none of them.
+/// Where the message of a log file's line begins, behind the date, the host and the program; and where
+/// the date stands. The client has written none of them.
 fn head(filter: &Arc<Filter>, sample: &Sample, text: &str) -> (usize, Range<usize>) {
     if !sample.in_file {
         return (0, 0..0);
