@@ -123,7 +123,7 @@ impl Service {
         self.deliver(told);
         self.forget_journals();
         self.read_on();
-        match self.warden.table_trouble.as_ref().or(self.troubles.sources.as_ref()) {
+        match self.warden.table_trouble().or(self.troubles.sources.as_ref()) {
             None => Ok(()),
             Some(reason) => Err(Failure::Refused(format!(
                 "{reason}; the new configuration is in force, and this is tried again"

@@ -59,10 +59,10 @@ impl Service {
         let banned = self.warden.keeper.banned();
         let mut parts = Vec::new();
         for (what, trouble) in [
-            ("the firewall does not take changes", &self.warden.table_trouble),
-            ("not all can be read", &self.troubles.sources),
-            ("the state cannot be saved", &self.warden.state_trouble),
-            ("D-Bus is not there", &self.troubles.bus),
+            ("the firewall does not take changes", self.warden.table_trouble()),
+            ("not all can be read", self.troubles.sources.as_ref()),
+            ("the state cannot be saved", self.warden.state_trouble.as_ref()),
+            ("D-Bus is not there", self.troubles.bus.as_ref()),
         ] {
             if let Some(reason) = trouble {
                 parts.push(format!("{what}: {reason}"));

@@ -9,10 +9,9 @@ use tracing::{error, info};
 
 use super::clock::Moment;
 use super::records::{Disk, Records};
-use super::service::RETRY;
 use crate::keeper::{
     Change, Decisions, Element, Event, Gate, JailId, Keeper, Network, Outcome, Roster, Settled,
-    Timestamp, Until,
+    Timestamp, Until, pause,
 };
 use crate::nft::{Firewall, NftError};
 use crate::store::JailSaved;
@@ -65,25 +64,24 @@ pub(super) struct Warden<T, D> {
     pub(super) roster: Roster,
     pub(super) table: T,
     pub(super) records: Records<D>,
-    /// Why the kernel does not take what it is given.
-    pub(super) table_trouble: Option<String>,
+    /// Why the kernel does not take bans.
+    refusal: Option<String>,
+    /// The table cannot be made what it should be.
+    disorder: Option<Disorder>,
     /// Why what is decided is not saved.
     pub(super) state_trouble: Option<String>,
+}
+
+struct Disorder {
+    reason: String,
+    since: Instant,
     /// When the table is to be looked at again.
-    mend_at: Option<Instant>,
+    mend_at: Instant,
 }
 
 impl<T: Table, D: Disk> Warden<T, D> {
     pub(super) fn new(keeper: Keeper, roster: Roster, table: T, records: Records<D>) -> Self {
-        Self {
-            keeper,
-            roster,
-            table,
-            records,
-            table_trouble: None,
-            state_trouble: None,
-            mend_at: None,
-        }
+        Self { keeper, roster, table, records, refusal: None, disorder: None, state_trouble: None }
     }
 
     /// At a start: makes the table what it should be, with the bans that were saved and those that the
@@ -128,6 +126,9 @@ impl<T: Table, D: Disk> Warden<T, D> {
             notices.extend(settled.notices);
             replies.extend(settled.replies);
         }
+        if !self.keeper.is_put_off() && self.refusal.take().is_some() {
+            info!("nothing is left that the kernel does not take");
+        }
         self.save_and_tell(at, Settled { notices, replies })
     }
 
@@ -140,15 +141,14 @@ impl<T: Table, D: Disk> Warden<T, D> {
     fn perform(&mut self, now: Timestamp, changes: &[Change]) -> Settled {
         let elsewhere = |network| self.keeper.last_end(network);
         let outcome = self.table.apply(changes, elsewhere, now);
-        match &outcome {
-            Outcome::Applied { .. } => self.table_trouble = None,
-            Outcome::Failed { reason } => {
-                error!(
-                    "the kernel did not take {} changes: {reason}; they are tried again",
-                    changes.len()
-                );
-                self.table_trouble = Some(reason.clone());
-            }
+        if let Outcome::Failed { reason } = &outcome
+            && self.refusal.as_ref() != Some(reason)
+        {
+            error!(
+                "the kernel did not take {} changes: {reason}; they are tried again until it does",
+                changes.len()
+            );
+            self.refusal = Some(reason.clone());
         }
         self.keeper.settle(now, changes, &outcome)
     }
@@ -188,28 +188,40 @@ impl<T: Table, D: Disk> Warden<T, D> {
             Ok(installed) => {
                 let decisions = self.keeper.audit(at.now, &installed, false);
                 let put_right = decisions.changes.len();
-                self.table_trouble = None;
-                self.mend_at = None;
+                self.disorder = None;
                 let told = self.carry_out(at, decisions);
-                (self.table_trouble.is_none().then_some(put_right), told)
+                (self.refusal.is_none().then_some(put_right), told)
             }
             Err(error) => {
-                self.mend_at = Some(at.monotonic + RETRY);
-                self.table_trouble = Some(error.to_string());
-                error!("the firewall cannot be set right: {error}; it is tried again");
+                self.note_disorder(at.monotonic, error.to_string());
                 (None, Settled::default())
             }
         }
     }
 
+    fn note_disorder(&mut self, monotonic: Instant, reason: String) {
+        if self.disorder.as_ref().is_none_or(|before| before.reason != reason) {
+            error!("the firewall cannot be set right: {reason}; it is tried again until it can");
+        }
+        let since = self.disorder.as_ref().map_or(monotonic, |before| before.since);
+        let mend_at = monotonic + pause(monotonic.saturating_duration_since(since));
+        self.disorder = Some(Disorder { reason, since, mend_at });
+    }
+
+    /// Why the kernel does not take what it is given.
+    pub(super) fn table_trouble(&self) -> Option<&String> {
+        self.disorder.as_ref().map(|disorder| &disorder.reason).or(self.refusal.as_ref())
+    }
+
     /// Whether it is time to look at the table again.
     pub(super) fn must_mend(&self, monotonic: Instant) -> bool {
-        self.mend_at.is_some_and(|at| at <= monotonic)
+        self.disorder.as_ref().is_some_and(|disorder| disorder.mend_at <= monotonic)
     }
 
     /// When there is something to do next, if nothing happens before.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.mend_at.into_iter().chain(self.records.next()).min()
+        let mend_at = self.disorder.as_ref().map(|disorder| disorder.mend_at);
+        mend_at.into_iter().chain(self.records.next()).min()
     }
 
     /// Gives a jail that was not there before what the state file has of it.

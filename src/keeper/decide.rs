@@ -11,16 +11,12 @@ use super::jails::Jails;
 use super::network::Network;
 use super::news::{changes_of, note_banned, note_installed};
 use super::notice::Notice;
+use super::patience::pause;
 use super::plan::plan;
 use super::policy::Policy;
 use super::roster::JailId;
 use super::sentencing::Past;
 use super::time::Timestamp;
-
-/// When the firewall has failed altogether it is asked again after this; then after twice as
-/// long, up to [`LAST_RETRY`].
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LAST_RETRY: Duration = Duration::from_secs(16);
 
 /// An element that the firewall refused is offered again after this.
 const REFUSED_RETRY: Duration = Duration::from_mins(1);
@@ -43,10 +39,13 @@ pub struct Keeper {
     farewells: Vec<Write>,
 }
 
+/// The firewall has failed altogether.
 #[derive(Clone, Copy, Debug)]
 struct Retry {
+    /// When it did so first.
+    since: Timestamp,
+    /// When it is asked again.
     at: Timestamp,
-    after: Duration,
 }
 
 /// What the keeper has decided.
@@ -249,6 +248,11 @@ impl Keeper {
         ends.chain(retry).chain(refused).chain(self.friends.allowed.next_end()).min()
     }
 
+    /// Whether the firewall has failed altogether, and is to be asked again for what it did not take.
+    pub fn is_put_off(&self) -> bool {
+        self.retry.is_some()
+    }
+
     /// What has changed since the last time this was asked, for the state file; it counts as told
     /// even if it is not all taken. There may be much of it, so that each write is made when it is
     /// asked for.
@@ -332,8 +336,8 @@ impl Keeper {
         reason: &str,
         settled: &mut Settled,
     ) {
-        let after = self.retry.map_or(FIRST_RETRY, |last| (last.after * 2).min(LAST_RETRY));
-        self.retry = Some(Retry { at: now.plus(after), after });
+        let since = self.retry.map_or(now, |last| last.since);
+        self.retry = Some(Retry { since, at: now.plus(pause(now.since(since))) });
         let reason = &format!("{reason}; it is tried again");
         for change in changes {
             let (Change::Ban { jail, network, .. } | Change::Lift { jail, network }) = *change;

@@ -9,9 +9,7 @@ use rustables::sys;
 
 use super::TABLE;
 use super::error::NftError;
-use super::wire::{
-    attributes_of, drain, is_overflow, listen, messages, number, receive_whole, text,
-};
+use super::wire::{attributes_of, is_overflow, listen, messages, number, receive_whole, text};
 
 /// `NFNLGRP_NFTABLES` (linux/netfilter/nfnetlink.h): all changes of all rulesets.
 const GROUP: u32 = 7;
@@ -64,6 +62,8 @@ impl fmt::Display for Disturbance {
 /// A socket that hears of every change to the ruleset.
 pub struct Monitor {
     socket: Socket,
+    /// The size of the socket's buffer, in bytes.
+    room: usize,
     inbox: Vec<u8>,
     ear: Ear,
 }
@@ -88,7 +88,7 @@ impl Monitor {
 
     pub(super) fn with_buffer(firewall_port: u32, bytes: usize) -> Result<Self, NftError> {
         let socket = listen(GROUP, bytes).map_err(NftError::Open)?;
-        Ok(Self { socket, inbox: Vec::new(), ear: Ear::of(firewall_port) })
+        Ok(Self { socket, room: bytes, inbox: Vec::new(), ear: Ear::of(firewall_port) })
     }
 
     /// Waits until somebody else has changed our table or anything in it. What the kernel lets
@@ -104,9 +104,9 @@ impl Monitor {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if is_overflow(&error) => {
-                    self.ear.intruder = None;
-                    // Else what comes while the table is looked at would never be told.
-                    drain(&self.socket, &mut self.inbox).map_err(failed)?;
+                    // Until a socket that has overflown is empty, nothing more is told to it, and to
+                    // read it takes long.
+                    *self = Self::with_buffer(self.ear.firewall_port, self.room)?;
                     return Ok(Disturbance::Lost);
                 }
                 Err(source) => return Err(failed(source)),

@@ -202,7 +202,7 @@ impl World {
 
     /// What holds when nothing is in the way any more.
     pub(super) fn check_at_rest(&self) {
-        assert_eq!(self.service.table_trouble, None);
+        assert_eq!(self.service.table_trouble(), None);
         assert_eq!(self.service.state_trouble, None);
         assert!(self.claims.open.is_empty(), "every call has an answer");
         let decided = self.service.keeper.bans(None);
