@@ -1,7 +1,8 @@
 //! Callers who want too much, beside a service that works: whoever else calls is answered, and the
 //! loop does not notice.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::Ipv4Addr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -77,7 +78,7 @@ fn subscribers_who_never_read_hold_up_nobody() {
             let mut signals =
                 MessageStream::for_match_rule(rule, &root, None).await.expect("a rule");
             for number in 0..bans {
-                let offender = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number).to_string();
+                let offender = Ipv4Addr::from_bits(0x0a00_0000 + number).to_string();
                 ask(&root, "Ban", &("sshd", vec![offender], 3600i64)).await.expect("a ban");
                 signals.next().await.expect("a message").expect("the signal");
             }
@@ -86,6 +87,59 @@ fn subscribers_who_never_read_hold_up_nobody() {
     heard.join().expect("each ban is answered and told");
     drop(deaf);
     figure("bans told beside 20 subscribers who never read", bans);
+}
+
+/// So many bans make an answer of two megabytes.
+const LISTED: u32 = 20_000;
+
+#[test]
+fn clients_who_never_read_their_long_answers_hold_up_nobody() {
+    let house = House::guarded("[default]\nmaxretry = 1\n");
+    let service = house.service.as_ref().expect("it runs").id();
+    let (address, clients) = (house.bus.address(), rounds(10, 50));
+    let root = run(async move {
+        let root = client(address).await;
+        for chunk in (0..LISTED).collect::<Vec<_>>().chunks(5000) {
+            let offender = |number: &u32| Ipv4Addr::from_bits(0x0a00_0000 + number).to_string();
+            let offenders: Vec<String> = chunk.iter().map(offender).collect();
+            ask(&root, "Ban", &("sshd", offenders, 86_400i64)).await.expect("bans");
+        }
+        root
+    });
+    let before = resident(service);
+    let mut deaf: Vec<_> = (0..clients)
+        .map(|_| {
+            let mut stream = house.bus.connect_as(0, &[]);
+            log_in(&mut stream);
+            let call = Message::method_call(PATH, "ListBans").destination(NAME);
+            let call = call.interface(MANAGER).build(&"").expect("a call");
+            // The bus may be tired of it before that.
+            let _all = (0..100).try_for_each(|_| stream.write_all(call.data()));
+            stream
+        })
+        .collect();
+    let times = run(async move {
+        let mut times = Vec::new();
+        for _ in 0..10 {
+            let begin = Instant::now();
+            ask(&root, "ListBans", &"").await.expect("who reads is answered");
+            times.push(begin.elapsed());
+        }
+        times
+    });
+    house.fails("203.0.113.9", 1);
+    house.await_log("[sshd] Ban 203.0.113.9", 1);
+    let grown = resident(service).saturating_sub(before) >> 10;
+    let mut first = vec![0; 1 << 20];
+    deaf[0].read_exact(&mut first).expect("an answer had been waiting for it");
+    let (middle, longest) = middle_and_longest(times);
+    figure("clients who never read answers of two megabytes, asked for 100 times", clients);
+    figure(
+        "who reads is answered beside them, in the middle and at the longest",
+        format!("{middle:?}, {longest:?}"),
+    );
+    figure("MiB by which they made the service grow", grown);
+    assert!(grown < 256, "by {grown} MiB");
 }
 
 #[test]
