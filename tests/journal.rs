@@ -1,5 +1,7 @@
 //! The journal reader against a real journald.
 
+mod between;
+
 use std::fs;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -157,6 +157,18 @@ pub(super) fn place(
     Ok(Standing { on_unread: found == Landing::Later, trouble })
 }
 
+/// Has a handle that has come to the end forget that; whether it stands on an entry now that has not
+/// been read.
+///
+/// sd-journal looks for more in a file when that has more entries than it had at the end, and journald
+/// counts an entry before it can be found by its fields (seen with systemd 252): who looks between the
+/// two passes over that entry for as long as it is the last.
+pub(super) fn look_anew(journal: &mut Journal) -> Result<bool, JournalError> {
+    let Ok(cursor) = journal.cursor() else { return Ok(false) };
+    let landing = seek(journal, &cursor).map_err(|e| JournalError::Read(e.into()))?;
+    Ok(landing == Landing::Later)
+}
+
 /// Where a seek has led.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Landing {

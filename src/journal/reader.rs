@@ -174,14 +174,16 @@ impl Reader {
         while !self.control.is_stopped() {
             let asked = self.control.asked();
             self.vigil.begin_look(Instant::now());
-            if !take(&mut self.is_quiet) {
-                self.process()?;
-            }
+            let is_told = !take(&mut self.is_quiet) && self.process()?;
             if behind && self.has_lost_its_place() {
                 // Most often a rotation; but if the file was deleted, so may be what is unread.
                 self.reopen(sink)?;
             }
-            let batch = self.take_batch(sink)?;
+            let mut batch = self.take_batch(sink)?;
+            if is_told && batch.looked_at == 0 {
+                self.on_unread = handle::look_anew(&mut self.journal)?;
+                batch = self.take_batch(sink)?;
+            }
             behind = batch.looked_at == BATCH;
             self.passed += batch.looked_at;
             if (batch.has_wanted || self.passed >= BATCH) && self.reached(sink).is_break() {
@@ -200,11 +202,11 @@ impl Reader {
         Ok(self.position)
     }
 
-    /// Lets sd-journal see what has changed.
-    fn process(&mut self) -> Result<(), JournalError> {
+    /// Lets sd-journal see what has changed; whether anything has.
+    fn process(&mut self) -> Result<bool, JournalError> {
         let change = self.journal.process().map_err(|e| JournalError::Read(e.into()))?;
         self.unchecked |= matches!(change, JournalWaitResult::Invalidate);
-        Ok(())
+        Ok(!matches!(change, JournalWaitResult::Nop))
     }
 
     /// Whether the file of the last entry is gone from the handle.

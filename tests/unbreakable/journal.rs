@@ -100,6 +100,19 @@ fn a_journald_that_is_killed_rotated_and_vacuumed_all_the_time_loses_no_attempt(
     siege.end("journald killed, rotated and vacuumed", rounds);
 }
 
+/// Nothing comes behind it that would have the service look again.
+#[test]
+fn an_attempt_that_is_alone_is_seen() {
+    let mut siege = Siege::new();
+    let rounds = rounds(1500, 30_000);
+    for number in 0..rounds {
+        siege.house.journald.send_as("sshd", &line(number));
+        siege.sent += 1;
+        siege.seen.await_all(number..number + 1);
+    }
+    siege.end("attempts that nothing followed", rounds);
+}
+
 #[test]
 fn a_service_whose_place_in_the_journal_is_vacuumed_away_reads_on_behind_it() {
     let mut siege = Siege::new();
