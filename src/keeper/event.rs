@@ -257,6 +257,11 @@ pub enum Write {
 }
 
 impl Write {
+    /// Whether it is what was decided, and not what leads to it or comes of it.
+    pub fn is_decision(&self) -> bool {
+        matches!(self, Self::Ban(..) | Self::NoBan(..) | Self::Allowed(..) | Self::NotAllowed(..))
+    }
+
     /// The jail whose state it is a part of; who is allowed by hand is no jail's.
     pub fn jail(&self) -> Option<JailId> {
         match self {

@@ -292,7 +292,7 @@ fn prepare(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
         // Into the file itself at once: a database without its tables would look damaged.
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     }
-    connection.pragma_update(None, "synchronous", "NORMAL")
+    Ok(())
 }
 
 fn move_aside(path: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {

@@ -1,10 +1,10 @@
 //! The disk's edge: the state file.
 //!
 //! `state.db` remembers the bans in force, past bans, the attempts that have not led to a ban yet,
-//! and how far each source was read. It is an SQLite database with a write-ahead log. A commit is
-//! not forced to the disk at once (`synchronous=NORMAL`): after a power loss the file is as it was
-//! at some earlier commit, positions and windows together, so the records behind that position are
-//! read again and lead to the same.
+//! and how far each source was read. It is an SQLite database with a write-ahead log. A commit with a
+//! decision in it, such as a ban, is forced to the disk at once (`synchronous=FULL`). One without is not:
+//! after a power loss the file is as it was at some earlier commit, positions and windows together, so
+//! the records behind that position are read again and lead to the same.
 
 mod allowed;
 mod attempts;

@@ -1,6 +1,5 @@
 //! What is written into the state file.
 
-use std::borrow::Borrow;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -50,9 +49,13 @@ pub struct Purge<'a> {
     pub jails: &'a [&'a str],
 }
 
+/// Whether a transaction is forced to the disk at once, or when the kernel or a later one does.
+#[derive(Clone, Copy)]
+struct Lasts(bool);
+
 impl Store {
     /// Writes all of this, or nothing. Each ban enters the history; a ban that is written twice
-    /// stands there once.
+    /// stands there once. With a decision among it, all of it outlives a loss of power from now on.
     ///
     /// # Errors
     ///
@@ -64,10 +67,11 @@ impl Store {
     pub fn commit(
         &mut self,
         names: &Roster,
-        writes: impl IntoIterator<Item: Borrow<Write>>,
+        writes: &[Write],
         positions: &[(&str, Option<SavedPosition>)],
     ) -> Result<(), StoreError> {
-        self.transact("write", |transaction, before| {
+        let lasts = Lasts(writes.iter().any(Write::is_decision));
+        self.transact("write", lasts, |transaction, before| {
             let bans = put(transaction, names, writes)?;
             put_positions(transaction, positions)?;
             Ok(((), bound_history(transaction, before, bans)?))
@@ -90,7 +94,7 @@ impl Store {
         whole: Whole<'_>,
     ) -> Result<Option<SetAside>, StoreError> {
         let set_aside = if self.open.is_some() { None } else { file::reopen(self, whole.now)? };
-        self.transact("rewrite", |transaction, before| {
+        self.transact("rewrite", Lasts(true), |transaction, before| {
             for jail in whole.jails {
                 let name = names.name(*jail);
                 transaction.execute("DELETE FROM bans WHERE jail = ?1", [name])?;
@@ -117,7 +121,7 @@ impl Store {
         let jails = serde_json::json!(purge.jails).to_string();
         let oldest_ban = purge.now.minus(purge.keep_history).micros();
         let oldest_window = purge.now.minus(purge.keep_windows).micros();
-        self.transact("clean", |transaction, rows| {
+        self.transact("clean", Lasts(false), |transaction, rows| {
             let history = transaction.execute(
                 "DELETE FROM history WHERE (network, since, jail) IN
                      (SELECT network, since, jail FROM history WHERE since < ?1 LIMIT ?2)",
@@ -152,10 +156,11 @@ impl Store {
     fn transact<T>(
         &mut self,
         doing: &'static str,
+        lasts: Lasts,
         work: impl FnOnce(&Transaction<'_>, u32) -> rusqlite::Result<(T, u32)>,
     ) -> Result<T, StoreError> {
         self.file()?;
-        let result = self.open.as_mut().expect("it is open").transact(doing, work);
+        let result = self.open.as_mut().expect("it is open").transact(doing, lasts, work);
         if let Err(error) = &result
             && !error.leaves_it_open()
         {
@@ -177,12 +182,16 @@ impl OpenFile {
     fn transact<T>(
         &mut self,
         doing: &'static str,
+        lasts: Lasts,
         work: impl FnOnce(&Transaction<'_>, u32) -> rusqlite::Result<(T, u32)>,
     ) -> Result<T, StoreError> {
         if !file::is_in_place(&self.path, self.identity) {
             return Err(StoreError::Gone { path: self.path.clone() });
         }
         let run = || {
+            // Within a transaction it cannot be changed.
+            let synchronous = if lasts.0 { "FULL" } else { "NORMAL" };
+            self.connection.pragma_update(None, "synchronous", synchronous)?;
             let transaction =
                 self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let result = work(&transaction, self.history_rows)?;
@@ -216,15 +225,10 @@ fn bound_history(transaction: &Transaction<'_>, before: u32, bans: u32) -> rusql
 }
 
 /// Writes all of it; how many bans there were.
-fn put(
-    transaction: &Transaction<'_>,
-    names: &Roster,
-    writes: impl IntoIterator<Item: Borrow<Write>>,
-) -> rusqlite::Result<u32> {
+fn put(transaction: &Transaction<'_>, names: &Roster, writes: &[Write]) -> rusqlite::Result<u32> {
     let mut statements = Statements::new(transaction);
     let mut bans = 0_u32;
     for write in writes {
-        let write = write.borrow();
         bans = bans.saturating_add(matches!(write, Write::Ban(..)).into());
         put_one(&mut statements, names, write)?;
     }

@@ -56,8 +56,8 @@ impl Host {
         }
         let Decisions { changes, .. } = self.keeper.decide(now, events);
         self.keeper.settle(now, &changes, &Outcome::Applied { refused: Vec::new() });
-        let writes = self.keeper.take_unsaved();
-        self.store.commit(&self.roster, writes, &[]).expect("a commit");
+        let writes: Vec<_> = self.keeper.take_unsaved().collect();
+        self.store.commit(&self.roster, &writes, &[]).expect("a commit");
     }
 
     fn attempt(&mut self, now: Timestamp) -> Event {

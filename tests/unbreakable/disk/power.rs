@@ -19,7 +19,7 @@ use crate::support::chance::Chance;
 use crate::support::house::{House, await_that};
 use crate::support::netns::Netns;
 use crate::support::soak::{figure, rounds};
-use tape::{Disk, FILES, Tape};
+use tape::{Disk, FILES, Operation, Tape};
 
 const MAXRETRY: usize = 3;
 
@@ -42,6 +42,8 @@ fn after_a_power_loss_the_state_is_that_of_one_commit_and_the_rest_is_read_again
     let (before, tape) = recorded(&mut house);
     let mut chance = Chance::new();
     let commits = commits(&before, &tape);
+    let bans = bans_are_forced(&tape, &commits);
+    figure("commits with a ban, each forced to the disk before anybody is told", bans);
     let mut wholes = BTreeMap::new();
     let cases = rounds(80, 5_000);
     for _ in 0..cases {
@@ -50,11 +52,11 @@ fn after_a_power_loss_the_state_is_that_of_one_commit_and_the_rest_is_read_again
         let opened = open(&disk.after_power_loss(&mut chance));
         assert_eq!((opened.set_aside, &opened.saved.nonsense), (None, &None), "operation {at}");
         nothing_is_lost_or_counted_twice(&opened.saved);
-        let commit = commits.iter().position(|(_, read)| *read == read_in(&opened.saved));
+        let commit = commits.iter().position(|commit| commit.read == read_in(&opened.saved));
         let Some(commit) = commit else { panic!("operation {at}: that was never saved") };
-        let made = commits[commit].0;
+        let made = commits[commit].made;
         assert!(made <= at, "operation {at}: that commit was not made yet");
-        let next = commits.get(commit + 1).map_or(usize::MAX, |(made, _)| *made);
+        let next = commits.get(commit + 1).map_or(usize::MAX, |commit| commit.made);
         assert!(next > disk.log_synced_at(), "operation {at}: what was synced is not there");
         let whole = wholes
             .entry(commit)
@@ -90,23 +92,46 @@ fn recorded(house: &mut House) -> ([Vec<u8>; 2], Tape) {
     (before, recorder.finish())
 }
 
-/// How many attempts were read after each commit, and by how many operations it was made.
-fn commits(before: &[Vec<u8>; 2], tape: &Tape) -> Vec<(usize, u64)> {
+/// What the state file has from some operation on.
+struct Commit {
+    /// So many operations make it.
+    made: usize,
+    /// How many attempts were read.
+    read: u64,
+    bans: u32,
+}
+
+fn commits(before: &[Vec<u8>; 2], tape: &Tape) -> Vec<Commit> {
     let place = memory_directory();
     let mut disk = Disk::new(before);
     let mut commits = Vec::new();
-    for (done, operation) in (0..).zip(&tape.operations) {
-        if done == 0 || tape.commits.contains(&done) {
+    for (made, operation) in (0..).zip(&tape.operations) {
+        if made == 0 || tape.commits.contains(&made) {
             // Closing it works the log in, and takes it away.
             lay_out(place.path(), &disk.whole());
             let file = rusqlite::Connection::open(place.path().join(FILES[0])).expect("a file");
-            let sql = "SELECT coalesce(max(sequence), 0) FROM positions";
-            let read = file.query_row(sql, [], |row| row.get(0)).expect("a number");
-            commits.push((done, read));
+            let sql =
+                "SELECT coalesce(max(sequence), 0), (SELECT count(*) FROM bans) FROM positions";
+            let row = file.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+            let (read, bans) = row.expect("two numbers");
+            commits.push(Commit { made, read, bans });
         }
         disk.take(operation);
     }
     commits
+}
+
+/// How many commits have a ban more than the one before. What comes next of each is that it is forced
+/// to the disk.
+fn bans_are_forced(tape: &Tape, commits: &[Commit]) -> usize {
+    let with_bans = commits.windows(2).filter(|pair| pair[1].bans > pair[0].bans);
+    let forced = |pair: &[Commit]| {
+        let next = tape.operations.get(pair[1].made);
+        assert!(next.is_some_and(Operation::forces_the_log), "operation {}", pair[1].made);
+    };
+    let count = with_bans.map(forced).count();
+    assert!(count > 20, "{count}");
+    count
 }
 
 fn read_in(saved: &Saved) -> u64 {

@@ -23,6 +23,12 @@ pub(super) enum Operation {
     Sync { file: usize },
 }
 
+impl Operation {
+    pub(super) fn forces_the_log(&self) -> bool {
+        matches!(self, Self::Sync { file: LOG })
+    }
+}
+
 pub(super) struct Tape {
     pub(super) operations: Vec<Operation>,
     /// So many operations make a commit whole.
