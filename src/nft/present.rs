@@ -29,8 +29,8 @@ const BINDING: u32 = 4;
 /// The table as it is.
 #[derive(Debug, Default)]
 pub(super) struct Present {
-    /// The chains by name, and whether each is as we make it.
-    pub(super) chains: BTreeMap<String, bool>,
+    /// The chains by name.
+    pub(super) chains: BTreeMap<String, ListedChain>,
     /// The sets.
     pub(super) sets: Vec<ListedSet>,
     /// The packets that the rules have counted, by chain and by each set that they look into.
@@ -169,14 +169,24 @@ pub(super) fn rule(message: &[u8]) -> (String, Vec<String>, Packets) {
 
 /// Our table's chains, but for those within rules. The kernel cannot list those of one table, so others'
 /// are passed over.
-fn chains(wire: &mut Wire, care: Care) -> Result<Vec<(String, bool)>, NftError> {
+fn chains(wire: &mut Wire, care: Care) -> Result<Vec<(String, ListedChain)>, NftError> {
     let request = NfTablesMessage::GetChain(ChainMessage { attributes: Vec::new() });
     wire.dump(care, &request, READING, chain)
 }
 
-/// A chain's name, and whether it is as we make it; none if it is not of our table, or stands within
-/// a rule.
-pub(super) fn chain(message: &[u8]) -> Option<(String, bool)> {
+/// What a chain is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ListedChain {
+    /// As we make it.
+    Ours,
+    /// The kernel sends packets into it.
+    Base,
+    /// Only rules and maps lead to it.
+    Target,
+}
+
+/// A chain's name, and what it is; none if it is not of our table, or stands within a rule.
+pub(super) fn chain(message: &[u8]) -> Option<(String, ListedChain)> {
     if text(message, sys::NFTA_CHAIN_TABLE).as_deref() != Some(TABLE) {
         return None;
     }
@@ -185,8 +195,10 @@ pub(super) fn chain(message: &[u8]) -> Option<(String, bool)> {
     }
     let name = text(message, sys::NFTA_CHAIN_NAME)?;
     let mut ours = Place::chains(&Place::ALL).into_iter();
-    let fits = ours.any(|(it, hook)| it == name && is_at(message, hook));
-    Some((name, fits))
+    let is_ours = ours.any(|(it, hook)| it == name && is_at(message, hook));
+    let has_hook = attribute(message, sys::NFTA_CHAIN_HOOK).is_some();
+    let other = if has_hook { ListedChain::Base } else { ListedChain::Target };
+    Some((name, if is_ours { ListedChain::Ours } else { other }))
 }
 
 fn is_at(chain: &[u8], wanted: Option<HookClass>) -> bool {

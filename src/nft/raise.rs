@@ -9,7 +9,7 @@ use netlink_packet_netfilter::nftables::{RuleAttribute, RuleMessage};
 use rustables::HookClass;
 
 use super::error::{NftError, errno};
-use super::present::{self, Present};
+use super::present::{self, ListedChain, Present};
 use super::rules::{self, Lookup, Place};
 use super::sets::{self, ELEMENTS_PER_MESSAGE, Elements, Listed, ListedSet};
 use super::transaction::Transaction;
@@ -30,18 +30,37 @@ pub(super) type Carried = Vec<(Network, Option<u64>)>;
 /// anew. If others never rest, the last attempt does without that, and what they did to our table
 /// meanwhile is for the monitor; counters may begin anew then.
 pub(super) fn raise(wire: &mut Wire, gates: &[Gate]) -> Result<Layout, NftError> {
+    let mut targets = Targets::Removed;
     for attempt in 1..=ATTEMPTS {
-        match try_raise(wire, gates, attempt < ATTEMPTS) {
+        match try_raise(wire, gates, targets, attempt < ATTEMPTS) {
             Err(NftError::Moved { .. } | NftError::Lost { .. }) => {}
             // The table went while it was read.
             Err(error) if error.errno() == Some(errno::ENOENT) => {}
+            Err(error) if error.errno() == Some(errno::EBUSY) && targets == Targets::Removed => {
+                targets = Targets::Left;
+            }
+            Ok(_) if targets == Targets::Left => targets = Targets::Removed,
             done => return done,
         }
     }
     Err(NftError::Moved { doing: DOING })
 }
 
-fn try_raise(wire: &mut Wire, gates: &[Gate], undisturbed: bool) -> Result<Layout, NftError> {
+/// What becomes of others' chains to which rules jump. Linux until 6.4 refuses (EBUSY) to remove one to
+/// which a map leads, even if the map goes in the same transaction; it can go in the next one, and does
+/// nothing until then.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Targets {
+    Removed,
+    Left,
+}
+
+fn try_raise(
+    wire: &mut Wire,
+    gates: &[Gate],
+    targets: Targets,
+    undisturbed: bool,
+) -> Result<Layout, NftError> {
     let (generation, care) = if undisturbed {
         (Some(present::generation(wire)?), Care::Whole)
     } else {
@@ -53,7 +72,7 @@ fn try_raise(wire: &mut Wire, gates: &[Gate], undisturbed: bool) -> Result<Layou
     keep_wide(wire, &present, &mut jails, &mut carried)?;
     let layout = Layout::of(jails);
     common::gather(wire, &present, &layout, &mut carried)?;
-    let refused = build(&layout, &present, &carried).commit(wire, generation, DOING)?;
+    let refused = build(&layout, &present, &carried, targets).commit(wire, generation, DOING)?;
     match refused.first() {
         None => Ok(layout),
         Some(rejection) => Err(NftError::Refused { doing: DOING, errno: rejection.errno }),
@@ -124,7 +143,12 @@ fn keep_wide(
     Ok(())
 }
 
-fn build(layout: &Layout, present: &Present, carried: &BTreeMap<String, Carried>) -> Transaction {
+fn build(
+    layout: &Layout,
+    present: &Present,
+    carried: &BTreeMap<String, Carried>,
+    targets: Targets,
+) -> Transaction {
     let wanted = wanted_sets(layout);
     let places = Place::of_all(&layout.jails);
     let chains = Place::chains(&places);
@@ -135,9 +159,9 @@ fn build(layout: &Layout, present: &Present, carried: &BTreeMap<String, Carried>
     };
     let mut transaction = Transaction::default();
     transaction.objects(rules::add_table);
-    clear(&mut transaction, present, stays, &chains);
+    clear(&mut transaction, present, stays, (&chains, targets));
     for (name, hook) in chains {
-        if present.chains.get(name) != Some(&true) {
+        if present.chains.get(name) != Some(&ListedChain::Ours) {
             transaction.objects(|batch| rules::add_chain(batch, name, hook));
         }
     }
@@ -174,7 +198,7 @@ fn clear(
     transaction: &mut Transaction,
     present: &Present,
     stays: impl Fn(&ListedSet) -> bool,
-    chains: &[(&str, Option<HookClass>)],
+    (chains, targets): (&[(&str, Option<HookClass>)], Targets),
 ) {
     if !present.exists {
         return;
@@ -186,8 +210,14 @@ fn clear(
             transaction.message(sets::removal(&set.name), 0);
         }
     }
-    for (name, fits) in &present.chains {
-        if !(*fits && chains.iter().any(|(wanted, _)| wanted == name)) {
+    for (name, what) in &present.chains {
+        let is_wanted = chains.iter().any(|(wanted, _)| wanted == name);
+        let stays = match what {
+            ListedChain::Ours => is_wanted,
+            ListedChain::Base => false,
+            ListedChain::Target => targets == Targets::Left && !is_wanted,
+        };
+        if !stays {
             transaction.objects(|batch| rules::remove_chain(batch, name));
         }
     }

@@ -5,10 +5,11 @@ use crate::support::soak::{figure, rounds};
 
 /// What asks most of the kernel: bans that are there already, timeouts, sets of other lengths, the table
 /// and who changes it, and the service as a whole.
-const ON_ANY_KERNEL: [&str; 7] = [
+const ON_ANY_KERNEL: [&str; 8] = [
     "nft::elements::a_ban_takes_whatever_was_there",
     "nft::elements::a_ban_that_is_over_lasts_a_moment_and_one_beyond_all_time_is_cut",
     "daemon::five_failures_are_a_ban_in_the_kernel_on_the_bus_and_in_the_log",
+    "nft::table::what_no_gate_wants_goes",
     "daemon::a_crash_leaves_the_bans_in_the_kernel_and_the_next_process_takes_them_over",
     "nft::elements::in_one_batch_the_last_change_counts",
     "nft::networks",
@@ -26,7 +27,7 @@ fn figure_of(kernel: &Kernel, said: &str) {
 fn older_kernels_ban_as_this_one_does() {
     let kernels = [FLOOR, DEBIAN_11, DEBIAN_12, DEBIAN_13];
     // Each test takes the emulator seconds.
-    let first = rounds(3, 7) as usize;
+    let first = rounds(4, 8) as usize;
     for kernel in &kernels[..rounds(1, 4) as usize] {
         let said = kernel.passes(&ON_ANY_KERNEL[..first], 20);
         figure_of(kernel, &said);

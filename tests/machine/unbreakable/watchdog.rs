@@ -104,7 +104,10 @@ fn a_reader_that_hangs_is_killed_and_no_ban_has_a_gap() {
     );
 }
 
-/// Puts a file with so many failed logins into the machine's journal, each from an address of its own.
+/// So many entries are in a file; with many more of them it would be rotated while it is made.
+const IN_A_FILE: usize = 50_000;
+
+/// Puts so many failed logins into the machine's journal, each from an address of its own.
 fn put_backlog(scene: &Scene, entries: u32) {
     let lines: Vec<String> = (0..entries)
         .map(|number| {
@@ -112,14 +115,17 @@ fn put_backlog(scene: &Scene, entries: u32) {
             format!("Failed password for root from {address} port 4711 ssh2")
         })
         .collect();
-    let place = tempfile::tempdir().expect("a directory");
-    let made = place.path().join("backlog.journal");
-    fixture(&made, &of_sshd(&lines, 1));
-    fs::set_permissions(&made, fs::Permissions::from_mode(0o644)).expect("a file of ours");
     let find = "ls -d /run/log/journal/* /var/log/journal/* 2> /dev/null | head -n 1";
     let directory = scene.machine.run(&["sh", "-c", find]);
-    let path = scene.machine.path(&format!("{}/backlog.journal", directory.trim()));
-    fs::copy(&made, path).expect("the file in the machine");
+    for (number, lines) in lines.chunks(IN_A_FILE).enumerate() {
+        let name = format!("backlog{number}.journal");
+        let place = tempfile::tempdir().expect("a directory");
+        let made = place.path().join(&name);
+        fixture(&made, &of_sshd(lines, 1));
+        fs::set_permissions(&made, fs::Permissions::from_mode(0o644)).expect("a file of ours");
+        let path = scene.machine.path(&format!("{}/{name}", directory.trim()));
+        fs::copy(&made, path).expect("the file in the machine");
+    }
 }
 
 /// How many failed logins the service has counted.
