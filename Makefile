@@ -24,8 +24,12 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 # The same sources are the same programs, wherever they are built: without the paths of this machine.
 CARGO_PLACE := $(or $(CARGO_HOME),$(CALLER_HOME)/.cargo)
-RUSTFLAGS += --remap-path-prefix=$(CARGO_PLACE)=cargo --remap-path-prefix=$(CURDIR)=. \
-	--remap-path-prefix=$(abspath $(TARGET))=target
+BLANK := $(subst ,, )
+SEPARATOR := $(shell printf '\037')
+# A path may have blanks, at which RUSTFLAGS would be split.
+FLAGS := $(subst $(BLANK),$(SEPARATOR),$(strip $(RUSTFLAGS)))$(if $(RUSTFLAGS),$(SEPARATOR))$\
+	--remap-path-prefix=$(CARGO_PLACE)=cargo$(SEPARATOR)--remap-path-prefix=$(CURDIR)=.$(SEPARATOR)$\
+	--remap-path-prefix=$(if $(filter /%,$(TARGET)),,$(CURDIR)/)$(TARGET)=target
 # And the same packages, whenever they are made: as if at the time of the changelog's last entry.
 CHANGED := $(shell sed -n 's/^ -- .*>  //p' packaging/debian/changelog | head -n 1)
 SOURCE_DATE_EPOCH ?= $(shell date -d '$(CHANGED)' +%s)
@@ -60,7 +64,7 @@ test-deps: ## install what the tests need beyond that, where it is missing (root
 
 .PHONY: build
 build: ## build both programs, optimised
-	RUSTFLAGS='$(RUSTFLAGS)' $(CARGO) build --release --locked
+	CARGO_ENCODED_RUSTFLAGS='$(FLAGS)' $(CARGO) build --release --locked
 
 .PHONY: demo
 demo: deps build ## watch an attack and the ban in a throwaway place (root)
@@ -124,7 +128,7 @@ FUZZ_DIR := $(TARGET)/fuzz
 # make a file for each input, in memory.
 .PHONY: fuzz
 fuzz: ## feed everything that reads what others write at random; FUZZ=line SECONDS=3600
-	RUSTC_WRAPPER=$(CURDIR)/fuzz/rustc $(CARGO) build --release --locked \
+	RUSTC_WRAPPER='$(CURDIR)/fuzz/rustc' $(CARGO) build --release --locked \
 		--manifest-path fuzz/Cargo.toml --target-dir $(FUZZ_DIR)
 	for target in $(FUZZ); do \
 		mkdir -p $(FUZZ_DIR)/corpus/$$target; \
@@ -140,7 +144,7 @@ GOALS := $(CARGO) bench --locked --bench goals -- --cache $(CACHE)/bench
 
 .PHONY: bench
 bench: deps bench-deps ## measure every goal, for an hour, into benches/RESULTS.md (root); PARTS="offline journal"
-	$(GOALS) --results $(CURDIR)/benches/RESULTS.md $(PARTS)
+	$(GOALS) --results '$(CURDIR)/benches/RESULTS.md' $(PARTS)
 
 .PHONY: bench-quick
 bench-quick: deps bench-deps ## the same with less of everything, in three minutes, printed only (root)
