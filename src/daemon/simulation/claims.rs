@@ -19,7 +19,9 @@ const SAME_END: Duration = Duration::from_secs(2);
 pub(super) struct Claims {
     /// Whom they believe to be banned, and until when.
     told: BTreeMap<(JailId, Network), Until>,
-    /// Of those, who may be let in, since somebody wants it so.
+    /// Who was told to be banned for ever when the disk had it.
+    promised: BTreeSet<Network>,
+    /// Who may be let in, since somebody wants it so.
     excused: BTreeSet<Network>,
     /// Who was to be let in at what time, and has been: no ban of before that comes back.
     freed: BTreeMap<Network, Timestamp>,
@@ -67,10 +69,14 @@ impl Claims {
             match notice {
                 Notice::Banned(banned) => {
                     let since = since(banned.network);
+                    if banned.jail == KEEPS && banned.news == News::New && is_saved {
+                        self.promised.insert(banned.network);
+                    }
                     self.hear_ban(&banned, now, since.is_some());
                     self.check_freed(&banned, since);
                 }
                 Notice::Unbanned { jail, network, .. } => {
+                    self.promised.remove(&network);
                     let was = self.told.remove(&(jail, network));
                     assert!(was.is_some() || self.is_behind, "the end of no ban: {network}");
                 }
@@ -176,6 +182,14 @@ impl Claims {
     pub(super) fn disk_is_behind(&mut self) {
         self.is_behind = true;
         self.has_forgotten = true;
+    }
+
+    /// A ban that was told when the disk had it is there, unless somebody wants it gone.
+    pub(super) fn check_forced(&self, state: &State) {
+        for network in self.promised.difference(&self.excused) {
+            let row = (Kind::Ban, Some(KEEPS), *network, true);
+            assert!(state.rows.contains_key(&row), "{network} was told, and is lost");
+        }
     }
 
     pub(super) fn power_lost(&mut self) {

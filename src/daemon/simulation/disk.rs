@@ -206,7 +206,11 @@ impl Disk {
             self.earlier = self.state.clone();
         }
         if matches!(fate, Fate::Written | Fate::WrittenInSecret) {
+            let lasts = commit.is_whole || commit.writes.iter().any(Write::is_decision);
             self.state.take(commit);
+            if lasts {
+                self.earlier = self.state.clone();
+            }
         }
         self.outcome = Some(match fate {
             Fate::Written => Ok(()),

@@ -41,6 +41,7 @@ impl World {
     pub(super) fn lose_power(&mut self) {
         self.say(|| "the power is lost".to_owned());
         self.disk.get().lose_power();
+        self.claims.check_forced(self.disk.get().state());
         self.kernel.get().reboot();
         self.claims.power_lost();
         self.live_again();
