@@ -46,9 +46,9 @@ pub(super) fn raise(wire: &mut Wire, gates: &[Gate]) -> Result<Layout, NftError>
     Err(NftError::Moved { doing: DOING })
 }
 
-/// What becomes of others' chains to which rules jump. Linux until 6.4 refuses (EBUSY) to remove one to
-/// which a map leads, even if the map goes in the same transaction; it can go in the next one, and does
-/// nothing until then.
+/// What becomes of others' chains to which rules jump. Older kernels (seen with Linux 5.15.0) refuse
+/// (EBUSY) to remove one to which a map leads, even if the map goes in the same transaction; it can go in
+/// the next one, and does nothing until then.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Targets {
     Removed,
