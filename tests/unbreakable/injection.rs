@@ -355,6 +355,12 @@ const LIMITS: &[Limit] = &[
         why: "the session's id",
     },
     Limit {
+        filter: "openvpn",
+        at: &["us"],
+        lets: Lets::Nothing,
+        why: "what the service calls the microseconds, before anything of the client's",
+    },
+    Limit {
         filter: "port-scan",
         at: &["BLOCK", "UFW", "by", "eth0", "eth1", "me", "refused", "veth0", "veth1"],
         lets: Lets::Nothing,
