@@ -12,8 +12,8 @@ const ON_ANY_KERNEL: [&str; 8] = [
     "nft::table::what_no_gate_wants_goes",
     "daemon::a_crash_leaves_the_bans_in_the_kernel_and_the_next_process_takes_them_over",
     "nft::elements::in_one_batch_the_last_change_counts",
-    "nft::networks",
     "nft::table",
+    "nft::networks",
 ];
 
 fn figure_of(kernel: &Kernel, said: &str) {
@@ -29,6 +29,9 @@ fn older_kernels_ban_as_this_one_does() {
     // Each test takes the emulator seconds.
     let first = rounds(4, 8) as usize;
     for kernel in &kernels[..rounds(1, 4) as usize] {
+        // Linux 5.10 is older than what is promised, and has no element for every address ("*"), which
+        // the last of them puts into our sets.
+        let first = if kernel.version == DEBIAN_11.version { first - 1 } else { first };
         let said = kernel.passes(&ON_ANY_KERNEL[..first], 20);
         figure_of(kernel, &said);
     }
