@@ -50,6 +50,9 @@ chroot "$ROOT" bash -euc '
     # Ubuntu has the modules apart.
     apt apt-get download "$image" $(needs "$image" linux-modules)
     for package in *.deb; do dpkg-deb --extract "$package" tree; done
+    # Debian 13 has all of it in /usr, and its modules packed.
+    [ -e tree/lib ] || ln -s usr/lib tree/lib
+    find tree/lib/modules/ -name "*.ko.xz" -exec busybox unxz {} +
     version=$(ls tree/lib/modules)
     mkdir -p first/bin first/dev first/host first/layer first/proc first/root first/sys
     mkdir -p "first/lib/modules/$version"
