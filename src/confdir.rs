@@ -109,6 +109,7 @@ fn read_all_but_the_packages_filters(directories: &Directories) -> (Texts, Needs
         let (filters, unreadable) = (&mut texts.filters, &mut texts.unreadable_filters);
         let folder = directory.join("filters.d");
         if *directory == directories.vendor {
+            texts.jails_of_package = jails.len();
             texts.unread_filters = listed(&folder, &OURS, unreadable);
         } else {
             add_all(&folder, &OURS, filters, unreadable);
@@ -190,7 +191,7 @@ fn list(directory: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error.to_string()),
     };
-    let mut paths = Vec::new();
+    let mut names = Vec::new();
     for entry in entries {
         let name = entry.map_err(|error| error.to_string())?.file_name();
         let bytes = name.as_encoded_bytes();
@@ -198,13 +199,13 @@ fn list(directory: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, String> {
         if !ends || bytes.starts_with(b".") {
             continue;
         }
-        if paths.len() == FILES_MAX {
+        if names.len() == FILES_MAX {
             return Err(format!("there are more than {FILES_MAX} files in it"));
         }
-        paths.push(directory.join(name));
+        names.push(name);
     }
-    paths.sort();
-    Ok(paths)
+    names.sort_unstable();
+    Ok(names.into_iter().map(|name| directory.join(name)).collect())
 }
 
 fn add(path: PathBuf, texts: &mut Vec<SourceText>, unreadable: &mut Vec<Unreadable>) {

@@ -152,6 +152,37 @@ enabled = "yes"
 }
 
 #[test]
+fn a_jail_of_the_package_runs_however_it_is_switched_on() {
+    let ways = [
+        "[jail.dovecot]\nenabled = true",
+        "jail.dovecot.enabled = true",
+        "jail = { dovecot = { enabled = true } }",
+        "[jail.\"dov\\u0065cot\"]\nenabled = true",
+        "[default]\nenabled = true",
+        "[dovecot]\nenabled = true",
+        "[jail.dovecot]\nenabled = true\nport = \"nonesuch\"",
+        "[jail.dovecot]\nport = \"imap",
+        "[jail.own]\nfilter = \"dovecot\"\nenabled = true",
+        "jail = 1",
+        "default = 1",
+        "",
+    ];
+    for way in ways {
+        let etc = nothing();
+        fs::write(etc.path().join("jailkeeper.toml"), way).unwrap();
+        let directories = Directories::with(Some(packaged()), Some(etc.path().to_owned()));
+        let (texts, needs) = confdir::read_needed(&directories);
+        let told = |loaded: &Loaded| {
+            let jails = loaded.jails.iter().map(|jail| (&jail.name, &jail.settings));
+            let jails: Vec<_> = jails.collect();
+            format!("{jails:?} {:?} {:?}", loaded.broken, loaded.diagnostics)
+        };
+        let all = rules::load(&confdir::read(&directories));
+        assert_eq!(told(&rules::load_needed(&texts, needs)), told(&all), "{way}");
+    }
+}
+
+#[test]
 fn what_a_setting_at_run_time_needs_is_read_then() {
     let none = nothing();
     let directories = Directories::with(Some(packaged()), Some(none.path().to_owned()));

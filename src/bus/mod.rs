@@ -41,7 +41,7 @@ pub use error::{BusError, Error};
 pub use inquiry::{Diagnosis, JailView, PastBan};
 pub use outbox::{Dropped, MAX_ANNOUNCEMENTS, MAX_ASIDES};
 pub use path::jail_path;
-pub use service::{Bus, Connecting};
+pub use service::{Appearing, Bus, Connecting};
 pub use snapshot::{Announcement, Health, JailSettings, JailSnapshot, JailState, Snapshot, Tally};
 
 /// The service's name on the bus.

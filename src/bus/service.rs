@@ -36,18 +36,32 @@ pub struct Connecting {
 }
 
 impl Connecting {
-    /// Takes the name, after every object of `first` is there.
+    /// Has the name taken, as soon as every object of `first` is there.
+    #[must_use]
+    pub fn serve(self, first: Arc<Snapshot>) -> Appearing {
+        let Self { outbox, started, ended } = self;
+        outbox.publish(first);
+        // From here on it is the outbox's last word that ends the thread.
+        Appearing { bus: Bus { outbox, ended }, started }
+    }
+}
+
+/// A thread that is about to take the name on the bus.
+#[derive(Debug)]
+pub struct Appearing {
+    bus: Bus,
+    started: mpsc::Receiver<Result<(), BusError>>,
+}
+
+impl Appearing {
+    /// Waits until everybody sees the service.
     ///
     /// # Errors
     ///
     /// When the bus cannot be reached, or does not give the name.
-    pub fn serve(self, first: Arc<Snapshot>) -> Result<Bus, BusError> {
-        let Self { outbox, started, ended } = self;
-        outbox.publish(first);
-        // From here on it is the outbox's last word that ends the thread.
-        let bus = Bus { outbox, ended };
-        started.recv().unwrap_or(Err(BusError::Closed))?;
-        Ok(bus)
+    pub fn wait(self) -> Result<Bus, BusError> {
+        self.started.recv().unwrap_or(Err(BusError::Closed))?;
+        Ok(self.bus)
     }
 }
 
@@ -72,7 +86,7 @@ impl Bus {
         calls: Arc<dyn Calls>,
         first: Arc<Snapshot>,
     ) -> Result<Self, BusError> {
-        Self::start(Some(address.to_owned()), calls)?.serve(first)
+        Self::start(Some(address.to_owned()), calls)?.serve(first).wait()
     }
 
     fn start(address: Option<String>, calls: Arc<dyn Calls>) -> Result<Connecting, BusError> {

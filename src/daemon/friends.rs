@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{SendError, Sender, bounded};
+use crossbeam_channel::{Receiver, SendError, Sender, bounded};
 use tracing::{error, info, warn};
 
 use super::clock;
@@ -39,7 +39,11 @@ pub(super) struct Friends {
     hosts: BTreeMap<Arc<str>, Host>,
     files: BTreeMap<Arc<str>, ListFile>,
     watch: Option<crate::control::Control>,
-    guard: Option<Guard>,
+    guard: Guard,
+    /// Where the first word of who is logged in comes, until it is waited for no more.
+    first_look: Option<Receiver<News>>,
+    /// Whether a jail spares who is logged in.
+    spares_sessions: bool,
     logins: Vec<Login>,
     sessions_unknown: Option<String>,
     wanted: BTreeSet<ListId>,
@@ -76,7 +80,9 @@ struct ListFile {
 }
 
 impl Friends {
+    /// Asks at once who is logged in, since the answer takes longer than most of what else a start does.
     pub(super) fn new(outbox: &Outbox) -> Self {
+        let (guard, first_look) = watch_sessions(outbox.controls.clone());
         let controls = outbox.controls.clone();
         let resolver = Resolver::start(Duration::ZERO, move |name, (), answer| {
             // When the loop is gone there is nobody left to tell.
@@ -88,7 +94,9 @@ impl Friends {
             hosts: BTreeMap::new(),
             files: BTreeMap::new(),
             watch: None,
-            guard: None,
+            guard,
+            first_look: Some(first_look),
+            spares_sessions: false,
             logins: Vec::new(),
             sessions_unknown: None,
             wanted: BTreeSet::new(),
@@ -106,8 +114,17 @@ impl Friends {
         self.read_files();
         self.know_hosts();
         self.tell_keeper(keeper);
-        if policies.iter().any(|policy| policy.ignoresessions) && self.guard.is_none() {
-            self.start_guard(keeper);
+        let spared_before = self.spares_sessions;
+        self.spares_sessions = policies.iter().any(|policy| policy.ignoresessions);
+        if self.spares_sessions && !spared_before {
+            self.tell_of_unknown_sessions();
+        }
+        // What comes later is news like any other.
+        if let Some(looked) = self.first_look.take()
+            && self.spares_sessions
+            && let Ok(news) = looked.recv_timeout(FIRST_LOOK)
+        {
+            self.take_sessions(news, keeper);
         }
     }
 
@@ -257,7 +274,7 @@ impl Friends {
     fn take_sessions(&mut self, news: News, keeper: &mut Keeper) {
         match news {
             Ok(logins) => {
-                if self.sessions_unknown.take().is_some() {
+                if self.sessions_unknown.take().is_some() && self.spares_sessions {
                     info!("who is logged in is known again");
                 }
                 self.logins = logins;
@@ -265,36 +282,24 @@ impl Friends {
                 self.tell_of_sessions(keeper);
             }
             Err(why) => {
-                warn!(
-                    message_id = catalog::SESSIONS_UNKNOWN,
-                    "{why}; a ban may hit the address of an open session (ignoresessions)"
-                );
                 self.sessions_unknown = Some(why);
+                self.tell_of_unknown_sessions();
             }
+        }
+    }
+
+    fn tell_of_unknown_sessions(&self) {
+        if let Some(why) = self.sessions_unknown.as_ref().filter(|_| self.spares_sessions) {
+            warn!(
+                message_id = catalog::SESSIONS_UNKNOWN,
+                "{why}; a ban may hit the address of an open session (ignoresessions)"
+            );
         }
     }
 
     /// A ban was refused for a session's sake: it may be closing meanwhile, which is not signalled.
     pub(super) fn look_again(&self) {
-        if let Some(guard) = &self.guard {
-            guard.look_again();
-        }
-    }
-
-    fn start_guard(&mut self, keeper: &mut Keeper) {
-        let controls = self.outbox.controls.clone();
-        let (first, looked) = bounded(1);
-        let mut first = Some(first);
-        self.guard = Some(Guard::start(move |news| match first.take() {
-            // If nobody waits any more, it is news like any other.
-            Some(first) => {
-                first.send(news).or_else(|SendError(news)| send(&controls, news)).is_ok()
-            }
-            None => send(&controls, news).is_ok(),
-        }));
-        if let Ok(news) = looked.recv_timeout(FIRST_LOOK) {
-            self.take_sessions(news, keeper);
-        }
+        self.guard.look_again();
     }
 
     fn tell_keeper(&self, keeper: &mut Keeper) {
@@ -410,8 +415,20 @@ fn mistakes(path: &str, list: &List) -> Option<String> {
     (!first.is_empty()).then_some(told)
 }
 
-fn send(controls: &Sender<Control>, news: News) -> Result<(), SendError<Control>> {
-    controls.send(Control::Friend(FriendNews::Sessions(news)))
+/// Watches who is logged in. The first word of it waits for somebody to take it; when nobody does any
+/// more, it goes where all others go.
+fn watch_sessions(controls: Sender<Control>) -> (Guard, Receiver<News>) {
+    let (first, looked) = bounded(0);
+    let mut first = Some(first);
+    let guard = Guard::start(move |news| {
+        let left = match first.take() {
+            Some(first) => first.send(news).err().map(|SendError(news)| news),
+            None => Some(news),
+        };
+        let tell = |news| controls.send(Control::Friend(FriendNews::Sessions(news)));
+        left.is_none_or(|news| tell(news).is_ok())
+    });
+    (guard, looked)
 }
 
 /// The address of a session's host, or its name. The zone of a link-local address says nothing of

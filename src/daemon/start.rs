@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
+use jiff::tz::TimeZone;
 use thiserror::Error;
 use tracing::{error, info, warn};
 
@@ -62,6 +63,7 @@ impl Service {
         let (outbox, inbox) = queues();
         let signals = watch_signals(&outbox)?;
         let bus = Bus::connect(Arc::new(outbox.clone()))?;
+        let mut friends = Friends::new(&outbox);
         let directories = Directories::with(options.vendor, options.config);
         let mut roster = Roster::default();
         let now = clock::now();
@@ -73,7 +75,6 @@ impl Service {
         let mut keeper = Keeper::with_seed(clock::chance().map_err(StartError::Chance)?);
         keeper.set_own_addresses(host::addresses()?.into_iter().collect());
         lineup.enlist(&mut keeper);
-        let mut friends = Friends::new(&outbox);
         friends.take_up(&lineup.policies(), &mut keeper);
         let mut register = Register::default();
         let incomplete = trouble.is_some() || saved.nonsense.is_some();
@@ -85,15 +86,16 @@ impl Service {
         let mut warden = Warden::new(keeper, roster, open_firewall(&outbox)?, records);
         let told = warden.take_over(clock::moment(), &lineup.gates())?;
 
-        let names = resolver(&outbox, &register.numbers);
-        let sources = (&warden.records, &mut register, &names);
-        let readers = start_readers(&lineup, sources, now, &outbox)?;
         let first = Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: "starting".to_owned(),
             jails: lineup.snapshot((&warden.keeper, &friends), &warden.roster, now),
         };
-        let bus = bus.serve(Arc::new(first))?;
+        let bus = bus.serve(Arc::new(first));
+        let names = resolver(&outbox, &register.numbers);
+        let sources = (&warden.records, &mut register, &names);
+        let readers = start_readers(&lineup, sources, now, &outbox)?;
+        let bus = bus.wait()?;
         watch_addresses(&outbox, addresses);
         watch_clock(&outbox, steps);
 
@@ -147,6 +149,8 @@ fn read_both(
             (texts, loaded)
         });
         let opened = open_state(state, now);
+        // Those who date lines know it then: all files of zones are looked through for its name, once.
+        let _known = TimeZone::system();
         (configuration.join().expect("it does not panic"), opened)
     })
 }

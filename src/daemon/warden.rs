@@ -13,7 +13,7 @@ use crate::keeper::{
     Change, Decisions, Element, Event, Gate, JailId, Keeper, Network, Outcome, Roster, Settled,
     Timestamp, Until, pause,
 };
-use crate::nft::{Firewall, NftError};
+use crate::nft::{Firewall, Found, NftError};
 use crate::store::JailSaved;
 use crate::systemd::catalog;
 
@@ -25,7 +25,7 @@ const CHANGES_AT_ONCE: usize = 4096;
 /// The kernel's table, as [`Firewall`] drives it.
 pub(super) trait Table {
     /// As [`Firewall::raise`].
-    fn raise(&mut self, gates: &[Gate]) -> Result<(), NftError>;
+    fn raise(&mut self, gates: &[Gate]) -> Result<Found, NftError>;
 
     /// As [`Firewall::elements`].
     fn elements(&mut self, now: Timestamp) -> Result<Vec<Element>, NftError>;
@@ -40,7 +40,7 @@ pub(super) trait Table {
 }
 
 impl Table for Firewall {
-    fn raise(&mut self, gates: &[Gate]) -> Result<(), NftError> {
+    fn raise(&mut self, gates: &[Gate]) -> Result<Found, NftError> {
         Firewall::raise(self, gates)
     }
 
@@ -96,8 +96,7 @@ impl<T: Table, D: Disk> Warden<T, D> {
         gates: &[Gate],
     ) -> Result<Settled, NotTakenOver> {
         let now = at.now;
-        self.table.raise(gates)?;
-        let installed = self.table.elements(now)?;
+        let installed = self.raise(gates, now)?;
         let decisions = self.keeper.audit(now, &installed, true);
         let mut told = decisions.notices;
         for changes in decisions.changes.chunks(CHANGES_AT_ONCE) {
@@ -109,6 +108,15 @@ impl<T: Table, D: Disk> Warden<T, D> {
             told.extend(self.keeper.settle(now, changes, &outcome).notices);
         }
         Ok(self.save_and_tell(at, Settled { notices: told, replies: Vec::new() }))
+    }
+
+    /// Raises the table; whom it keeps out.
+    fn raise(&mut self, gates: &[Gate], now: Timestamp) -> Result<Vec<Element>, NftError> {
+        match self.table.raise(gates)? {
+            // To ask for the elements of each set takes longer than to make all of them.
+            Found::Nothing => Ok(Vec::new()),
+            Found::Table => self.table.elements(now),
+        }
     }
 
     /// Decides about these events and what is due, and carries it out; what there is to tell.
@@ -183,8 +191,7 @@ impl<T: Table, D: Disk> Warden<T, D> {
         at: Moment,
         gates: &[Gate],
     ) -> (Option<usize>, Settled) {
-        let audited = self.table.raise(gates).and_then(|()| self.table.elements(at.now));
-        match audited {
+        match self.raise(gates, at.now) {
             Ok(installed) => {
                 let decisions = self.keeper.audit(at.now, &installed, false);
                 let put_right = decisions.changes.len();

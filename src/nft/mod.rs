@@ -182,6 +182,15 @@ impl Layout {
     }
 }
 
+/// What was there when the table was raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// No table: nobody is banned yet.
+    Nothing,
+    /// A table, which may have elements.
+    Table,
+}
+
 /// The kernel's firewall, as far as it is ours.
 ///
 /// It needs CAP_NET_ADMIN in the network namespace in which it is opened, and stays in that one.
@@ -217,9 +226,10 @@ impl Firewall {
     /// # Errors
     ///
     /// When the kernel refuses; the table is then as it was.
-    pub fn raise(&mut self, gates: &[Gate]) -> Result<(), NftError> {
-        self.layout = raise::raise(&mut self.wire, gates)?;
-        Ok(())
+    pub fn raise(&mut self, gates: &[Gate]) -> Result<Found, NftError> {
+        let (layout, found) = raise::raise(&mut self.wire, gates)?;
+        self.layout = layout;
+        Ok(found)
     }
 
     /// Every element of every jail, also those that do not fit the jail's prefix: a key with host

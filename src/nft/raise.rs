@@ -14,7 +14,7 @@ use super::rules::{self, Lookup, Place};
 use super::sets::{self, ELEMENTS_PER_MESSAGE, Elements, Listed, ListedSet};
 use super::transaction::Transaction;
 use super::wire::{Care, Wire};
-use super::{ATTEMPTS, Holder, Jail, Layout, TABLE, common};
+use super::{ATTEMPTS, Found, Holder, Jail, Layout, TABLE, common};
 use crate::keeper::{Family, Gate, JailId, Network};
 
 const DOING: &str = "making the table inet jailkeeper";
@@ -25,11 +25,11 @@ const WHOLE: u8 = 128;
 /// Elements to carry over into a set that is made anew: the network and its timeout.
 pub(super) type Carried = Vec<(Network, Option<u64>)>;
 
-/// Makes the table as the gates want it; the jails that stand then. What it builds on is what it
+/// Makes the table as the gates want it; the jails that stand then, and what was there. What it builds on is what it
 /// has read: should another program come between, the kernel refuses, and it is read and built
 /// anew. If others never rest, the last attempt does without that, and what they did to our table
 /// meanwhile is for the monitor; counters may begin anew then.
-pub(super) fn raise(wire: &mut Wire, gates: &[Gate]) -> Result<Layout, NftError> {
+pub(super) fn raise(wire: &mut Wire, gates: &[Gate]) -> Result<(Layout, Found), NftError> {
     let mut targets = Targets::Removed;
     for attempt in 1..=ATTEMPTS {
         match try_raise(wire, gates, targets, attempt < ATTEMPTS) {
@@ -60,7 +60,7 @@ fn try_raise(
     gates: &[Gate],
     targets: Targets,
     undisturbed: bool,
-) -> Result<Layout, NftError> {
+) -> Result<(Layout, Found), NftError> {
     let (generation, care) = if undisturbed {
         (Some(present::generation(wire)?), Care::Whole)
     } else {
@@ -73,8 +73,10 @@ fn try_raise(
     let layout = Layout::of(jails);
     common::gather(wire, &present, &layout, &mut carried)?;
     let refused = build(&layout, &present, &carried, targets).commit(wire, generation, DOING)?;
+    // Where others may come between, one may have made it meanwhile.
+    let found = if present.exists || !undisturbed { Found::Table } else { Found::Nothing };
     match refused.first() {
-        None => Ok(layout),
+        None => Ok((layout, found)),
         Some(rejection) => Err(NftError::Refused { doing: DOING, errno: rejection.errno }),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::bantime;
 use super::diagnostic::{Sink, Wrong};
+use super::mentions::Mentions;
 use super::overlay::DEFAULT;
 use super::text::Texts;
 use super::tree::{At, Document, Entry, Kind, Node, parse, parse_without_samples};
@@ -47,9 +48,32 @@ pub(super) struct Layers {
 impl Layers {
     /// Parses and lays the files of jails.
     pub(super) fn of_jails(sink: &mut Sink<'_>, texts: &Texts) -> Self {
+        let documents = (0..texts.jails.len()).map(|file| (file, parse(sink, file))).collect();
+        Self::of_documents(sink, texts, documents)
+    }
+
+    /// Does so without the files of the package's that are about no jail that may run.
+    pub(super) fn of_jails_in_use(sink: &mut Sink<'_>, texts: &Texts) -> Self {
+        let others = texts.jails_of_package..texts.jails.len();
+        let mut documents: BTreeMap<usize, Document> =
+            others.map(|file| (file, parse(sink, file))).collect();
+        let mentions = Mentions::of(documents.values());
+        for (file, source) in texts.jails.iter().enumerate().take(texts.jails_of_package) {
+            if mentions.concern(&source.text) {
+                documents.insert(file, parse(sink, file));
+            }
+        }
+        Self::of_documents(sink, texts, documents)
+    }
+
+    /// Lays the files with these numbers.
+    fn of_documents(
+        sink: &mut Sink<'_>,
+        texts: &Texts,
+        documents: BTreeMap<usize, Document>,
+    ) -> Self {
         let mut layers = Self::default();
-        for file in 0..texts.jails.len() {
-            let document = parse(sink, file);
+        for (file, document) in documents {
             layers.lay_jails(sink, file, document);
         }
         for unreadable in &texts.unreadable_jails {

@@ -12,7 +12,7 @@ use super::filter::{self, Own};
 use super::jail::{Draft, Jail};
 use super::layers::{Layer, Layers};
 use super::loaded::{BrokenJail, Doubt, Loaded, Sampled};
-use super::needs::{Needs, needs};
+use super::needs::{Needs, needs_of_all};
 use super::overlay::DEFAULT;
 use super::safety;
 use super::settings::Setting;
@@ -31,7 +31,7 @@ pub fn load(texts: &Texts) -> Loaded {
     Loader::new(texts, false).run()
 }
 
-/// Does the same after [`needs`], whose jails were read from the same texts.
+/// Does the same after [`super::needs`], whose jails were read from the same texts.
 #[must_use]
 pub fn load_needed(texts: &Texts, needs: Needs) -> Loaded {
     Loader::after(texts, needs, false).run()
@@ -56,7 +56,7 @@ pub(super) struct Loader<'t> {
 impl<'t> Loader<'t> {
     /// With `everything`, what is switched off is checked as well, and samples are read.
     pub(super) fn new(texts: &'t Texts, everything: bool) -> Self {
-        Self::after(texts, needs(texts), everything)
+        Self::after(texts, needs_of_all(texts), everything)
     }
 
     fn after(texts: &'t Texts, Needs { jails, found, .. }: Needs, everything: bool) -> Self {

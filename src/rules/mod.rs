@@ -18,6 +18,7 @@ mod layers;
 mod list;
 mod load;
 mod loaded;
+mod mentions;
 mod needs;
 mod networks;
 mod overlay;

@@ -26,6 +26,8 @@ pub struct Unreadable {
 pub struct Texts {
     /// `jailkeeper.toml` and `jails.d/*.toml`.
     pub jails: Vec<SourceText>,
+    /// So many of them, the first, are the package's.
+    pub jails_of_package: usize,
     /// `filters.d/*.toml`; the file's name without `.toml` is the filter's name.
     pub filters: Vec<SourceText>,
     /// Filters of fail2ban's, `*.conf` and `*.local`: those of `filters.d` under the empty path,

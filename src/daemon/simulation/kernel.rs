@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::super::warden::Table;
 use super::chance::Chance;
 use crate::keeper::{Change, Element, Gate, JailId, Network, Outcome, Timestamp, Until};
-use crate::nft::NftError;
+use crate::nft::{Found, NftError};
 
 /// What nf_tables says when it is short of memory (errno(3)).
 const ENOMEM: i32 = 12;
@@ -125,13 +125,14 @@ impl Shared {
 }
 
 impl Table for Shared {
-    fn raise(&mut self, gates: &[Gate]) -> Result<(), NftError> {
+    fn raise(&mut self, gates: &[Gate]) -> Result<Found, NftError> {
         let mut kernel = self.get();
         kernel.refuse()?;
+        let found = kernel.jails.as_ref().map_or(Found::Nothing, |_| Found::Table);
         let jails: BTreeSet<JailId> = gates.iter().map(|gate| gate.jail).collect();
         kernel.elements.retain(|(jail, _), _| jails.contains(jail));
         kernel.jails = Some(jails);
-        Ok(())
+        Ok(found)
     }
 
     fn elements(&mut self, now: Timestamp) -> Result<Vec<Element>, NftError> {

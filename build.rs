@@ -1,0 +1,8 @@
+//! How the programs are linked.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    // Where a program is loaded shifts 25,000 of its addresses; packed, they take a thirtieth of the
+    // room and are shifted sooner. The dynamic linker understands it since glibc 2.36 (Debian 12).
+    println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+}
