@@ -79,6 +79,13 @@ impl Service {
         let mut register = Register::default();
         let incomplete = trouble.is_some() || saved.nonsense.is_some();
         let positions = restore(now, (&mut keeper, &mut register), &mut roster, saved);
+        // The bus and the kernel do not wait for each other; calls wait for the loop.
+        let first = Snapshot {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            state: "starting".to_owned(),
+            jails: lineup.snapshot((&keeper, &friends), &roster, now),
+        };
+        let bus = bus.serve(Arc::new(first));
         let scribe = write_state(store, &outbox);
         let records = Records::new(scribe, positions, incomplete, clock::monotonic());
         // Before the kernel is told how long it keeps whom out.
@@ -86,12 +93,6 @@ impl Service {
         let mut warden = Warden::new(keeper, roster, open_firewall(&outbox)?, records);
         let told = warden.take_over(clock::moment(), &lineup.gates())?;
 
-        let first = Snapshot {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            state: "starting".to_owned(),
-            jails: lineup.snapshot((&warden.keeper, &friends), &warden.roster, now),
-        };
-        let bus = bus.serve(Arc::new(first));
         let names = resolver(&outbox, &register.numbers);
         let sources = (&warden.records, &mut register, &names);
         let readers = start_readers(&lineup, sources, now, &outbox)?;
