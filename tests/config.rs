@@ -151,6 +151,17 @@ enabled = "yes"
     assert!(texts.unread_filters.len() > 100);
 }
 
+/// Holds what the service reads of these directories against all that there is.
+fn the_service_runs_and_tells_the_same(directories: &Directories, case: &str) {
+    let (texts, needs) = confdir::read_needed(directories);
+    let told = |loaded: &Loaded| {
+        let jails: Vec<_> = loaded.jails.iter().map(|jail| (&jail.name, &jail.settings)).collect();
+        format!("{jails:?} {:?} {:?}", loaded.broken, loaded.diagnostics)
+    };
+    let all = rules::load(&confdir::read(directories));
+    assert_eq!(told(&rules::load_needed(&texts, needs)), told(&all), "{case}");
+}
+
 #[test]
 fn a_jail_of_the_package_runs_however_it_is_switched_on() {
     let ways = [
@@ -163,6 +174,7 @@ fn a_jail_of_the_package_runs_however_it_is_switched_on() {
         "[jail.dovecot]\nenabled = true\nport = \"nonesuch\"",
         "[jail.dovecot]\nport = \"imap",
         "[jail.own]\nfilter = \"dovecot\"\nenabled = true",
+        "[default]\nmaxretry = \"x\"",
         "jail = 1",
         "default = 1",
         "",
@@ -171,14 +183,37 @@ fn a_jail_of_the_package_runs_however_it_is_switched_on() {
         let etc = nothing();
         fs::write(etc.path().join("jailkeeper.toml"), way).unwrap();
         let directories = Directories::with(Some(packaged()), Some(etc.path().to_owned()));
-        let (texts, needs) = confdir::read_needed(&directories);
-        let told = |loaded: &Loaded| {
-            let jails = loaded.jails.iter().map(|jail| (&jail.name, &jail.settings));
-            let jails: Vec<_> = jails.collect();
-            format!("{jails:?} {:?} {:?}", loaded.broken, loaded.diagnostics)
-        };
-        let all = rules::load(&confdir::read(&directories));
-        assert_eq!(told(&rules::load_needed(&texts, needs)), told(&all), "{way}");
+        the_service_runs_and_tells_the_same(&directories, way);
+    }
+}
+
+#[test]
+fn a_package_may_switch_on_what_it_likes() {
+    let files = [
+        "[jail.b]\n  enabled = true",
+        "[jail.b]\n\"enabled\" = true",
+        "[jail.b]\nenabled = false\n\n[jail.c]\nenabled = true",
+        "[jail.b]\nenabled = false\n\n  [jail.c]\n  enabled = true",
+        "[jail.b]",
+        "[jail.b]\nenabled = false",
+        "[ jail.b ]\nenabled = true",
+        "jail.b.enabled = true",
+        "[jail.b",
+    ];
+    for file in files {
+        let (package, etc) = (nothing(), nothing());
+        fs::create_dir(package.path().join("jails.d")).unwrap();
+        fs::write(package.path().join("jails.d/b.toml"), file).unwrap();
+        let default = "[default]\nenabled = true\nfailregex = '^x <HOST>$'";
+        for place in [package.path(), etc.path()] {
+            let general = place.join("jailkeeper.toml");
+            let directories =
+                Directories::with(Some(package.path().to_owned()), Some(etc.path().to_owned()));
+            the_service_runs_and_tells_the_same(&directories, file);
+            fs::write(&general, default).unwrap();
+            the_service_runs_and_tells_the_same(&directories, file);
+            fs::remove_file(general).unwrap();
+        }
     }
 }
 

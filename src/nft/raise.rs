@@ -25,10 +25,10 @@ const WHOLE: u8 = 128;
 /// Elements to carry over into a set that is made anew: the network and its timeout.
 pub(super) type Carried = Vec<(Network, Option<u64>)>;
 
-/// Makes the table as the gates want it; the jails that stand then, and what was there. What it builds on is what it
-/// has read: should another program come between, the kernel refuses, and it is read and built
-/// anew. If others never rest, the last attempt does without that, and what they did to our table
-/// meanwhile is for the monitor; counters may begin anew then.
+/// Makes the table as the gates want it; the jails that stand then, and what was there. What it
+/// builds on is what it has read: should another program come between, the kernel refuses, and it is
+/// read and built anew. If others never rest, the last attempt does without that, and what they did
+/// to our table meanwhile is for the monitor; counters may begin anew then.
 pub(super) fn raise(wire: &mut Wire, gates: &[Gate]) -> Result<(Layout, Found), NftError> {
     let mut targets = Targets::Removed;
     for attempt in 1..=ATTEMPTS {

@@ -18,25 +18,26 @@ impl Mentions {
         let top = documents.clone().flat_map(|document| &document.entries);
         let inner = top.clone().filter(|entry| entry.key == "jail").flat_map(inside);
         // A table outside of [jail] may have been meant as one.
-        let jails = top.clone().chain(inner).map(|entry| entry.key.clone()).collect();
-        let mut of_all = top.filter(|entry| entry.key == "default").flat_map(inside);
-        let switches_on = of_all.any(|entry| entry.key == "enabled");
+        let jails = top.chain(inner).map(|entry| entry.key.clone()).collect();
         // What stands where nothing can be read may be about any of them.
-        let is_unclear = documents.into_iter().any(|document| !document.sound);
-        Self { jails, all: switches_on || is_unclear }
+        let all = documents.into_iter().any(|document| !document.sound);
+        Self { jails, all }
     }
 
-    /// Whether a file of the package's matters beside them: it switches something on, or is about one of
-    /// their jails, or about anything but jails.
+    /// Whether a file of the package's matters beside them. It does not if it is plainly that of one jail
+    /// that is off, whatever is said of all jails, and is none of theirs.
     pub(super) fn concern(&self, text: &str) -> bool {
-        let mut heads = text.lines().filter(|line| line.starts_with('[')).peekable();
-        let is_idle = |head: &str| {
-            let jail = head.strip_prefix("[jail.").and_then(|rest| rest.strip_suffix(']'));
-            jail.is_some_and(|jail| !self.jails.contains(jail))
-        };
-        let is_on = |line: &str| line.starts_with("enabled") && line != "enabled = false";
-        self.all || text.lines().any(is_on) || heads.peek().is_none() || !heads.all(is_idle)
+        let head = only(text.lines().filter(|line| line.trim_start().starts_with('[')));
+        let switch = only(text.lines().filter(|line| line.contains("enabled")));
+        let jail = head.and_then(|head| head.strip_prefix("[jail.")?.strip_suffix(']'));
+        let is_another = jail.is_some_and(|jail| !self.jails.contains(jail));
+        self.all || !is_another || switch != Some("enabled = false")
     }
+}
+
+/// The line, if there is one and no other.
+fn only<'t>(mut lines: impl Iterator<Item = &'t str>) -> Option<&'t str> {
+    lines.next().filter(|_| lines.next().is_none())
 }
 
 fn inside(entry: &Entry) -> &[Entry] {

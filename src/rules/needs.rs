@@ -25,19 +25,17 @@ pub struct Needs {
 /// anything about are not even parsed: nobody but the package writes them, and its tests hold them.
 #[must_use]
 pub fn needs(texts: &Texts) -> Needs {
-    let mut sink = Sink::new(texts);
-    let jails = Layers::of_jails_in_use(&mut sink, texts);
-    of_layers(sink, jails)
+    needs_by(texts, Layers::of_jails_in_use)
 }
 
 /// What all jails need.
 pub(super) fn needs_of_all(texts: &Texts) -> Needs {
-    let mut sink = Sink::new(texts);
-    let jails = Layers::of_jails(&mut sink, texts);
-    of_layers(sink, jails)
+    needs_by(texts, Layers::of_jails)
 }
 
-fn of_layers(sink: Sink<'_>, jails: Layers) -> Needs {
+fn needs_by(texts: &Texts, read: fn(&mut Sink<'_>, &Texts) -> Layers) -> Needs {
+    let mut sink = Sink::new(texts);
+    let jails = read(&mut sink, texts);
     let tables = jails.jails.values().chain([&jails.default]);
     let folders = tables.filter_map(|layer| fail2ban::folder(filter_of(layer)?)).collect();
     let may_run = |layer: &Layer| layer.broken.is_some() || !is_off(layer, &jails.default);
