@@ -94,6 +94,7 @@ soak: deps test-deps deb ## run the long forms of the tests in RELIABILITY.md, f
 lint: $(CARGO_DENY) ## check the format, the code, the dependencies, the manual pages and the scripts
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
+	$(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml > /dev/null
 	mandoc -T lint -W warning $(MAN)
 	shellcheck $(SCRIPTS)
 	shellcheck --shell=bash --exclude=SC1090,SC2034,SC2154 packaging/completions/jailkeeper.bash
