@@ -55,8 +55,17 @@ fn filled() -> TempDir {
     let directory = tempdir().expect("a directory");
     let mut roster = Roster::default();
     let writes = many(&mut roster, 500);
-    open(directory.path()).store.commit(&roster, &writes, &[]).expect("a commit");
+    let mut store = open(directory.path()).store;
+    store.commit(&roster, &writes, &[]).expect("a commit");
+    fold(&mut store);
     directory
+}
+
+/// Works everything into the tables that was committed.
+fn fold(store: &mut Store) {
+    while store.unfolded() > 0 {
+        store.fold().expect("room");
+    }
 }
 
 fn arbitrary_network() -> impl Strategy<Value = Network> + Clone {
@@ -195,6 +204,7 @@ proptest! {
     fn what_is_written_is_read_back(
         writes in proptest::collection::vec(arbitrary_write(&two_jails()), 0..60),
         cut in 0_usize..60,
+        folds in any::<bool>(),
         sequence in any::<u64>(),
         cursor in ".{0,40}",
     ) {
@@ -204,6 +214,9 @@ proptest! {
         let mut opened = open(directory.path());
         prop_assert_eq!(&opened.saved, &Saved::default());
         opened.store.commit(&roster, first, &[("system", Some(position("old", 1)))]).expect("a commit");
+        if folds {
+            fold(&mut opened.store);
+        }
         let at = position(&cursor, sequence);
         opened.store.commit(&roster, second, &[("system", Some(at.clone()))]).expect("a commit");
         drop(opened);
@@ -449,6 +462,36 @@ fn rows_that_make_no_sense_are_told_and_left_out() {
 }
 
 #[test]
+fn a_commit_that_makes_no_sense_is_told_and_what_was_read_behind_it_is_read_again() {
+    let directory = tempdir().expect("a directory");
+    let mut roster = Roster::default();
+    let mut store = open(directory.path()).store;
+    let bans = many(&mut roster, 3);
+    for (number, ban) in (1..).zip(&bans) {
+        let attempt = Write::Window(roster.enrol("sshd"), network("192.0.2.1"), vec![NOW]);
+        let position = [("journal", Some(position("there", number)))];
+        store.commit(&roster, &[ban.clone(), attempt], &position).expect("a commit");
+    }
+    drop(store);
+    let other = rusqlite::Connection::open(directory.path().join("state.db")).expect("a database");
+    let damage = "UPDATE changes SET rows = CAST(replace(rows, x'0a000001', x'0a000009') AS BLOB) WHERE number = 2";
+    assert_eq!(other.execute(damage, []).expect("nonsense"), 1);
+    drop(other);
+    for _ in 0..2 {
+        let Saved { bans, windows, positions, nonsense, .. } = open(directory.path()).saved;
+        assert_eq!((bans.len(), windows.len(), positions.len()), (2, 0, 0));
+        let nonsense = nonsense.expect("it is told");
+        assert_eq!(nonsense.first, "what was committed last is not as it was written");
+    }
+    let mut opened = open(directory.path());
+    let whole = Whole { now: NOW, jails: &[roster.enrol("sshd")], writes: &bans, positions: &[] };
+    opened.store.rewrite(&roster, whole).expect("a rewrite");
+    drop(opened);
+    let saved = open(directory.path()).saved;
+    assert_eq!((saved.bans.len(), saved.nonsense), (3, None));
+}
+
+#[test]
 fn a_rewrite_replaces_its_jails_and_spares_the_others() {
     let directory = tempdir().expect("a directory");
     let mut roster = Roster::default();
@@ -587,6 +630,7 @@ fn the_history_is_bounded_and_a_hundred_thousand_bans_are_quick() {
     for round in 1..3 {
         let later: Vec<_> = writes.iter().map(|write| shifted(write, round)).collect();
         opened.store.commit(&roster, &later, &[]).expect("a commit");
+        fold(&mut opened.store);
     }
     drop(opened);
     let other = rusqlite::Connection::open(directory.path().join("state.db")).expect("a database");

@@ -7,21 +7,23 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use jailkeeper::keeper::{Keeper, Policy, Roster, SourceId, Timestamp, Write};
-use jailkeeper::store::{Opened, Saved, SavedPosition, Store, StoreError, Whole};
+use jailkeeper::store::{Opened, Saved, SavedPosition, Store, StoreError, Whole, fuzzing};
+use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
-/// The tables, and how many columns each has.
-const TABLES: [(&str, usize); 8] = [
-    ("bans", 7),
-    ("priors", 5),
-    ("windows", 4),
-    ("accounts", 4),
-    ("evidence", 4),
-    ("positions", 3),
-    ("history", 7),
-    ("allowed", 5),
+/// The tables, and what is written into each beside the row's sum.
+const TABLES: [(&str, &str); 9] = [
+    ("bans", "jail, network, since, until, attempts, nth, enforced"),
+    ("priors", "jail, network, enforced, bans, ended"),
+    ("windows", "jail, network, newest, times"),
+    ("accounts", "jail, account, newest, times"),
+    ("evidence", "jail, network, newest, lines"),
+    ("positions", "source, cursor, sequence"),
+    ("history", "jail, network, since, until, attempts, nth, enforced"),
+    ("allowed", "jail, network, since, until, comment"),
+    ("changes", "rows"),
 ];
 
 /// A state file without anything in it.
@@ -31,7 +33,8 @@ static EMPTY: LazyLock<Vec<u8>> = LazyLock::new(|| {
     fs::read(folder.path().join("state.db")).expect("a state file")
 });
 
-/// Each line does something to a sound file: `TABLE VALUE…` adds a row, `version N` says that it has
+/// Each line does something to a sound file: `TABLE VALUE…` adds a row, `wrong TABLE VALUE…` one that is
+/// not as it was written, `version N` says that it has
 /// that layout, `drop TABLE` takes a table away, `at OFFSET BYTES` puts other bytes there, `cut LENGTH`
 /// cuts it off, `log BYTES` lays a log beside it.
 pub fn run(input: &[u8]) {
@@ -54,13 +57,18 @@ pub fn run(input: &[u8]) {
 }
 
 fn change(rows: &Connection, line: &str) {
-    let mut words = line.split(' ');
+    let (row, wrong) = line.strip_prefix("wrong ").map_or((line, 0), |row| (row, 1));
+    let mut words = row.split(' ');
     let (name, rest) = (words.next().unwrap_or_default(), words.map(super::value));
     // What the tables do not take was never in them.
     if let Some((table, columns)) = TABLES.iter().find(|(table, _)| *table == name) {
-        let places = vec!["?"; *columns].join(", ");
-        let row = rest.chain(std::iter::repeat(rusqlite::types::Value::Null)).take(*columns);
-        let statement = format!("INSERT OR REPLACE INTO {table} VALUES ({places})");
+        let count = columns.split(',').count();
+        let row = rest.chain(std::iter::repeat(Value::Null)).take(count);
+        let mut row: Vec<_> = row.collect();
+        row.push(Value::Integer(fuzzing::sum(&row).wrapping_add(wrong)));
+        let places = vec!["?"; row.len()].join(", ");
+        let statement =
+            format!("INSERT OR REPLACE INTO {table} ({columns}, sum) VALUES ({places})");
         let _ = rows.execute(&statement, params_from_iter(row));
     } else if let Some(version) = line.strip_prefix("version ")
         && let Ok(version) = version.parse::<i32>()
@@ -87,7 +95,7 @@ fn damage(bytes: &mut Vec<u8>, line: &str) {
 /// It opens, at the latest after it was set aside, and says the same when it is opened again. A
 /// keeper takes up what it says. What is written of it is read as it was.
 fn open(folder: &Path) {
-    let Opened { store, saved, set_aside, trouble } = match Store::open(folder, NOW) {
+    let Opened { mut store, saved, set_aside, trouble } = match Store::open(folder, NOW) {
         Ok(opened) => opened,
         Err(StoreError::Newer { .. }) => return,
         Err(error) => panic!("{error}"),

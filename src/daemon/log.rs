@@ -40,6 +40,19 @@ pub(super) fn start() {
     }
 }
 
+/// Says why the process is about to end, on the standard error in any case: whose an entry is journald
+/// reads in /proc, where a process that has ended is gone, so that `systemctl status` would not show why.
+/// Of a stream it knows from the beginning.
+pub(super) fn last_word(error: &dyn fmt::Display) {
+    let error = error.to_string();
+    if stderr_is_the_journal() {
+        // SD_ERR of sd-daemon(3), in front of each line.
+        error.lines().for_each(|line| eprintln!("<3>{line}"));
+    } else {
+        eprintln!("error: {error}");
+    }
+}
+
 /// Whether the standard error is the very stream to the journal that `JOURNAL_STREAM` names
 /// (systemd.exec(5)).
 fn stderr_is_the_journal() -> bool {

@@ -34,7 +34,7 @@ pub use options::{Options, Usage};
 
 use service::{Ended, Service};
 use start::StartError;
-use tracing::{error, warn};
+use tracing::warn;
 
 use crate::pledge;
 use crate::store::StoreError;
@@ -60,20 +60,20 @@ pub fn run(options: Options) -> u8 {
         Ok(service) => match service.run() {
             Ended::Stopped => STOPPED,
             Ended::Lost(what) => {
-                error!("{what}");
+                log::last_word(&what);
                 FAILED
             }
         },
         Err(error @ StartError::Configuration(_)) => {
-            error!("{error}");
+            log::last_word(&error);
             BAD_CONFIGURATION
         }
         Err(error @ StartError::State(StoreError::Newer { .. })) => {
-            error!("{error}");
+            log::last_word(&error);
             NEWER_STATE
         }
         Err(error) => {
-            error!("{error}");
+            log::last_word(&error);
             FAILED
         }
     }

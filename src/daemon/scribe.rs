@@ -17,6 +17,12 @@ const WINDOWS: Duration = Duration::from_hours(24);
 /// The history of bans reaches back this far.
 const HISTORY: Duration = Duration::from_hours(90 * 24);
 
+/// When nothing is to be done for so long, there is time to tidy up.
+const LULL: Duration = Duration::from_millis(200);
+
+/// So many rows may wait for that; a start has to work them in, and whoever asks for the past.
+const UNFOLDED_AT_MOST: u32 = 16_384;
+
 /// So many questions about the past wait at once; with more of them the history is left out, which the
 /// log tells.
 const MAX_QUESTIONS: usize = 64;
@@ -110,7 +116,7 @@ fn work(
     done: &Sender<Result<(), String>>,
     told: impl Fn(),
 ) {
-    for task in to_do {
+    while let Some(task) = next(&mut store, to_do) {
         match task {
             Task::Commit(commit) => {
                 let outcome = write(&mut store, &commit).map_err(|error| error.to_string());
@@ -128,6 +134,25 @@ fn work(
     }
 }
 
+/// Waits for something to do; when nothing comes for a moment, or will come any more, what was committed
+/// is worked into the tables.
+fn next(store: &mut Store, to_do: &Receiver<Task>) -> Option<Task> {
+    if store.unfolded() == 0 {
+        return to_do.recv().ok();
+    }
+    if let Ok(task) = to_do.recv_timeout(LULL) {
+        return Some(task);
+    }
+    while store.unfolded() > 0 && to_do.is_empty() {
+        if let Err(error) = store.fold() {
+            // What is saved stays so; the next commit shows whether the disk is at fault.
+            warn!("what is saved cannot be worked into its tables for now: {error}");
+            break;
+        }
+    }
+    to_do.recv().ok()
+}
+
 fn write(store: &mut Store, commit: &Commit) -> Result<(), StoreError> {
     let Commit { now, roster, jails, writes, positions, is_whole, purges } = commit;
     let positions: Vec<_> =
@@ -137,6 +162,9 @@ fn write(store: &mut Store, commit: &Commit) -> Result<(), StoreError> {
         store.rewrite(roster, whole)?.iter().for_each(tell_set_aside);
     } else {
         store.commit(roster, writes, &positions)?;
+        while store.unfolded() > UNFOLDED_AT_MOST {
+            store.fold()?;
+        }
     }
     if *purges { forget_old(store, commit) } else { Ok(()) }
 }

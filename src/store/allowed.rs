@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, params};
 
+use super::changes::Rows;
 use super::coding::{decode_network, decode_until, encode_network, encode_until};
 use super::saved::{Nonsense, sound_rows};
-use super::statements::{Sql, Statements};
+use super::statements::Table;
 use crate::keeper::{Allowance, Network, Timestamp};
 
 /// The jail of what is allowed in every jail: no jail has this name.
@@ -14,23 +15,23 @@ const EVERYWHERE: &str = "";
 pub type SavedAllowance = (Option<String>, Network, Allowance);
 
 pub(super) fn put(
-    statements: &mut Statements<'_>,
+    rows: &mut Rows,
     jail: Option<&str>,
     network: Network,
     Allowance { since, until, comment }: &Allowance,
 ) -> rusqlite::Result<()> {
     let jail = jail.unwrap_or(EVERYWHERE);
     let (network, until) = (encode_network(network), encode_until(*until));
-    statements.put(Sql::PutAllowed, params![jail, network, since.micros(), until, &**comment])
+    rows.put(Table::Allowed, params![jail, network, since.micros(), until, &**comment])
 }
 
 pub(super) fn remove(
-    statements: &mut Statements<'_>,
+    rows: &mut Rows,
     jail: Option<&str>,
     network: Network,
 ) -> rusqlite::Result<()> {
     let jail = jail.unwrap_or(EVERYWHERE);
-    statements.run(Sql::RemoveAllowed, params![jail, encode_network(network)])
+    rows.remove(Table::Allowed, params![jail, encode_network(network)])
 }
 
 pub(super) fn all(

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Transaction, params};
 
+use super::changes::Rows;
 use super::coding::{decode_network, decode_times, encode_network, encode_times};
 use super::saved::{Names, Nonsense, sound_rows};
-use super::statements::{Sql, Statements};
+use super::statements::Table;
 use crate::keeper::{Network, Timestamp};
 
 /// The attempts on an account: jail, account, times.
@@ -52,23 +53,23 @@ pub(super) fn evidence(
 
 /// Writes the attempts on an account; none takes the row away.
 pub(super) fn put_account(
-    statements: &mut Statements<'_>,
+    rows: &mut Rows,
     jail: &str,
     account: &str,
     times: &[Timestamp],
 ) -> rusqlite::Result<()> {
     match times.iter().max() {
-        None => statements.run(Sql::RemoveAccount, params![jail, account]),
+        None => rows.remove(Table::Accounts, params![jail, account]),
         Some(newest) => {
             let row = params![jail, account, newest.micros(), encode_times(times)];
-            statements.put(Sql::PutAccount, row)
+            rows.put(Table::Accounts, row)
         }
     }
 }
 
 /// Writes the lines behind an offender.
 pub(super) fn put_evidence(
-    statements: &mut Statements<'_>,
+    rows: &mut Rows,
     jail: &str,
     network: Network,
     (newest, lines): (Timestamp, &[Arc<str>]),
@@ -76,16 +77,16 @@ pub(super) fn put_evidence(
     let lines: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
     let lines = serde_json::to_string(&lines).expect("texts are JSON");
     let row = params![jail, encode_network(network), newest.micros(), lines];
-    statements.put(Sql::PutEvidence, row)
+    rows.put(Table::Evidence, row)
 }
 
 /// Takes the lines behind an offender away.
 pub(super) fn remove_evidence(
-    statements: &mut Statements<'_>,
+    rows: &mut Rows,
     jail: &str,
     network: Network,
 ) -> rusqlite::Result<()> {
-    statements.run(Sql::RemoveEvidence, params![jail, encode_network(network)])
+    rows.remove(Table::Evidence, params![jail, encode_network(network)])
 }
 
 /// Forgets, of jails that are not among `jails` (an array of JSON), the accounts whose last attempt

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{StoreError, means_damage};
 use super::saved::{self, Saved};
-use super::{DAMAGED_KEPT, OpenFile, Opened, SetAside, Store, schema};
+use super::statements::{TABLES, Table};
+use super::write::{Counts, bound_history};
+use super::{DAMAGED_KEPT, OpenFile, Opened, SetAside, Store, changes, schema};
 use crate::keeper::Timestamp;
 
 /// The state file's name in its directory.
@@ -30,6 +32,16 @@ const CACHE_KIB: i64 = 512;
 /// The write-ahead log shrinks to this after a great commit.
 const LOG_BYTES_KEPT: i64 = 4 << 20;
 
+/// So many pages of the write-ahead log, 16 MiB, and the commit that fills it has to work it into the
+/// file; it is done before, when there is time ([`Store::fold`]).
+const LOG_PAGES: u32 = 4096;
+
+/// So many rows are taken over at once at a start: more are faster, and all are in memory.
+const STEP_AT_OPENING: usize = 8192;
+
+/// Statements that are used again and again.
+const STATEMENTS: usize = 32;
+
 /// More than the damaged files that are kept, in case some were put there by hand.
 const NAMES_TRIED: i64 = 100;
 
@@ -37,7 +49,7 @@ const NAMES_TRIED: i64 = 100;
 struct Sound {
     connection: Connection,
     saved: Saved,
-    history_rows: u32,
+    counts: Counts,
 }
 
 /// Why a file is not taken.
@@ -90,7 +102,7 @@ fn open_sound(
     now: Timestamp,
 ) -> Result<(OpenFile, Saved, Option<SetAside>), StoreError> {
     let mut set_aside = None;
-    let Sound { connection, saved, history_rows } = match attempt(path) {
+    let Sound { connection, saved, counts } = match attempt(path) {
         Ok(sound) => sound,
         Err(Unfit::Error(error)) => return Err(error),
         Err(Unfit::Damaged(reason)) => {
@@ -107,27 +119,36 @@ fn open_sound(
     };
     let identity = identity(path).map_err(|source| StoreError::io("look at", path, source))?;
     let path = path.to_owned();
-    Ok((OpenFile { connection, path, identity, history_rows, _directory: lock }, saved, set_aside))
+    Ok((OpenFile { connection, path, identity, counts, _directory: lock }, saved, set_aside))
 }
 
-/// What can be read of a file that cannot be written.
+/// What can be read of a file that cannot be written: of a copy of it in memory, into which what was
+/// committed last is worked.
 fn look(path: &Path) -> rusqlite::Result<Saved> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let connection = if has_log(path) {
-        // Locks would be writes for SQLite. We hold the directory's.
-        Connection::open_with_flags_and_vfs(path, flags, c"unix-none")?
-    } else {
-        // Without a log it would make one, unless the file cannot change.
-        let name =
-            path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-        let flags = flags | OpenFlags::SQLITE_OPEN_URI;
-        Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)?
-    };
-    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-    let sound = check(&connection, true)?.is_none();
-    if sound { saved::all(&connection) } else { Ok(Saved::default()) }
+    let mut copy = Connection::open_with_flags(":memory:", flags)?;
+    schema::migrate(&mut copy)?;
+    // Locks would be writes for SQLite; we hold the directory's. Without a log it would make one,
+    // unless the file cannot change.
+    let how = if has_log(path) { "mode=ro&vfs=unix-none" } else { "immutable=1" };
+    let name = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    copy.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    copy.execute("ATTACH ?1 AS disk", [format!("file:{name}?{how}")])?;
+    if check(&copy, "disk", true)?.is_some() {
+        return Ok(Saved::default());
+    }
+    // What is past is not asked for as long as the file cannot be written.
+    let tables = TABLES.iter().filter(|table| **table != Table::History).map(|table| table.name());
+    for table in tables.chain(["changes"]) {
+        copy.execute(&format!("INSERT INTO main.{table} SELECT * FROM disk.{table}"), [])?;
+    }
+    copy.execute("DETACH disk", [])?;
+    let lost = fold(&mut copy, &mut Counts::default())?;
+    saved::all(&copy, lost)
 }
 
 /// Whether there is a log that was not worked in.
@@ -251,6 +272,7 @@ fn connect(path: &Path, fresh: bool) -> Result<Sound, Unfit> {
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(unfit("open"))?;
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(unfit("open"))?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(unfit("open"))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     let (application, found) = schema::identity(&connection).map_err(unfit("read"))?;
     if !fresh {
         if application != schema::APPLICATION || found == 0 {
@@ -265,27 +287,35 @@ fn connect(path: &Path, fresh: bool) -> Result<Sound, Unfit> {
             let path = path.to_owned();
             return Err(Unfit::Error(StoreError::Newer { path, found, known }));
         }
-        let wrong = check(&connection, has_log).map_err(unfit("check"))?;
+        let wrong = check(&connection, "main", has_log).map_err(unfit("check"))?;
         wrong.map_or(Ok(()), |wrong| Err(Unfit::Damaged(wrong)))?;
     }
     prepare(&mut connection, found).map_err(unfit("prepare"))?;
-    let saved = saved::all(&connection).map_err(unfit("read"))?;
-    let history_rows = saved::history_rows(&connection).map_err(unfit("read"))?;
+    let history = saved::history_rows(&connection).map_err(unfit("read"))?;
+    let mut counts = Counts { history, ..Counts::default() };
+    let lost = fold(&mut connection, &mut counts).map_err(unfit("prepare"))?;
+    let saved = saved::all(&connection, lost).map_err(unfit("read"))?;
     connection.set_db_config(leave, false).map_err(unfit("open"))?;
-    Ok(Sound { connection, saved, history_rows })
+    Ok(Sound { connection, saved, counts })
 }
 
 /// What SQLite finds wrong with the file's structure. Behind a log that was not worked in, since the
 /// service died, an index may lack rows of a file that was cut off, which only the longer check sees.
-fn check(connection: &Connection, has_log: bool) -> rusqlite::Result<Option<String>> {
-    let check = if has_log { "PRAGMA integrity_check(1)" } else { "PRAGMA quick_check(1)" };
-    let verdict: String = connection.query_row(check, [], |row| row.get(0))?;
+fn check(
+    connection: &Connection,
+    database: &str,
+    has_log: bool,
+) -> rusqlite::Result<Option<String>> {
+    let check = if has_log { "integrity_check" } else { "quick_check" };
+    let sql = format!("PRAGMA {database}.{check}(1)");
+    let verdict: String = connection.query_row(&sql, [], |row| row.get(0))?;
     Ok((verdict != "ok").then_some(verdict))
 }
 
 fn prepare(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     if found < schema::newest() {
         schema::migrate(connection)?;
@@ -293,6 +323,21 @@ fn prepare(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     }
     Ok(())
+}
+
+/// Works into the tables what a process that was killed had committed last. How much of it is not as it
+/// was written; that stays until all is written anew.
+fn fold(connection: &mut Connection, counts: &mut Counts) -> rusqlite::Result<u32> {
+    loop {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let folded = changes::fold(&transaction, STEP_AT_OPENING)?;
+        counts.take(folded);
+        bound_history(&transaction, counts)?;
+        transaction.commit()?;
+        if folded.taken == 0 {
+            return Ok(folded.damaged);
+        }
+    }
 }
 
 fn move_aside(path: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {

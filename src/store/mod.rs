@@ -5,12 +5,18 @@
 //! decision in it, such as a ban, is forced to the disk at once (`synchronous=FULL`). One without is not:
 //! after a power loss the file is as it was at some earlier commit, positions and windows together, so
 //! the records behind that position are read again and lead to the same.
+//!
+//! A commit is a row of one table (changes.rs); when there is time its parts are worked into the others
+//! ([`Store::fold`]).
 
 mod allowed;
 mod attempts;
+mod changes;
 mod coding;
 mod error;
 mod file;
+pub mod fuzzing;
+mod rows;
 mod saved;
 mod schema;
 mod statements;
@@ -20,13 +26,14 @@ mod write;
 pub use allowed::SavedAllowance;
 pub use error::StoreError;
 pub use saved::{JailSaved, Nonsense, Saved, SavedPosition};
+use write::Counts;
 pub use write::{Purge, Whole};
 
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use crate::keeper::{BanRecord, Network, Timestamp};
+use crate::keeper::Timestamp;
 
 /// So many past bans are kept; the oldest make room. About 100 bytes each.
 pub const HISTORY_MOST: u32 = 200_000;
@@ -54,8 +61,7 @@ struct OpenFile {
     path: PathBuf,
     /// Which file it is, whatever has its name by now.
     identity: (u64, u64),
-    /// At least as many as there are.
-    history_rows: u32,
+    counts: Counts,
     /// Holds the lock on the directory.
     _directory: file::Lock,
 }
@@ -98,27 +104,6 @@ impl Store {
     /// file's name, or it is of a newer jailkeeper; it is left as it is then.
     pub fn open(directory: &Path, now: Timestamp) -> Result<Opened, StoreError> {
         file::open(directory, now)
-    }
-
-    /// What the file remembers of one jail, such as one that a reload brings back.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read.
-    pub fn jail(&self, name: &str) -> Result<JailSaved, StoreError> {
-        let open = self.file()?;
-        saved::of_jail(&open.connection, name).map_err(|e| open.error("read", e))
-    }
-
-    /// The past and present bans of exactly this network, the newest first, at most
-    /// [`HISTORY_TOLD`]: jail and ban. A ban that was lifted early still has its first end.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read.
-    pub fn history(&self, network: Network) -> Result<Vec<(String, BanRecord)>, StoreError> {
-        let open = self.file()?;
-        saved::history(&open.connection, network).map_err(|e| open.error("read", e))
     }
 
     fn file(&self) -> Result<&OpenFile, StoreError> {

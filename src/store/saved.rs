@@ -92,9 +92,10 @@ impl Names {
     }
 }
 
-/// Reads everything.
-pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
-    let mut nonsense = None;
+/// Reads everything. Of so many commits it is not known what was in them.
+pub(super) fn all(connection: &Connection, lost: u32) -> rusqlite::Result<Saved> {
+    let first = || "what was committed last is not as it was written".to_owned();
+    let mut nonsense = (lost > 0).then(|| Nonsense { rows: lost.into(), first: first() });
     let mut saved = Saved { positions: positions(connection, &mut nonsense)?, ..Saved::default() };
     if nonsense.is_none() {
         saved.windows = windows(connection, None, &mut nonsense)?;

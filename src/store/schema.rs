@@ -10,7 +10,8 @@ pub(super) const APPLICATION: u32 = 0x6a61_696c;
 const STEPS: &[&str] = &[
     // Times are microseconds since the Unix epoch; a ban without an end lasts for ever. Networks
     // and windows are encoded as in coding.rs, `lines` are an array of JSON. `sequence` is the bit
-    // pattern of a u64, `sum` what the other columns come to in the order of statements.rs (sum.rs).
+    // pattern of a u64, `sum` what the other columns come to in the order of statements.rs (sum.rs), or
+    // what `rows` do, which are as in changes.rs.
     "CREATE TABLE bans (
          jail TEXT NOT NULL,
          network BLOB NOT NULL,
@@ -81,7 +82,12 @@ const STEPS: &[&str] = &[
          comment TEXT NOT NULL,
          sum INTEGER NOT NULL,
          PRIMARY KEY (jail, network)
-     ) STRICT, WITHOUT ROWID;",
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE changes (
+         number INTEGER PRIMARY KEY,
+         rows BLOB NOT NULL,
+         sum INTEGER NOT NULL
+     ) STRICT;",
 ];
 
 /// The newest layout.

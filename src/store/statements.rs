@@ -1,105 +1,123 @@
-//! The statements of a commit, each looked for once however many rows it writes.
+//! The tables and the statements that write rows of them.
 
-use rusqlite::{CachedStatement, Connection, Params, ToSql, params_from_iter};
+use rusqlite::{CachedStatement, Connection, Params};
 
-use super::sum;
-
-/// What can be written.
-#[derive(Clone, Copy)]
-pub(super) enum Sql {
-    PutBan,
-    PutPastBan,
-    RemoveBan,
-    PutWindow,
-    RemoveWindow,
-    PutAccount,
-    RemoveAccount,
-    PutEvidence,
-    RemoveEvidence,
-    PutPrior,
-    RemovePrior,
-    PutAllowed,
-    RemoveAllowed,
-    PutPosition,
-    RemovePosition,
+/// A table whose rows are written. Its number stands in files (changes.rs): none is ever given to
+/// another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Table {
+    Bans,
+    History,
+    Windows,
+    Accounts,
+    Evidence,
+    Priors,
+    Allowed,
+    Positions,
 }
 
-/// How many statements there are.
-const COUNT: usize = Sql::RemovePosition as usize + 1;
+/// All of them, by their numbers.
+pub(super) const TABLES: [Table; 8] = [
+    Table::Bans,
+    Table::History,
+    Table::Windows,
+    Table::Accounts,
+    Table::Evidence,
+    Table::Priors,
+    Table::Allowed,
+    Table::Positions,
+];
 
-impl Sql {
-    const fn text(self) -> &'static str {
+impl Table {
+    /// The one with this number, if there is one.
+    pub(super) fn numbered(number: u8) -> Option<Self> {
+        TABLES.get(usize::from(number)).copied()
+    }
+
+    pub(super) fn name(self) -> &'static str {
         match self {
-            Self::PutBan => {
-                "INSERT OR REPLACE INTO bans (jail, network, since, until, attempts, nth, enforced, sum)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+            Self::Bans => "bans",
+            Self::History => "history",
+            Self::Windows => "windows",
+            Self::Accounts => "accounts",
+            Self::Evidence => "evidence",
+            Self::Priors => "priors",
+            Self::Allowed => "allowed",
+            Self::Positions => "positions",
+        }
+    }
+
+    /// The columns in the order in which their values are written. The last one has the sum of the
+    /// others (sum.rs).
+    pub(super) fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Bans | Self::History => {
+                &["jail", "network", "since", "until", "attempts", "nth", "enforced", "sum"]
             }
-            Self::PutPastBan => {
-                "INSERT OR REPLACE INTO history
-                     (jail, network, since, until, attempts, nth, enforced, sum)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-            }
-            Self::RemoveBan => "DELETE FROM bans WHERE jail = ?1 AND network = ?2",
-            Self::PutWindow => {
-                "INSERT OR REPLACE INTO windows (jail, network, newest, times, sum)
-                 VALUES (?1, ?2, ?3, ?4, ?5)"
-            }
-            Self::RemoveWindow => "DELETE FROM windows WHERE jail = ?1 AND network = ?2",
-            Self::PutAccount => {
-                "INSERT OR REPLACE INTO accounts (jail, account, newest, times, sum)
-                 VALUES (?1, ?2, ?3, ?4, ?5)"
-            }
-            Self::RemoveAccount => "DELETE FROM accounts WHERE jail = ?1 AND account = ?2",
-            Self::PutEvidence => {
-                "INSERT OR REPLACE INTO evidence (jail, network, newest, lines, sum)
-                 VALUES (?1, ?2, ?3, ?4, ?5)"
-            }
-            Self::RemoveEvidence => "DELETE FROM evidence WHERE jail = ?1 AND network = ?2",
-            Self::PutPrior => {
-                "INSERT OR REPLACE INTO priors (jail, network, enforced, bans, ended, sum)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
-            }
-            Self::RemovePrior => {
-                "DELETE FROM priors WHERE jail = ?1 AND network = ?2 AND enforced = ?3"
-            }
-            Self::PutAllowed => {
-                "INSERT OR REPLACE INTO allowed (jail, network, since, until, comment, sum)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
-            }
-            Self::RemoveAllowed => "DELETE FROM allowed WHERE jail = ?1 AND network = ?2",
-            Self::PutPosition => {
-                "INSERT OR REPLACE INTO positions (source, cursor, sequence, sum)
-                 VALUES (?1, ?2, ?3, ?4)"
-            }
-            Self::RemovePosition => "DELETE FROM positions WHERE source = ?1",
+            Self::Windows => &["jail", "network", "newest", "times", "sum"],
+            Self::Accounts => &["jail", "account", "newest", "times", "sum"],
+            Self::Evidence => &["jail", "network", "newest", "lines", "sum"],
+            Self::Priors => &["jail", "network", "enforced", "bans", "ended", "sum"],
+            Self::Allowed => &["jail", "network", "since", "until", "comment", "sum"],
+            Self::Positions => &["source", "cursor", "sequence", "sum"],
+        }
+    }
+
+    /// So many columns, the first ones, say which row it is.
+    pub(super) fn keys(self) -> usize {
+        match self {
+            Self::Positions => 1,
+            Self::History | Self::Priors => 3,
+            _ => 2,
         }
     }
 }
 
-/// Those that a commit has needed so far.
+/// Those that were needed so far, each looked for once however many rows it writes.
 pub(super) struct Statements<'c> {
     connection: &'c Connection,
-    prepared: [Option<CachedStatement<'c>>; COUNT],
+    put: [Option<CachedStatement<'c>>; TABLES.len()],
+    remove: [Option<CachedStatement<'c>>; TABLES.len()],
 }
 
 impl<'c> Statements<'c> {
     pub(super) fn new(connection: &'c Connection) -> Self {
-        Self { connection, prepared: [const { None }; COUNT] }
+        let none = || [const { None }; TABLES.len()];
+        Self { connection, put: none(), remove: none() }
     }
 
-    /// Writes a row of these values, and their sum behind them.
-    pub(super) fn put(&mut self, sql: Sql, row: &[&dyn ToSql]) -> rusqlite::Result<()> {
-        let sum = sum::of_values(row)?;
-        self.run(sql, params_from_iter(row.iter().copied().chain([&sum as &dyn ToSql])))
-    }
-
-    /// Runs a statement with these values.
-    pub(super) fn run(&mut self, sql: Sql, values: impl Params) -> rusqlite::Result<()> {
-        let place = &mut self.prepared[sql as usize];
-        let statement = match place {
-            Some(statement) => statement,
-            None => place.insert(self.connection.prepare_cached(sql.text())?),
+    /// Writes a row of these values, in place of the one with the same keys.
+    pub(super) fn put(&mut self, table: Table, row: impl Params) -> rusqlite::Result<()> {
+        let text = || {
+            let columns = table.columns();
+            let values = vec!["?"; columns.len()].join(", ");
+            let (name, columns) = (table.name(), columns.join(", "));
+            format!("INSERT OR REPLACE INTO {name} ({columns}) VALUES ({values})")
         };
-        statement.execute(values).map(drop)
+        run(&mut self.put[table as usize], self.connection, text, row)
     }
+
+    /// Takes away the row with these keys.
+    pub(super) fn remove(&mut self, table: Table, keys: impl Params) -> rusqlite::Result<()> {
+        let text = || {
+            let name = table.name();
+            let keys = table.columns()[..table.keys()].join(" = ? AND ");
+            format!("DELETE FROM {name} WHERE {keys} = ?")
+        };
+        run(&mut self.remove[table as usize], self.connection, text, keys)
+    }
+}
+
+fn run<'c>(
+    statement: &mut Option<CachedStatement<'c>>,
+    connection: &'c Connection,
+    text: impl FnOnce() -> String,
+    values: impl Params,
+) -> rusqlite::Result<()> {
+    let statement = match statement {
+        Some(statement) => statement,
+        None => statement.insert(connection.prepare_cached(&text())?),
+    };
+    statement.execute(values).map(drop)
 }

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::allowed;
-use super::attempts::{self, put_account, put_evidence, remove_evidence};
-use super::coding::{encode_network, encode_times, encode_until};
-use super::saved::{self, SavedPosition};
-use super::statements::{Sql, Statements};
-use super::{HISTORY_MOST, OpenFile, SetAside, Store, StoreError, file};
-use crate::keeper::{BanRecord, JailId, Network, Prior, Roster, Timestamp, Write};
+use super::changes::{self, Folded, Rows};
+use super::saved::{self, JailSaved, SavedPosition};
+use super::{HISTORY_MOST, OpenFile, SetAside, Store, StoreError, attempts, file};
+use crate::keeper::{BanRecord, JailId, Network, Roster, Timestamp, Write};
 
 /// So many rows of each table go in one [`Store::purge`], so that the loop is held up for some
 /// milliseconds only; the next purge takes the next ones.
 const PURGE_STEP: u32 = 10_000;
+
+/// After so many rows the write-ahead log is worked into the file when there is time.
+const LOG_ROWS: u32 = 512;
 
 /// When the history is full, so many more go at once than must, so that not every commit after
 /// that has to look for the oldest.
@@ -49,6 +49,25 @@ pub struct Purge<'a> {
     pub jails: &'a [&'a str],
 }
 
+/// What is known of the file without looking.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    /// At least as many past bans as there are.
+    pub(super) history: u32,
+    /// Rows that the tables do not have yet, each as often as it was written.
+    pub(super) unfolded: u32,
+    /// Rows that were written into the tables since the write-ahead log was worked in last.
+    pub(super) in_log: u32,
+}
+
+impl Counts {
+    pub(super) fn take(&mut self, Folded { taken, rows, bans, .. }: Folded) {
+        self.unfolded = self.unfolded.saturating_sub(taken);
+        self.in_log = self.in_log.saturating_add(rows);
+        self.history = self.history.saturating_add(bans);
+    }
+}
+
 /// Whether a transaction is forced to the disk at once, or when the kernel or a later one does.
 #[derive(Clone, Copy)]
 struct Lasts(bool);
@@ -71,11 +90,70 @@ impl Store {
         positions: &[(&str, Option<SavedPosition>)],
     ) -> Result<(), StoreError> {
         let lasts = Lasts(writes.iter().any(Write::is_decision));
-        self.transact("write", lasts, |transaction, before| {
-            let bans = put(transaction, names, writes)?;
-            put_positions(transaction, positions)?;
-            Ok(((), bound_history(transaction, before, bans)?))
+        self.transact("write", lasts, |transaction, counts| {
+            let rows = rows(names, writes, positions)?;
+            rows.append(transaction)?;
+            counts.unfolded += rows.count();
+            Ok(())
         })
+    }
+
+    /// How many rows were committed that the tables do not have yet. They are as safe as the others; but
+    /// they take room, and time at a start.
+    pub fn unfolded(&self) -> u32 {
+        self.open.as_ref().map_or(0, |open| open.counts.unfolded)
+    }
+
+    /// Works some of these into the tables, the oldest first; and when it is the last of many, the
+    /// write-ahead log into the file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn fold(&mut self) -> Result<(), StoreError> {
+        self.transact("write", Lasts(false), |transaction, counts| {
+            fold_step(transaction, counts, changes::STEP)
+        })?;
+        let open = self.open.as_mut().expect("it was written to");
+        if open.counts.unfolded == 0 && open.counts.in_log >= LOG_ROWS {
+            open.counts.in_log = 0;
+            // Where somebody reads the file, a later one does it.
+            let checkpoint = open.connection.query_row("PRAGMA wal_checkpoint", [], |_| Ok(()));
+            checkpoint.map_err(|source| open.error("write", source))?;
+        }
+        Ok(())
+    }
+
+    /// Works all of them into the tables.
+    fn fold_all(&mut self) -> Result<(), StoreError> {
+        while self.unfolded() > 0 {
+            self.fold()?;
+        }
+        Ok(())
+    }
+
+    /// The past and present bans of exactly this network, the newest first, at most
+    /// [`HISTORY_TOLD`](super::HISTORY_TOLD): jail and ban. A ban that was lifted early still has its
+    /// first end.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or what was committed last not be worked into its tables.
+    pub fn history(&mut self, network: Network) -> Result<Vec<(String, BanRecord)>, StoreError> {
+        self.fold_all()?;
+        let open = self.file()?;
+        saved::history(&open.connection, network).map_err(|e| open.error("read", e))
+    }
+
+    /// What the file remembers of one jail, such as one that a reload brings back.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or what was committed last not be worked into its tables.
+    pub fn jail(&mut self, name: &str) -> Result<JailSaved, StoreError> {
+        self.fold_all()?;
+        let open = self.file()?;
+        saved::of_jail(&open.connection, name).map_err(|e| open.error("read", e))
     }
 
     /// Replaces what is stored by the whole state, such as after commits that failed. A file that
@@ -94,7 +172,11 @@ impl Store {
         whole: Whole<'_>,
     ) -> Result<Option<SetAside>, StoreError> {
         let set_aside = if self.open.is_some() { None } else { file::reopen(self, whole.now)? };
-        self.transact("rewrite", Lasts(true), |transaction, before| {
+        self.transact("rewrite", Lasts(true), |transaction, counts| {
+            while counts.unfolded > 0 {
+                fold_step(transaction, counts, usize::MAX)?;
+            }
+            changes::clear(transaction)?;
             for jail in whole.jails {
                 let name = names.name(*jail);
                 transaction.execute("DELETE FROM bans WHERE jail = ?1", [name])?;
@@ -105,9 +187,9 @@ impl Store {
             }
             transaction.execute("DELETE FROM allowed", [])?;
             transaction.execute("DELETE FROM positions", [])?;
-            let bans = put(transaction, names, whole.writes)?;
-            put_positions(transaction, whole.positions)?;
-            Ok(((), bound_history(transaction, before, bans)?))
+            let rows = rows(names, whole.writes, whole.positions)?;
+            counts.take(rows.apply(transaction)?);
+            bound_history(transaction, counts)
         })?;
         Ok(set_aside)
     }
@@ -121,7 +203,8 @@ impl Store {
         let jails = serde_json::json!(purge.jails).to_string();
         let oldest_ban = purge.now.minus(purge.keep_history).micros();
         let oldest_window = purge.now.minus(purge.keep_windows).micros();
-        self.transact("clean", Lasts(false), |transaction, rows| {
+        self.fold_all()?;
+        self.transact("clean", Lasts(false), |transaction, _| {
             let history = transaction.execute(
                 "DELETE FROM history WHERE (network, since, jail) IN
                      (SELECT network, since, jail FROM history WHERE since < ?1 LIMIT ?2)",
@@ -147,17 +230,16 @@ impl Store {
                       AND jail NOT IN (SELECT value FROM json_each(?2)) LIMIT ?3)",
                 params![oldest_ban, jails, PURGE_STEP],
             )?;
-            Ok((history + bans + windows + others + priors, rows))
+            Ok(history + bans + windows + others + priors)
         })
     }
 
-    /// Does some work in one transaction. It is told how many past bans there are at most, and says
-    /// how many there are then.
+    /// Does some work in one transaction, which keeps the counts.
     fn transact<T>(
         &mut self,
         doing: &'static str,
         lasts: Lasts,
-        work: impl FnOnce(&Transaction<'_>, u32) -> rusqlite::Result<(T, u32)>,
+        work: impl FnOnce(&Transaction<'_>, &mut Counts) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         self.file()?;
         let result = self.open.as_mut().expect("it is open").transact(doing, lasts, work);
@@ -183,7 +265,7 @@ impl OpenFile {
         &mut self,
         doing: &'static str,
         lasts: Lasts,
-        work: impl FnOnce(&Transaction<'_>, u32) -> rusqlite::Result<(T, u32)>,
+        work: impl FnOnce(&Transaction<'_>, &mut Counts) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         if !file::is_in_place(&self.path, self.identity) {
             return Err(StoreError::Gone { path: self.path.clone() });
@@ -194,135 +276,62 @@ impl OpenFile {
             self.connection.pragma_update(None, "synchronous", synchronous)?;
             let transaction =
                 self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let result = work(&transaction, self.history_rows)?;
+            let mut counts = self.counts;
+            let result = work(&transaction, &mut counts)?;
             transaction.commit()?;
-            Ok(result)
+            Ok((result, counts))
         };
-        let (result, rows) =
-            run().map_err(|source| StoreError::sqlite(doing, &self.path, source))?;
-        self.history_rows = rows;
+        let (result, counts) = run().map_err(|source| self.error(doing, source))?;
+        self.counts = counts;
         Ok(result)
     }
 }
 
-/// Makes room when the history is full. `before` is at least the number of rows without these
-/// bans; the result is at least the number with them.
-fn bound_history(transaction: &Transaction<'_>, before: u32, bans: u32) -> rusqlite::Result<u32> {
-    let rows = before.saturating_add(bans);
-    if rows <= HISTORY_MOST {
-        return Ok(rows);
+/// What is written, as rows.
+fn rows(
+    names: &Roster,
+    writes: &[Write],
+    positions: &[(&str, Option<SavedPosition>)],
+) -> rusqlite::Result<Rows> {
+    let mut rows = Rows::default();
+    for write in writes {
+        super::rows::put(&mut rows, names, write)?;
     }
-    let rows = saved::history_rows(transaction)?;
-    if rows <= HISTORY_MOST {
-        return Ok(rows);
+    for (source, position) in positions {
+        super::rows::put_position(&mut rows, source, position.as_ref())?;
     }
-    transaction.execute(
+    Ok(rows)
+}
+
+/// Takes some of what was committed first into the tables. We have written it ourselves by now, so that
+/// the file is damaged if it is not as it was written.
+fn fold_step(
+    transaction: &Transaction<'_>,
+    counts: &mut Counts,
+    at_least: usize,
+) -> rusqlite::Result<()> {
+    let folded = changes::fold(transaction, at_least)?;
+    if folded.damaged > 0 || folded.taken == 0 {
+        return Err(changes::corrupt());
+    }
+    counts.take(folded);
+    bound_history(transaction, counts)
+}
+
+/// Makes room when the history is full.
+pub(super) fn bound_history(connection: &Connection, counts: &mut Counts) -> rusqlite::Result<()> {
+    if counts.history <= HISTORY_MOST {
+        return Ok(());
+    }
+    counts.history = saved::history_rows(connection)?;
+    if counts.history <= HISTORY_MOST {
+        return Ok(());
+    }
+    connection.execute(
         "DELETE FROM history WHERE (network, since, jail) IN
              (SELECT network, since, jail FROM history ORDER BY since LIMIT ?1)",
-        [rows - HISTORY_MOST + HISTORY_SLACK],
+        [counts.history - HISTORY_MOST + HISTORY_SLACK],
     )?;
-    saved::history_rows(transaction)
-}
-
-/// Writes all of it; how many bans there were.
-fn put(transaction: &Transaction<'_>, names: &Roster, writes: &[Write]) -> rusqlite::Result<u32> {
-    let mut statements = Statements::new(transaction);
-    let mut bans = 0_u32;
-    for write in writes {
-        bans = bans.saturating_add(matches!(write, Write::Ban(..)).into());
-        put_one(&mut statements, names, write)?;
-    }
-    Ok(bans)
-}
-
-fn put_one(statements: &mut Statements<'_>, names: &Roster, write: &Write) -> rusqlite::Result<()> {
-    match write {
-        Write::Ban(jail, network, ban) => put_ban(statements, names.name(*jail), *network, ban),
-        Write::NoBan(jail, network) => {
-            let row = params![names.name(*jail), encode_network(*network)];
-            statements.run(Sql::RemoveBan, row)
-        }
-        Write::Window(jail, network, times) => {
-            put_window(statements, names.name(*jail), *network, times)
-        }
-        Write::NoWindow(jail, network) => put_window(statements, names.name(*jail), *network, &[]),
-        Write::Account(jail, account, times) => {
-            put_account(statements, names.name(*jail), account, times)
-        }
-        Write::NoAccount(jail, account) => put_account(statements, names.name(*jail), account, &[]),
-        Write::Evidence(jail, network, newest, lines) => {
-            put_evidence(statements, names.name(*jail), *network, (*newest, lines))
-        }
-        Write::NoEvidence(jail, network) => {
-            remove_evidence(statements, names.name(*jail), *network)
-        }
-        Write::Prior { jail, network, enforced, prior: Prior { bans, ended } } => {
-            let (jail, network) = (names.name(*jail), encode_network(*network));
-            let row = params![jail, network, enforced, bans, ended.micros()];
-            statements.put(Sql::PutPrior, row)
-        }
-        Write::NoPrior { jail, network, enforced } => {
-            let row = params![names.name(*jail), encode_network(*network), enforced];
-            statements.run(Sql::RemovePrior, row)
-        }
-        Write::Allowed(jail, network, allowance) => {
-            let jail = jail.map(|jail| &**names.name(jail));
-            allowed::put(statements, jail, *network, allowance)
-        }
-        Write::NotAllowed(jail, network) => {
-            let jail = jail.map(|jail| &**names.name(jail));
-            allowed::remove(statements, jail, *network)
-        }
-    }
-}
-
-fn put_ban(
-    statements: &mut Statements<'_>,
-    jail: &str,
-    network: Network,
-    ban: &BanRecord,
-) -> rusqlite::Result<()> {
-    let row = params![
-        jail,
-        encode_network(network),
-        ban.since.micros(),
-        encode_until(ban.until),
-        ban.attempts,
-        ban.nth,
-        ban.enforced
-    ];
-    statements.put(Sql::PutBan, row)?;
-    statements.put(Sql::PutPastBan, row)
-}
-
-fn put_window(
-    statements: &mut Statements<'_>,
-    jail: &str,
-    network: Network,
-    times: &[Timestamp],
-) -> rusqlite::Result<()> {
-    let network = encode_network(network);
-    match times.iter().max() {
-        None => statements.run(Sql::RemoveWindow, params![jail, network]),
-        Some(newest) => {
-            let row = params![jail, network, newest.micros(), encode_times(times)];
-            statements.put(Sql::PutWindow, row)
-        }
-    }
-}
-
-fn put_positions(
-    transaction: &Transaction<'_>,
-    positions: &[(&str, Option<SavedPosition>)],
-) -> rusqlite::Result<()> {
-    let mut statements = Statements::new(transaction);
-    for (source, position) in positions {
-        let Some(position) = position else {
-            statements.run(Sql::RemovePosition, [source])?;
-            continue;
-        };
-        let sequence = position.sequence.cast_signed();
-        statements.put(Sql::PutPosition, params![source, position.cursor, sequence])?;
-    }
+    counts.history = saved::history_rows(connection)?;
     Ok(())
 }

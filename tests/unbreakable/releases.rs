@@ -65,7 +65,7 @@ fn layout(state: &Path) -> u32 {
 /// All that a state directory remembers, in a form that no release changes.
 fn remembered(directory: &Path) -> String {
     let opened = Store::open(directory, Timestamp::from_seconds(0)).expect("the state file opens");
-    let Opened { store, saved, set_aside, trouble } = opened;
+    let Opened { mut store, saved, set_aside, trouble } = opened;
     assert_eq!(set_aside, None);
     assert!(trouble.is_none(), "{trouble:?}");
     assert_eq!(saved.nonsense, None);

@@ -98,23 +98,20 @@ struct Commit {
     made: usize,
     /// How many attempts were read.
     read: u64,
-    bans: u32,
+    bans: usize,
 }
 
 fn commits(before: &[Vec<u8>; 2], tape: &Tape) -> Vec<Commit> {
-    let place = memory_directory();
     let mut disk = Disk::new(before);
-    let mut commits = Vec::new();
+    let mut commits: Vec<Commit> = Vec::new();
     for (made, operation) in (0..).zip(&tape.operations) {
         if made == 0 || tape.commits.contains(&made) {
-            // Closing it works the log in, and takes it away.
-            lay_out(place.path(), &disk.whole());
-            let file = rusqlite::Connection::open(place.path().join(FILES[0])).expect("a file");
-            let sql =
-                "SELECT coalesce(max(sequence), 0), (SELECT count(*) FROM bans) FROM positions";
-            let row = file.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
-            let (read, bans) = row.expect("two numbers");
-            commits.push(Commit { made, read, bans });
+            let saved = open(&disk.whole()).saved;
+            let (read, bans) = (read_in(&saved), saved.bans.len());
+            // What was saved before is worked into its tables by a transaction of its own.
+            if commits.last().is_none_or(|last| (last.read, last.bans) != (read, bans)) {
+                commits.push(Commit { made, read, bans });
+            }
         }
         disk.take(operation);
     }

@@ -1,0 +1,273 @@
+//! What was committed last, row by row in the order of the commits, before it stands in the tables.
+//!
+//! The rows of a commit belong to pages that are scattered over the file. Here they stand in a few
+//! pages in a row, so that whoever waits for a commit waits for little; and of a row that is written
+//! again soon the tables get the last state only.
+
+use std::collections::BTreeMap;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, ToSql, Transaction, ffi, params, params_from_iter};
+
+use super::statements::{Statements, Table};
+use super::sum;
+
+/// So many rows are one piece: what a step takes over at least, but for the last one.
+pub(super) const STEP: usize = 512;
+
+/// A piece ends behind so many bytes, too.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// Rows to be written, in order, as bytes: for each the number of its table, whether it is written or
+/// taken away, and its values.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pieces: Vec<Vec<u8>>,
+    in_last_piece: usize,
+    count: u32,
+}
+
+/// What [`fold`] has done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Folded {
+    /// So many rows were taken, each as often as it was written.
+    pub(super) taken: u32,
+    /// So many the tables were given, each once.
+    pub(super) rows: u32,
+    /// So many of them were bans.
+    pub(super) bans: u32,
+    /// So many pieces were not as they were written, and are left out.
+    pub(super) damaged: u32,
+}
+
+impl Rows {
+    /// Writes a row of these values and their sum, in place of the one with the same keys.
+    pub(super) fn put(&mut self, table: Table, row: &[&dyn ToSql]) -> rusqlite::Result<()> {
+        let sum = sum::of_values(row)?;
+        let row = row.iter().copied().chain([&sum as &dyn ToSql]);
+        self.add(table, true, row)
+    }
+
+    /// Takes away the row with these keys.
+    pub(super) fn remove(&mut self, table: Table, keys: &[&dyn ToSql]) -> rusqlite::Result<()> {
+        self.add(table, false, keys.iter().copied())
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Adds them to what the tables do not have yet.
+    pub(super) fn append(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        let mut insert =
+            transaction.prepare_cached("INSERT INTO changes (rows, sum) VALUES (?1, ?2)")?;
+        for piece in &self.pieces {
+            insert.execute(params![piece, sum::of_values(&[piece])?])?;
+        }
+        Ok(())
+    }
+
+    /// Writes them into the tables.
+    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<Folded> {
+        let mut last = Last::default();
+        for piece in &self.pieces {
+            last.take(piece).ok_or_else(corrupt)?;
+        }
+        last.write(connection)
+    }
+
+    fn add<'v>(
+        &mut self,
+        table: Table,
+        is_there: bool,
+        values: impl Iterator<Item = &'v dyn ToSql>,
+    ) -> rusqlite::Result<()> {
+        let is_full = |piece: &Vec<u8>| self.in_last_piece >= STEP || piece.len() >= PIECE_BYTES;
+        if self.pieces.last().is_none_or(is_full) {
+            self.pieces.push(Vec::new());
+            self.in_last_piece = 0;
+        }
+        let piece = self.pieces.last_mut().expect("there is one");
+        piece.extend([table as u8, is_there.into()]);
+        for value in values {
+            match value.to_sql()? {
+                ToSqlOutput::Borrowed(value) => encode(piece, value),
+                ToSqlOutput::Owned(value) => encode(piece, (&value).into()),
+                _ => unreachable!("values are plain"),
+            }
+        }
+        self.in_last_piece += 1;
+        self.count += 1;
+        Ok(())
+    }
+}
+
+/// Takes over what was committed first, at least so many rows if there are as many. What is not as it
+/// was written stays.
+pub(super) fn fold(transaction: &Transaction<'_>, at_least: usize) -> rusqlite::Result<Folded> {
+    let (mut pieces, mut damaged, mut rows) = (Vec::new(), 0, 0);
+    let sql = "SELECT number, rows, sum FROM changes ORDER BY number";
+    let mut select = transaction.prepare_cached(sql)?;
+    let mut found = select.query([])?;
+    while rows < at_least
+        && let Some(row) = found.next()?
+    {
+        let (number, piece, sum): (i64, Vec<u8>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let count = decode(&piece).map(|row| row.map(|_| 1)).sum::<Option<usize>>();
+        match count {
+            Some(count) if sum == sum::of_values(&[&piece])? => {
+                rows += count;
+                pieces.push((number, piece));
+            }
+            _ => damaged += 1,
+        }
+    }
+    drop(found);
+    let mut last = Last::default();
+    let mut delete = transaction.prepare_cached("DELETE FROM changes WHERE number = ?1")?;
+    for (number, piece) in &pieces {
+        last.take(piece).ok_or_else(corrupt)?;
+        delete.execute([number])?;
+    }
+    Ok(Folded { damaged, ..last.write(transaction)? })
+}
+
+/// Forgets what is left, since the tables have what it was about.
+pub(super) fn clear(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM changes", []).map(drop)
+}
+
+/// What SQLite says of a file that is damaged.
+pub(super) fn corrupt() -> rusqlite::Error {
+    let error = ffi::Error::new(ffi::SQLITE_CORRUPT);
+    debug_assert_eq!(error.code, ErrorCode::DatabaseCorrupt);
+    let reason = "what was committed last is not as it was written".to_owned();
+    rusqlite::Error::SqliteFailure(error, Some(reason))
+}
+
+/// The last state of each row: under its table and what it is found by there, so that they are in the
+/// tables' own order.
+#[derive(Default)]
+struct Last<'p> {
+    taken: u32,
+    rows: BTreeMap<(Table, &'p [u8]), Row<'p>>,
+}
+
+impl<'p> Last<'p> {
+    /// Takes the rows of a piece, each in place of what was there of it; nothing if they make no sense.
+    fn take(&mut self, piece: &'p [u8]) -> Option<()> {
+        for row in decode(piece) {
+            let row = row?;
+            self.taken += 1;
+            self.rows.insert((row.table, row.key), row);
+        }
+        Some(())
+    }
+
+    fn write(self, connection: &Connection) -> rusqlite::Result<Folded> {
+        let mut statements = Statements::new(connection);
+        let mut folded = Folded { taken: self.taken, ..Folded::default() };
+        for Row { table, is_there, values, .. } in self.rows.into_values() {
+            folded.rows += 1;
+            folded.bans += u32::from(table == Table::History);
+            let values = params_from_iter(self::values(values));
+            if is_there {
+                statements.put(table, values)?;
+            } else {
+                statements.remove(table, values)?;
+            }
+        }
+        Ok(folded)
+    }
+}
+
+/// A row in its piece.
+struct Row<'p> {
+    table: Table,
+    /// Whether it is written, or taken away.
+    is_there: bool,
+    /// The values that say which row of its table it is.
+    key: &'p [u8],
+    /// These, and behind them all others if it is written.
+    values: &'p [u8],
+}
+
+/// The rows of a piece; nothing in place of the first one that makes no sense, and of all behind it.
+fn decode(mut piece: &[u8]) -> impl Iterator<Item = Option<Row<'_>>> {
+    std::iter::from_fn(move || {
+        (!piece.is_empty()).then(|| {
+            let row = take_row(&mut piece);
+            if row.is_none() {
+                piece = &[];
+            }
+            row
+        })
+    })
+}
+
+fn take_row<'p>(piece: &mut &'p [u8]) -> Option<Row<'p>> {
+    let table = Table::numbered(*piece.split_off_first()?)?;
+    let is_there = match piece.split_off_first()? {
+        0 => false,
+        1 => true,
+        _ => return None,
+    };
+    let begin = *piece;
+    let through = |rest: &[u8]| &begin[..begin.len() - rest.len()];
+    take_values(piece, table.keys())?;
+    let key = through(piece);
+    if is_there {
+        take_values(piece, table.columns().len() - table.keys())?;
+    }
+    Some(Row { table, is_there, key, values: through(piece) })
+}
+
+fn take_values(bytes: &mut &[u8], count: usize) -> Option<()> {
+    (0..count).try_for_each(|_| take(bytes).map(drop))
+}
+
+/// The values of a row.
+fn values(mut bytes: &[u8]) -> impl Iterator<Item = ToSqlOutput<'_>> {
+    std::iter::from_fn(move || take(&mut bytes).map(ToSqlOutput::Borrowed))
+}
+
+fn encode(piece: &mut Vec<u8>, value: ValueRef<'_>) {
+    match value {
+        ValueRef::Null => piece.push(0),
+        ValueRef::Integer(number) => {
+            piece.push(1);
+            piece.extend(number.to_le_bytes());
+        }
+        ValueRef::Text(text) => encode_bytes(piece, 2, text),
+        ValueRef::Blob(bytes) => encode_bytes(piece, 3, bytes),
+        ValueRef::Real(_) => unreachable!("no column has such numbers"),
+    }
+}
+
+fn encode_bytes(piece: &mut Vec<u8>, kind: u8, bytes: &[u8]) {
+    piece.push(kind);
+    let length = u32::try_from(bytes.len()).expect("SQLite takes no more than 2^31 bytes");
+    piece.extend(length.to_le_bytes());
+    piece.extend(bytes);
+}
+
+/// The value at the beginning, which is left behind; nothing if there is none that makes sense.
+fn take<'b>(bytes: &mut &'b [u8]) -> Option<ValueRef<'b>> {
+    Some(match bytes.split_off_first()? {
+        0 => ValueRef::Null,
+        1 => ValueRef::Integer(i64::from_le_bytes(take_chunk(bytes)?)),
+        2 => ValueRef::Text(take_bytes(bytes)?),
+        3 => ValueRef::Blob(take_bytes(bytes)?),
+        _ => return None,
+    })
+}
+
+fn take_bytes<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
+    let length = u32::from_le_bytes(take_chunk(bytes)?);
+    bytes.split_off(..usize::try_from(length).ok()?)
+}
+
+fn take_chunk<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    bytes.split_off(..N)?.try_into().ok()
+}
