@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::snapshot::{Announcement, Snapshot};
 
@@ -12,11 +12,8 @@ use super::snapshot::{Announcement, Snapshot};
 pub const MAX_ANNOUNCEMENTS: usize = 131_072;
 
 /// And so many of attempts, which have a room of their own: a flood of them costs no signal of a
-/// ban. There are no more than that in a second either: nobody could follow them, and each costs the
-/// bus more than it costs us to judge the attempt.
+/// ban.
 pub const MAX_ASIDES: usize = 1024;
-
-const SECOND: Duration = Duration::from_secs(1);
 
 /// A signal was not queued, because too many of its kind wait already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,8 +38,6 @@ struct State {
     fresh: bool,
     announcements: VecDeque<Announcement>,
     asides: usize,
-    /// The second that runs, and how many signals of attempts there were in it.
-    second: Option<(Instant, usize)>,
     dropped: u64,
     untold: u64,
     closing: bool,
@@ -70,10 +65,10 @@ impl Outbox {
         wake(state);
     }
 
-    pub(super) fn announce(&self, announcement: Announcement, now: Instant) -> Result<(), Dropped> {
+    pub(super) fn announce(&self, announcement: Announcement) -> Result<(), Dropped> {
         let mut state = self.lock();
         let is_full = if announcement.is_aside() {
-            state.asides >= MAX_ASIDES || state.has_had_enough(now)
+            state.asides >= MAX_ASIDES
         } else {
             state.announcements.len() - state.asides >= MAX_ANNOUNCEMENTS
         };
@@ -86,6 +81,12 @@ impl Outbox {
         state.announcements.push_back(announcement);
         wake(state);
         Ok(())
+    }
+
+    pub(super) fn leave_out(&self) {
+        let mut state = self.lock();
+        state.dropped += 1;
+        state.untold += 1;
     }
 
     pub(super) fn close(&self) {
@@ -149,16 +150,6 @@ impl Outbox {
     /// The state is whole after every line that holds the lock, so a panic does not spoil it.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Counts a signal of an attempt; whether it is one too many in this second.
-    fn has_had_enough(&mut self, now: Instant) -> bool {
-        let is_over = |(begin, _): &(Instant, usize)| now.duration_since(*begin) >= SECOND;
-        let (begin, count) = self.second.filter(|second| !is_over(second)).unwrap_or((now, 0));
-        self.second = Some((begin, count + 1));
-        count >= MAX_ASIDES
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::call::{Calls, Link};
 use super::error::BusError;
@@ -114,10 +114,14 @@ impl Bus {
     ///
     /// # Errors
     ///
-    /// When too many signals wait already, or this second had too many of attempts, and this one is
-    /// not sent.
+    /// When too many signals wait already, and this one is not sent.
     pub fn announce(&self, announcement: Announcement) -> Result<(), Dropped> {
-        self.outbox.announce(announcement, Instant::now())
+        self.outbox.announce(announcement)
+    }
+
+    /// Counts a signal that is not sent, so that the next parcel says so.
+    pub fn leave_out(&self) {
+        self.outbox.leave_out();
     }
 
     /// Sends what is queued, gives the name back and leaves the bus. Every [`super::Request`]

@@ -1,7 +1,9 @@
 //! What has happened, told to the journal and to the bus.
 
+use tracing::field::display;
 use tracing::{info, warn};
 
+use super::crowd::{More, Seen};
 use crate::bus::Announcement;
 use crate::keeper::{
     ACCOUNT_ATTEMPTS_MAX, Allowance, Banned, CountBy, Disallowed, Entry, JailId, Lifted, Network,
@@ -60,6 +62,26 @@ pub(super) fn log(roster: &Roster, notice: &Notice) {
             roster.name(*jail),
         ),
     }
+}
+
+/// Writes how many there were that have no entry of their own.
+pub(super) fn log_more(roster: &Roster, More { jail, seen, offender, number }: &More) {
+    let (message_id, seen, after) = match seen {
+        Seen::Found => (catalog::FOUND, "Found", ""),
+        Seen::FoundBanned => (catalog::FOUND, "Found", ", already banned"),
+        Seen::Ignored => (catalog::IGNORED, "Ignore", ""),
+        Seen::Restored => (catalog::RESTORED, "Restore Ban", ""),
+    };
+    let whom = offender.map_or("others".to_owned(), |offender| offender.to_string());
+    let offender = offender.map(display);
+    info!(
+        message_id,
+        jailkeeper_jail = %roster.name(*jail),
+        jailkeeper_offender = offender,
+        jailkeeper_number = number,
+        "[{}] {seen} {whom} ({number} more{after})",
+        roster.name(*jail),
+    );
 }
 
 /// Writes what a jail would do that does not enforce.

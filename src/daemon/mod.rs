@@ -6,6 +6,7 @@
 mod allowing;
 mod announce;
 mod clock;
+mod crowd;
 mod friends;
 mod inbox;
 mod inquiry;
@@ -28,6 +29,7 @@ mod simulation;
 mod sources;
 mod start;
 mod status;
+mod telling;
 mod warden;
 
 pub use options::{Options, Usage};

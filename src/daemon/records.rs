@@ -12,6 +12,10 @@ use crate::store::SavedPosition;
 /// records once more after a crash changes nothing.
 const POSITION_EVERY: Duration = Duration::from_secs(5);
 
+/// While more attempts wait, the lines behind offenders are saved no more often than this: they are most
+/// of what there is to save then.
+const LINES_EVERY: Duration = Duration::from_secs(5);
+
 /// While more attempts wait, what so many turns come to is saved together: a window that grows and
 /// becomes a ban is written once then, and so is each page of the file. The keeper notes what is
 /// unsaved meanwhile, so that their number is bounded.
@@ -80,6 +84,7 @@ pub(super) struct Records<D> {
     busy_since: Option<Instant>,
     begun_at: Instant,
     purged_at: Option<Instant>,
+    lines_saved_at: Instant,
     /// So many turns are not saved yet, since more is to come.
     turns_waiting: u32,
     /// Whether more is to come.
@@ -115,6 +120,7 @@ impl<D: Disk> Records<D> {
             busy_since: None,
             begun_at: monotonic,
             purged_at: None,
+            lines_saved_at: monotonic,
             turns_waiting: 0,
             is_more: false,
             incomplete_until: incomplete.then_some(monotonic),
@@ -213,6 +219,7 @@ impl<D: Disk> Records<D> {
         roster: &Roster,
     ) -> Result<(), String> {
         self.wait(at.monotonic)?;
+        self.is_more = false;
         self.begin(at, keeper, roster);
         self.wait(at.monotonic)?;
         self.trouble.clone().map_or(Ok(()), Err)
@@ -280,7 +287,12 @@ impl<D: Disk> Records<D> {
         }
         let position_is_old = self.positions.values().any(|kept| !kept.is_handed_over)
             && monotonic.duration_since(self.begun_at) >= POSITION_EVERY;
-        keeper.has_unsaved() || position_is_old || self.has_new_source
+        let has_lines = keeper.has_unsaved_lines() && self.lines_are_due(monotonic);
+        keeper.has_unsaved() || has_lines || position_is_old || self.has_new_source
+    }
+
+    fn lines_are_due(&self, monotonic: Instant) -> bool {
+        !self.is_more || monotonic - self.lines_saved_at >= LINES_EVERY
     }
 
     fn can_wait(&self) -> bool {
@@ -295,7 +307,14 @@ impl<D: Disk> Records<D> {
         if due {
             self.purged_at = Some(at.monotonic);
         }
-        let commit = Commit { now: at.now, purges: due, ..self.commit(keeper, roster) };
+        let mut commit = self.commit(keeper, roster);
+        (commit.now, commit.purges) = (at.now, due);
+        if self.lines_are_due(at.monotonic) {
+            let lines = keeper.take_unsaved_lines();
+            // All of it has them already.
+            commit.writes.extend(lines.filter(|_| !commit.is_whole));
+            self.lines_saved_at = at.monotonic;
+        }
         self.disk.begin(commit);
         self.begun += 1;
         self.busy_since = Some(at.monotonic);

@@ -15,13 +15,14 @@ use super::pulse::Pulse;
 use super::readers::Readers;
 use super::scribe::Scribe;
 use super::sources::Register;
+use super::telling::Telling;
 use super::warden::Warden;
-use super::{announce, clock, status};
+use super::{clock, status};
 use crate::bus::{AnswerSender, BanRow, Bus, BusAnswer, Call, Failure, Link, Request};
 use crate::confdir::Directories;
 use crate::keeper::{
-    AttemptOrder, BanOrder, BanRecord, Event, JailId, Network, Notice, Reply, Settled, Ticket,
-    Timestamp, UnbanOrder,
+    AttemptOrder, BanOrder, BanRecord, Event, JailId, Network, Reply, Settled, Ticket, Timestamp,
+    UnbanOrder,
 };
 use crate::names::Resolver;
 use crate::nft::Firewall;
@@ -34,13 +35,6 @@ pub(super) const RETRY: Duration = Duration::from_secs(1);
 
 /// A disk that has not taken the last of the state file by then hangs.
 const CLOSE_AT_MOST: Duration = Duration::from_secs(2);
-
-/// The log tells no more often than this that signals are dropped.
-const TELL_DROPPED_EVERY: Duration = Duration::from_mins(1);
-
-/// While so many are told, the service manager hears that the loop is at work: a call may ban 100,000,
-/// and journald takes each entry when it likes.
-const TOLD_IN_A_BEAT: usize = 2048;
 
 /// Everything that the loop owns.
 pub(super) struct Service {
@@ -60,6 +54,7 @@ pub(super) struct Service {
     pub(super) friends: Friends,
     pub(super) notifier: Notifier,
     pub(super) pulse: Pulse,
+    pub(super) telling: Telling,
     pub(super) calls: BTreeMap<Ticket, AnswerSender>,
     pub(super) last_ticket: u64,
     /// When the configuration in force was read.
@@ -69,8 +64,6 @@ pub(super) struct Service {
     pub(super) shown: String,
     pub(super) show_not_before: Option<Instant>,
     pub(super) show_at: Option<Instant>,
-    /// Until then the log has nothing more of dropped signals.
-    pub(super) muted_until: Option<Instant>,
     /// Dropped last: it waits for a delivery that has begun.
     #[expect(dead_code, reason = "signals are delivered for as long as it lives")]
     pub(super) signals: Signals,
@@ -130,6 +123,7 @@ impl Service {
     }
 
     fn turn(&mut self, controls: Vec<Control>, batches: Vec<Batch>) -> Option<Ended> {
+        self.telling.begin_turn();
         let mut turn = Turn::default();
         let last_ticket = self.last_ticket;
         self.warden.records.begin_turn(self.inbox.has_batches());
@@ -171,10 +165,14 @@ impl Service {
 
     /// How long the loop may sleep.
     fn patience(&self) -> Option<Duration> {
+        if self.telling.has_more() {
+            return Some(Duration::ZERO);
+        }
         let by_the_clock = self.warden.keeper.deadline().map(|at| at.since(clock::now()));
         let monotonic = clock::monotonic();
         let friends = self.friends.ask_at();
-        let timers = [self.warden.next(), self.read_at, self.show_at, self.pulse.next(), friends];
+        let (warden, pulse, telling) = (self.warden.next(), self.pulse.next(), self.telling.next());
+        let timers = [warden, self.read_at, self.show_at, pulse, telling, friends];
         let timers = timers.into_iter().flatten().map(|at| at.saturating_duration_since(monotonic));
         by_the_clock.into_iter().chain(timers).min()
     }
@@ -334,30 +332,7 @@ impl Service {
         self.deliver(told);
     }
 
-    /// Tells everybody, and answers who has asked.
-    pub(super) fn deliver(&mut self, Settled { notices, replies }: Settled) {
-        self.tell(&notices);
-        self.answer(replies);
-    }
-
-    fn tell(&mut self, notices: &[Notice]) {
-        for (number, notice) in (1..).zip(notices) {
-            if number % TOLD_IN_A_BEAT == 0 {
-                status::told(self.notifier.watchdog());
-            }
-            announce::log(&self.warden.roster, notice);
-            self.note(notice);
-            if let Some(signal) = announce::signal(&self.warden.roster, notice)
-                && let Err(dropped) = self.bus.announce(signal)
-                && self.muted_until.is_none_or(|until| until <= clock::monotonic())
-            {
-                warn!("{dropped}");
-                self.muted_until = Some(clock::monotonic() + TELL_DROPPED_EVERY);
-            }
-        }
-    }
-
-    fn answer(&mut self, replies: Vec<Reply>) {
+    pub(super) fn answer(&mut self, replies: Vec<Reply>) {
         for Reply { ticket, answer } in replies {
             if let Some(sender) = self.calls.remove(&ticket) {
                 sender.send(answer.into());
@@ -375,7 +350,7 @@ impl Service {
             error!(message_id = catalog::STATE_UNWRITABLE, "the state cannot be saved: {reason}");
         }
         let told = self.warden.save_and_tell(clock::moment(), Settled::default());
-        self.deliver(told);
+        self.deliver_all(told);
         let ending = ending().unwrap_or_else(|error| {
             warn!("{error}; the bans are lifted, as at a stop");
             Ending::Stop

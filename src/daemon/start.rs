@@ -20,6 +20,7 @@ use super::records::Records;
 use super::scribe::Scribe;
 use super::service::{Service, Troubles};
 use super::sources::Register;
+use super::telling::Telling;
 use super::warden::{NotTakenOver, Warden};
 use super::{clock, status};
 use crate::bus::{Bus, BusError, Snapshot};
@@ -116,6 +117,7 @@ impl Service {
             names,
             friends,
             notifier,
+            telling: Telling::default(),
             calls: std::collections::BTreeMap::new(),
             last_ticket: 0,
             loaded: now,
@@ -124,7 +126,6 @@ impl Service {
             shown: String::new(),
             show_not_before: None,
             show_at: None,
-            muted_until: None,
             signals,
         };
         service.forget_journals();
@@ -266,9 +267,9 @@ pub(super) fn restore(
             keeper.restore_accounts(now, id, [(account, times)]);
         }
     }
-    for (jail, network, last_attempt, texts) in saved.evidence {
+    for (jail, network, last_attempt, text) in saved.evidence {
         if let Some(id) = roster.id(&jail) {
-            keeper.restore_evidence(id, [(network, last_attempt, texts)]);
+            keeper.restore_evidence(id, [(network, last_attempt, text)]);
         }
     }
     for (name, position) in &saved.positions {

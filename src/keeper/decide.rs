@@ -91,6 +91,7 @@ impl Keeper {
         let Some(mut jail) = self.jails.remove(id) else { return Settled::default() };
         // What has gone since it was saved is not in the jail any more, but in the state file.
         self.farewells.extend(jail.take_unsaved());
+        self.farewells.extend(jail.evidence.take_unsaved(id));
         let (notices, writes) = jail.farewell();
         self.farewells.extend(writes);
         self.farewells.extend(self.past.priors.dismiss(id));
@@ -253,8 +254,8 @@ impl Keeper {
         self.retry.is_some()
     }
 
-    /// What has changed since the last time this was asked, for the state file; it counts as told
-    /// even if it is not all taken. There may be much of it, so that each write is made when it is
+    /// What has changed since the last time this was asked, for the state file, but for the lines behind
+    /// offenders ([`Keeper::take_unsaved_lines`]); it counts as told even if it is not all taken. There may be much of it, so that each write is made when it is
     /// asked for.
     pub fn take_unsaved(&mut self) -> impl Iterator<Item = Write> {
         let farewells = std::mem::take(&mut self.farewells);
@@ -264,7 +265,18 @@ impl Keeper {
         farewells.into_iter().chain(of_jails.into_iter().flatten()).chain(priors).chain(allowed)
     }
 
-    /// Whether there is anything to save.
+    /// The lines behind offenders that have changed since the last time this was asked, for the state
+    /// file. They are most of what there is to save of many attempts, and decide nothing.
+    pub fn take_unsaved_lines(&mut self) -> impl Iterator<Item = Write> {
+        self.jails.iter_mut().flat_map(|jail| jail.evidence.take_unsaved(jail.id))
+    }
+
+    /// Whether there are lines to save.
+    pub fn has_unsaved_lines(&self) -> bool {
+        self.jails.iter().any(|jail| jail.evidence.has_unsaved())
+    }
+
+    /// Whether there is anything to save but lines.
     pub fn has_unsaved(&self) -> bool {
         !self.farewells.is_empty()
             || self.jails.iter().any(Jail::has_unsaved)

@@ -226,8 +226,9 @@ pub enum Write {
     Account(JailId, Arc<str>, Vec<Timestamp>),
     /// This account's window is empty.
     NoAccount(JailId, Arc<str>),
-    /// When this offender's last attempt was, and the last lines behind it, the newest last.
-    Evidence(JailId, Network, Timestamp, Vec<Arc<str>>),
+    /// When this offender's last attempt was, and the last lines behind it, the newest last, with a
+    /// newline between them.
+    Evidence(JailId, Network, Timestamp, Arc<str>),
     /// No lines of this offender are kept.
     NoEvidence(JailId, Network),
     /// So often was this offender banned.

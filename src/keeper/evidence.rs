@@ -2,7 +2,6 @@
 //! somebody is out.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::event::Write;
 use super::network::Network;
@@ -35,29 +34,44 @@ pub(super) struct Evidence {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Lines {
     last_attempt: Timestamp,
-    text: Box<str>,
+    text: String,
+    /// How many they are.
+    count: usize,
 }
 
 impl Lines {
-    /// The newest `at_most` of these lines; nothing if that is none.
-    fn of<'t>(
-        last_attempt: Timestamp,
-        texts: impl ExactSizeIterator<Item = &'t str>,
-        at_most: usize,
-    ) -> Option<Self> {
-        let spare = texts.len().saturating_sub(at_most);
-        let kept: Vec<&str> = texts.skip(spare).collect();
-        let text = kept.join(BETWEEN.encode_utf8(&mut [0; 4])).into();
-        (!kept.is_empty()).then_some(Self { last_attempt, text })
+    /// The newest `at_most` lines of a text; nothing if that is none.
+    fn of(last_attempt: Timestamp, text: &str, at_most: usize) -> Option<Self> {
+        let count = text.split(BETWEEN).count();
+        let mut lines = Self { last_attempt, text: text.to_owned(), count };
+        lines.drop_but(at_most);
+        (at_most > 0).then_some(lines)
     }
 
     /// Adds the line of an attempt, and keeps the newest `at_most`, which is not zero.
     fn add(&mut self, time: Timestamp, text: &str, at_most: usize) {
         self.last_attempt = self.last_attempt.max(time);
-        let spare = (self.iter().count() + 1).saturating_sub(at_most);
-        let kept = self.text.splitn(spare + 1, BETWEEN).nth(spare);
-        let texts: Vec<&str> = kept.into_iter().chain([text]).collect();
-        self.text = texts.join(BETWEEN.encode_utf8(&mut [0; 4])).into();
+        self.drop_but(at_most - 1);
+        if self.count == 0 {
+            self.text.clear();
+        }
+        // Room for just this one, but for a quarter more where there are many.
+        let more = text.len() + 1;
+        self.text.reserve_exact(more.max(self.text.len() / 4));
+        if self.count > 0 {
+            self.text.push(BETWEEN);
+        }
+        self.text.push_str(text);
+        self.count += 1;
+    }
+
+    fn drop_but(&mut self, at_most: usize) {
+        let Some(spare) = self.count.checked_sub(at_most).filter(|spare| *spare > 0) else {
+            return;
+        };
+        let kept = self.text.splitn(spare + 1, BETWEEN).nth(spare).map_or(0, str::len);
+        self.text.drain(..self.text.len() - kept);
+        self.count = at_most;
     }
 
     fn iter(&self) -> impl Iterator<Item = &str> {
@@ -65,7 +79,7 @@ impl Lines {
     }
 
     fn bytes(&self) -> usize {
-        self.text.len() + OFFENDER_OVERHEAD
+        self.text.capacity() + OFFENDER_OVERHEAD
     }
 }
 
@@ -77,7 +91,7 @@ impl Evidence {
         }
         self.unsaved.note(offender);
         let Some(lines) = self.lines.get_mut(&offender) else {
-            self.put(offender, Lines::of(time, [text].into_iter(), at_most));
+            self.put(offender, Lines::of(time, text, at_most));
             return;
         };
         self.bytes -= lines.bytes();
@@ -91,12 +105,12 @@ impl Evidence {
         &mut self,
         offender: Network,
         last_attempt: Timestamp,
-        texts: &[Arc<str>],
+        text: &str,
         at_most: usize,
     ) {
         self.take(offender);
-        let lines = Lines::of(last_attempt, texts.iter().map(AsRef::as_ref), at_most);
-        if texts.len() > at_most || lines.is_none() {
+        let lines = Lines::of(last_attempt, text, at_most);
+        if lines.as_ref().is_none_or(|lines| lines.text != text) {
             self.unsaved.note(offender);
         }
         self.put(offender, lines);
@@ -104,12 +118,11 @@ impl Evidence {
 
     /// Keeps the newest `at_most` lines of each offender.
     pub(super) fn cut(&mut self, at_most: usize) {
-        let longer = self.lines.iter().filter(|(_, lines)| lines.iter().count() > at_most);
+        let longer = self.lines.iter().filter(|(_, lines)| lines.count > at_most);
         for offender in longer.map(|(offender, _)| *offender).collect::<Vec<_>>() {
             let Some(lines) = self.take(offender) else { continue };
-            let texts: Vec<&str> = lines.iter().collect();
             self.unsaved.note(offender);
-            self.put(offender, Lines::of(lines.last_attempt, texts.into_iter(), at_most));
+            self.put(offender, Lines::of(lines.last_attempt, &lines.text, at_most));
         }
     }
 
@@ -197,5 +210,5 @@ fn split_oldest<T: Ord>(all: &mut [T]) -> (&mut [T], &mut [T]) {
 }
 
 fn written(jail: JailId, offender: Network, lines: &Lines) -> Write {
-    Write::Evidence(jail, offender, lines.last_attempt, lines.iter().map(Arc::from).collect())
+    Write::Evidence(jail, offender, lines.last_attempt, lines.text.as_str().into())
 }

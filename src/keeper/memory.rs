@@ -69,11 +69,11 @@ impl Jail {
         &mut self,
         network: Network,
         last_attempt: Timestamp,
-        texts: &[Arc<str>],
+        text: &str,
     ) {
         let known = self.ledger.get(network).is_some() || self.windows.of(&network).is_some();
         let at_most = if known { self.policy.matches_kept() } else { 0 };
-        self.evidence.restore(network, last_attempt, texts, at_most);
+        self.evidence.restore(network, last_attempt, text, at_most);
     }
 
     /// Takes over an element that the firewall has and the state file does not: a ban from the
@@ -94,13 +94,12 @@ impl Jail {
         }
     }
 
-    /// What has changed since the last time this was asked, for the state file.
+    /// What has changed since the last time this was asked, for the state file, but for the lines.
     pub(super) fn take_unsaved(&mut self) -> impl Iterator<Item = Write> {
         let jail = self.id;
         let bans = self.unsaved_bans.take();
         let windows = self.unsaved_windows.take();
         let accounts = self.accounts.take_unsaved(jail);
-        let evidence = self.evidence.take_unsaved(jail);
         let (ledger, counted) = (&self.ledger, &self.windows);
         let bans = bans.map(move |network| match ledger.get(network) {
             Some(ban) => Write::Ban(jail, network, ban.record),
@@ -110,14 +109,13 @@ impl Jail {
             Some(times) => Write::Window(jail, network, times.to_vec()),
             None => Write::NoWindow(jail, network),
         });
-        bans.chain(windows).chain(accounts).chain(evidence)
+        bans.chain(windows).chain(accounts)
     }
 
-    /// Whether there is anything to save.
+    /// Whether there is anything to save but lines.
     pub(super) fn has_unsaved(&self) -> bool {
         !(self.unsaved_bans.is_empty() && self.unsaved_windows.is_empty())
             || self.accounts.has_unsaved()
-            || self.evidence.has_unsaved()
     }
 
     /// Everything that the state file is to remember of this jail.

@@ -21,15 +21,16 @@ impl Keeper {
         }
     }
 
-    /// Puts back the lines behind a jail's offenders, after their bans and windows.
+    /// Puts back the lines behind a jail's offenders, each with a newline between them, after their bans
+    /// and windows.
     pub fn restore_evidence(
         &mut self,
         id: JailId,
-        evidence: impl IntoIterator<Item = (Network, Timestamp, Vec<Arc<str>>)>,
+        evidence: impl IntoIterator<Item = (Network, Timestamp, Arc<str>)>,
     ) {
         let Some(jail) = self.jails.get_mut(id) else { return };
-        for (network, last_attempt, texts) in evidence {
-            jail.restore_evidence(network, last_attempt, &texts);
+        for (network, last_attempt, text) in evidence {
+            jail.restore_evidence(network, last_attempt, &text);
         }
     }
 

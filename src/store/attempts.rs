@@ -14,7 +14,7 @@ use crate::keeper::{Network, Timestamp};
 pub(super) type AccountRow = (Arc<str>, Arc<str>, Vec<Timestamp>);
 
 /// The lines behind an offender: jail, offender, last attempt, lines.
-pub(super) type EvidenceRow = (Arc<str>, Network, Timestamp, Vec<Arc<str>>);
+pub(super) type EvidenceRow = (Arc<str>, Network, Timestamp, Arc<str>);
 
 /// Reads the accounts of one jail, or of all.
 pub(super) fn accounts(
@@ -44,10 +44,8 @@ pub(super) fn evidence(
     sound_rows(connection, sql, [jail], (what, nonsense), |row| {
         let (jail, network) = (names.read(row, 0)?, decode_network(row.get_ref(1)?.as_blob()?));
         let newest = Timestamp::from_micros(row.get(2)?);
-        let lines = serde_json::from_str::<Vec<String>>(row.get_ref(3)?.as_str()?).ok();
-        Ok(network.zip(lines).map(|(network, lines)| {
-            (jail, network, newest, lines.into_iter().map(Arc::from).collect())
-        }))
+        let lines = row.get_ref(3)?.as_str()?.into();
+        Ok(network.map(|network| (jail, network, newest, lines)))
     })
 }
 
@@ -72,10 +70,8 @@ pub(super) fn put_evidence(
     rows: &mut Rows,
     jail: &str,
     network: Network,
-    (newest, lines): (Timestamp, &[Arc<str>]),
+    (newest, lines): (Timestamp, &str),
 ) -> rusqlite::Result<()> {
-    let lines: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
-    let lines = serde_json::to_string(&lines).expect("texts are JSON");
     let row = params![jail, encode_network(network), newest.micros(), lines];
     rows.put(Table::Evidence, row)
 }

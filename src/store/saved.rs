@@ -21,7 +21,8 @@ pub struct Saved {
     pub windows: Vec<WindowRow>,
     /// Attempts on accounts, oldest first, never none.
     pub accounts: Vec<AccountRow>,
-    /// When an offender's last attempt was, and the last lines behind him, the newest last.
+    /// When an offender's last attempt was, and the last lines behind him, the newest last, with a
+    /// newline between them.
     pub evidence: Vec<EvidenceRow>,
     /// How often offenders were banned in a jail, in earnest (true) or not.
     pub priors: Vec<(Arc<str>, (Network, bool, Prior))>,
@@ -61,8 +62,9 @@ pub struct JailSaved {
     pub windows: Vec<(Network, Vec<Timestamp>)>,
     /// Attempts on accounts, oldest first, never none.
     pub accounts: Vec<(Arc<str>, Vec<Timestamp>)>,
-    /// When an offender's last attempt was, and the last lines behind him, the newest last.
-    pub evidence: Vec<(Network, Timestamp, Vec<Arc<str>>)>,
+    /// When an offender's last attempt was, and the last lines behind him, the newest last, with a
+    /// newline between them.
+    pub evidence: Vec<(Network, Timestamp, Arc<str>)>,
     /// How often offenders were banned, in earnest (true) or not.
     pub priors: Vec<(Network, bool, Prior)>,
     /// Rows that are not as they were written; they are left out above.

@@ -9,7 +9,7 @@ pub(super) const APPLICATION: u32 = 0x6a61_696c;
 /// A step that was released is never changed: a new one is added behind it.
 const STEPS: &[&str] = &[
     // Times are microseconds since the Unix epoch; a ban without an end lasts for ever. Networks
-    // and windows are encoded as in coding.rs, `lines` are an array of JSON. `sequence` is the bit
+    // and windows are encoded as in coding.rs, `lines` have a newline between them. `sequence` is the bit
     // pattern of a u64, `sum` what the other columns come to in the order of statements.rs (sum.rs), or
     // what `rows` do, which are as in changes.rs.
     "CREATE TABLE bans (

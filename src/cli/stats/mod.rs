@@ -84,12 +84,15 @@ pub(super) fn run(args: &StatsArgs) -> Result<Stats, CliError> {
     read_past(&args.past()?, &want(args.jail.as_deref()), since, |record| {
         let fields = record.fields;
         let what = match fields.get("MESSAGE_ID") {
-            Some(catalog::FOUND) => What::Attempt,
+            Some(catalog::FOUND) => {
+                // In a flood an entry is of many attempts, and says of how many.
+                let number = fields.get("JAILKEEPER_NUMBER").map(str::parse);
+                What::Attempts(number.and_then(Result::ok).unwrap_or(1))
+            }
             _ => What::Ban,
         };
-        if let (Some(jail), Some(offender)) =
-            (fields.get("JAILKEEPER_JAIL"), fields.get("JAILKEEPER_OFFENDER"))
-        {
+        if let Some(jail) = fields.get("JAILKEEPER_JAIL") {
+            let offender = fields.get("JAILKEEPER_OFFENDER");
             let user = fields.get("JAILKEEPER_USER");
             stats.count(Happened { time: record.time, what, jail, offender, user });
         }
@@ -119,9 +122,9 @@ fn want(jail: Option<&str>) -> Want {
     ];
     words.extend(jail.map(|jail| format!("JAILKEEPER_JAIL={jail}")));
     let matches = Matches::parse_words(words.iter().map(String::as_str));
-    let fields = ["MESSAGE_ID", "JAILKEEPER_JAIL", "JAILKEEPER_OFFENDER", "JAILKEEPER_USER"];
+    let fields = ["JAIL", "OFFENDER", "USER", "NUMBER"].map(|name| format!("JAILKEEPER_{name}"));
     Want {
         matches: matches.expect("each word is FIELD=value"),
-        fields: fields.map(str::to_owned).to_vec(),
+        fields: ["MESSAGE_ID".to_owned()].into_iter().chain(fields).collect(),
     }
 }

@@ -108,7 +108,7 @@ impl Stats {
     pub(super) fn count(&mut self, happened: Happened<'_>) {
         let Happened { time, what, jail, offender, user } = happened;
         match what {
-            What::Attempt => self.attempts += 1,
+            What::Attempts(number) => self.attempts += number,
             What::Ban => self.bans += 1,
         }
         let hour = time.seconds().div_euclid(HOUR) * HOUR;
@@ -116,11 +116,13 @@ impl Stats {
         if self.asks_for(By::Jail) {
             self.tallies.jail.add(jail, what);
         }
-        if self.asks_for(By::Address) {
+        if self.asks_for(By::Address)
+            && let Some(offender) = offender
+        {
             self.tallies.address.add(offender, what);
         }
         if self.asks_for(By::Network)
-            && let Ok(network) = offender.parse::<Network>()
+            && let Some(Ok(network)) = offender.map(str::parse::<Network>)
         {
             self.tallies.network.add(&network.widened(NEIGHBOURS).to_string(), what);
         }

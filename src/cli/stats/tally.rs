@@ -18,13 +18,15 @@ pub(super) struct Happened<'e> {
     pub(super) time: Timestamp,
     pub(super) what: What,
     pub(super) jail: &'e str,
-    pub(super) offender: &'e str,
+    /// None where the entry is of too many offenders to name each.
+    pub(super) offender: Option<&'e str>,
     pub(super) user: Option<&'e str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
-    Attempt,
+    /// So many.
+    Attempts(u64),
     Ban,
 }
 
@@ -38,7 +40,7 @@ pub(super) struct Count {
 impl Count {
     pub(super) fn add(&mut self, what: What) {
         match what {
-            What::Attempt => self.attempts += 1,
+            What::Attempts(number) => self.attempts += number,
             What::Ban => self.bans += 1,
         }
     }

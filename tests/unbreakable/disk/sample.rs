@@ -40,7 +40,7 @@ fn ban(jail: JailId, network: Network, at: Timestamp) -> Vec<Write> {
     vec![
         Write::Ban(jail, network, ban),
         Write::Prior { jail, network, enforced: true, prior },
-        Write::Evidence(jail, network, at, vec![line.into()]),
+        Write::Evidence(jail, network, at, line.into()),
     ]
 }
 
