@@ -54,7 +54,7 @@ impl Case {
         let changes = self.keeper.decide(now, events).changes;
         let applied = Outcome::Applied { refused: Vec::new() };
         black_box(self.keeper.settle(now, &changes, &applied));
-        self.keeper.take_unsaved().count()
+        self.keeper.take_unsaved().count() + self.keeper.take_unsaved_lines(usize::MAX).count()
     }
 }
 

@@ -462,6 +462,40 @@ fn rows_that_make_no_sense_are_told_and_left_out() {
 }
 
 #[test]
+fn what_stands_in_the_tables_in_part_is_whole_after_a_crash() {
+    let directory = tempdir().expect("a directory");
+    let mut roster = Roster::default();
+    let jail = roster.enrol("sshd");
+    let window = |n: u32, seconds| {
+        let address = Network::address(Ipv4Addr::from_bits(n.wrapping_mul(0x9e37_79b1)).into());
+        Write::Window(jail, address, vec![NOW.plus(Duration::from_secs(seconds))])
+    };
+    let mut store = open(directory.path()).store;
+    let first: Vec<_> = (0..5000).map(|n| window(n, 0)).collect();
+    store.commit(&roster, &first, &[]).expect("a commit");
+    let mut wanted: Vec<Write> = first;
+    let mut steps = 0;
+    while store.unfolded() > 0 {
+        // Some are written anew between two steps, whether they stand there already or not.
+        if steps % 3 == 0 && steps < 12 {
+            let again: Vec<_> = (0..5000).step_by(7).map(|n| window(n, steps)).collect();
+            store.commit(&roster, &again, &[]).expect("a commit");
+            wanted.extend(again);
+        }
+        store.fold().expect("room");
+        steps += 1;
+        let copy = tempdir().expect("a directory");
+        for name in ["state.db", "state.db-wal"] {
+            fs::copy(directory.path().join(name), copy.path().join(name)).expect("a copy");
+        }
+        let crashed = open(copy.path());
+        assert_eq!((crashed.set_aside, &crashed.saved.nonsense), (None, &None));
+        assert_eq!(sorted(crashed.saved), expected(&roster, &wanted), "after {steps} steps");
+    }
+    assert!(steps > 10, "{steps}");
+}
+
+#[test]
 fn a_commit_that_makes_no_sense_is_told_and_what_was_read_behind_it_is_read_again() {
     let directory = tempdir().expect("a directory");
     let mut roster = Roster::default();

@@ -19,12 +19,12 @@ use crate::store::SavedPosition;
 const MAX_CONTROLS: usize = 1024;
 
 /// Batches that wait at once; a reader with another one waits. One is of [`crate::journal::BATCH`]
-/// records at most, or of 32 KiB of a log file.
+/// records at most, or of 64 KiB of a log file.
 const MAX_BATCHES: usize = 8;
 
 /// When so many attempts are together, what else waits is for the next turn: whoever calls meanwhile
 /// waits for the end of this one, and what it decides and tells is in memory at once.
-const TURN: usize = 256;
+const TURN: usize = 128;
 
 /// Something that is not a record.
 #[derive(Debug)]

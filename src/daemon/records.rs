@@ -16,6 +16,9 @@ const POSITION_EVERY: Duration = Duration::from_secs(5);
 /// of what there is to save then.
 const LINES_EVERY: Duration = Duration::from_secs(5);
 
+/// The lines of so many offenders in a jail go into one commit, unless it is the last.
+const LINES_AT_ONCE: usize = 256;
+
 /// While more attempts wait, what so many turns come to is saved together: a window that grows and
 /// becomes a ban is written once then, and so is each page of the file. The keeper notes what is
 /// unsaved meanwhile, so that their number is bounded.
@@ -198,7 +201,7 @@ impl<D: Disk> Records<D> {
             if self.can_wait() {
                 self.turns_waiting += 1;
             } else {
-                self.begin(at, keeper, roster);
+                self.begin(at, keeper, roster, LINES_AT_ONCE);
                 // One that takes no time is over by now.
                 self.hear(at.monotonic);
             }
@@ -220,7 +223,7 @@ impl<D: Disk> Records<D> {
     ) -> Result<(), String> {
         self.wait(at.monotonic)?;
         self.is_more = false;
-        self.begin(at, keeper, roster);
+        self.begin(at, keeper, roster, usize::MAX);
         self.wait(at.monotonic)?;
         self.trouble.clone().map_or(Ok(()), Err)
     }
@@ -302,17 +305,20 @@ impl<D: Disk> Records<D> {
             && self.incomplete_until.is_none()
     }
 
-    fn begin(&mut self, at: Moment, keeper: &mut Keeper, roster: &Roster) {
+    fn begin(&mut self, at: Moment, keeper: &mut Keeper, roster: &Roster, lines_at_once: usize) {
         let due = self.purged_at.is_none_or(|last| at.monotonic - last >= PURGE_EVERY);
         if due {
             self.purged_at = Some(at.monotonic);
         }
         let mut commit = self.commit(keeper, roster);
         (commit.now, commit.purges) = (at.now, due);
-        if self.lines_are_due(at.monotonic) {
-            let lines = keeper.take_unsaved_lines();
+        if commit.is_whole {
             // All of it has them already.
-            commit.writes.extend(lines.filter(|_| !commit.is_whole));
+            keeper.take_unsaved_lines(usize::MAX).for_each(drop);
+        } else if self.lines_are_due(at.monotonic) {
+            commit.writes.extend(keeper.take_unsaved_lines(lines_at_once));
+        }
+        if !keeper.has_unsaved_lines() {
             self.lines_saved_at = at.monotonic;
         }
         self.disk.begin(commit);

@@ -20,8 +20,9 @@ const HISTORY: Duration = Duration::from_hours(90 * 24);
 /// When nothing is to be done for so long, there is time to tidy up.
 const LULL: Duration = Duration::from_millis(200);
 
-/// So many rows may wait for that; a start has to work them in, and whoever asks for the past.
-const UNFOLDED_AT_MOST: u32 = 16_384;
+/// When so many rows wait for that, it is begun all the same, a step behind each commit; two steps when
+/// twice as many do, and so on. A start has to work them in, and whoever asks for the past.
+const UNFOLDED_MANY: u32 = 16_384;
 
 /// So many questions about the past wait at once; with more of them the history is left out, which the
 /// log tells.
@@ -135,22 +136,32 @@ fn work(
 }
 
 /// Waits for something to do; when nothing comes for a moment, or will come any more, what was committed
-/// is worked into the tables.
+/// is worked into the tables. Nothing when nothing will come any more.
 fn next(store: &mut Store, to_do: &Receiver<Task>) -> Option<Task> {
+    // Whoever waits for the next commit waits for these.
+    for _ in 0..store.unfolded() / UNFOLDED_MANY {
+        if !fold(store) {
+            break;
+        }
+    }
     if store.unfolded() == 0 {
         return to_do.recv().ok();
     }
     if let Ok(task) = to_do.recv_timeout(LULL) {
         return Some(task);
     }
-    while store.unfolded() > 0 && to_do.is_empty() {
-        if let Err(error) = store.fold() {
-            // What is saved stays so; the next commit shows whether the disk is at fault.
-            warn!("what is saved cannot be worked into its tables for now: {error}");
-            break;
-        }
-    }
+    while store.unfolded() > 0 && to_do.is_empty() && fold(store) {}
     to_do.recv().ok()
+}
+
+/// Works some of it into the tables; whether that could be done.
+fn fold(store: &mut Store) -> bool {
+    let folded = store.fold();
+    if let Err(error) = &folded {
+        // What is saved stays so; the next commit shows whether the disk is at fault.
+        warn!("what is saved cannot be worked into its tables for now: {error}");
+    }
+    folded.is_ok()
 }
 
 fn write(store: &mut Store, commit: &Commit) -> Result<(), StoreError> {
@@ -162,9 +173,6 @@ fn write(store: &mut Store, commit: &Commit) -> Result<(), StoreError> {
         store.rewrite(roster, whole)?.iter().for_each(tell_set_aside);
     } else {
         store.commit(roster, writes, &positions)?;
-        while store.unfolded() > UNFOLDED_AT_MOST {
-            store.fold()?;
-        }
     }
     if *purges { forget_old(store, commit) } else { Ok(()) }
 }

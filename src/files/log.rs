@@ -20,7 +20,7 @@ pub(super) const TURN_BYTES: usize = 2 * WINDOW_BYTES;
 
 /// Unless a line is longer, so many are read: what is in them is judged, decided and told at once, and
 /// whoever calls meanwhile waits for that.
-const USUAL_BYTES: usize = 128 << 10;
+const USUAL_BYTES: usize = 64 << 10;
 
 /// A file's device and its number there.
 pub(super) type Inode = (u64, u64);

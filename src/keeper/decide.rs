@@ -91,7 +91,7 @@ impl Keeper {
         let Some(mut jail) = self.jails.remove(id) else { return Settled::default() };
         // What has gone since it was saved is not in the jail any more, but in the state file.
         self.farewells.extend(jail.take_unsaved());
-        self.farewells.extend(jail.evidence.take_unsaved(id));
+        self.farewells.extend(jail.evidence.take_unsaved(id, usize::MAX));
         let (notices, writes) = jail.farewell();
         self.farewells.extend(writes);
         self.farewells.extend(self.past.priors.dismiss(id));
@@ -266,9 +266,13 @@ impl Keeper {
     }
 
     /// The lines behind offenders that have changed since the last time this was asked, for the state
-    /// file. They are most of what there is to save of many attempts, and decide nothing.
-    pub fn take_unsaved_lines(&mut self) -> impl Iterator<Item = Write> {
-        self.jails.iter_mut().flat_map(|jail| jail.evidence.take_unsaved(jail.id))
+    /// file, of at most so many offenders in each jail. They are most of what there is to save of many
+    /// attempts, and decide nothing.
+    pub fn take_unsaved_lines(&mut self, at_most: usize) -> impl Iterator<Item = Write> {
+        let jails = self.jails.iter_mut();
+        let of_jails: Vec<_> =
+            jails.map(|jail| jail.evidence.take_unsaved(jail.id, at_most)).collect();
+        of_jails.into_iter().flatten()
     }
 
     /// Whether there are lines to save.

@@ -138,9 +138,14 @@ impl Evidence {
         self.lines.get(&offender).into_iter().flat_map(Lines::iter)
     }
 
-    /// What has changed since the last time this was asked, for the state file.
-    pub(super) fn take_unsaved(&mut self, jail: JailId) -> impl Iterator<Item = Write> {
-        let unsaved = self.unsaved.take();
+    /// What has changed since the last time this was asked, for the state file, of at most
+    /// so many offenders.
+    pub(super) fn take_unsaved(
+        &mut self,
+        jail: JailId,
+        at_most: usize,
+    ) -> impl Iterator<Item = Write> {
+        let unsaved = self.unsaved.take_some(at_most);
         unsaved.map(move |offender| match self.lines.get(&offender) {
             Some(lines) => written(jail, offender, lines),
             None => Write::NoEvidence(jail, offender),

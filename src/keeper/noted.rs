@@ -34,6 +34,14 @@ impl<K: Ord> Noted<K> {
         }
     }
 
+    /// Takes the first so many, each once, sorted.
+    pub(super) fn take_some(&mut self, at_most: usize) -> impl Iterator<Item = K> + use<K> {
+        self.tidy();
+        let rest = self.keys.split_off(at_most.min(self.keys.len()));
+        self.distinct = rest.len();
+        std::mem::replace(&mut self.keys, rest).into_iter()
+    }
+
     /// Takes them all, each once, sorted.
     pub(super) fn take(&mut self) -> impl Iterator<Item = K> + use<K> {
         self.tidy();
@@ -66,7 +74,9 @@ mod tests {
         noted.note(7);
         noted.take_back(&8);
         noted.take_back(&7);
-        assert_eq!(noted.take().collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(noted.take_some(2).collect::<Vec<_>>(), [0, 1]);
+        noted.note(0);
+        assert_eq!(noted.take().collect::<Vec<_>>(), [0, 2]);
         assert!(noted.is_empty());
     }
 }

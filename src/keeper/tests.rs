@@ -105,6 +105,12 @@ type DiskKey = (&'static str, Where, String);
 /// What the state file holds.
 type Disk = BTreeMap<DiskKey, Write>;
 
+/// Everything that has changed.
+fn unsaved(keeper: &mut Keeper) -> Vec<Write> {
+    let writes: Vec<Write> = keeper.take_unsaved().collect();
+    writes.into_iter().chain(keeper.take_unsaved_lines(usize::MAX)).collect()
+}
+
 /// What the state file would hold after these writes.
 fn saved(disk: &mut Disk, writes: impl IntoIterator<Item = Write>) {
     for write in writes {

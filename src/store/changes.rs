@@ -4,16 +4,14 @@
 //! pages in a row, so that whoever waits for a commit waits for little; and of a row that is written
 //! again soon the tables get the last state only.
 
-use std::collections::BTreeMap;
-
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, ToSql, Transaction, ffi, params, params_from_iter};
 
 use super::statements::{Statements, Table};
 use super::sum;
 
-/// So many rows are one piece: what a step takes over at least, but for the last one.
-pub(super) const STEP: usize = 512;
+/// So many rows are one piece.
+const PIECE_ROWS: usize = 512;
 
 /// A piece ends behind so many bytes, too.
 const PIECE_BYTES: usize = 256 << 10;
@@ -25,19 +23,6 @@ pub(super) struct Rows {
     pieces: Vec<Vec<u8>>,
     in_last_piece: usize,
     count: u32,
-}
-
-/// What [`fold`] has done.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Folded {
-    /// So many rows were taken, each as often as it was written.
-    pub(super) taken: u32,
-    /// So many the tables were given, each once.
-    pub(super) rows: u32,
-    /// So many of them were bans.
-    pub(super) bans: u32,
-    /// So many pieces were not as they were written, and are left out.
-    pub(super) damaged: u32,
 }
 
 impl Rows {
@@ -68,13 +53,14 @@ impl Rows {
         Ok(())
     }
 
-    /// Writes them into the tables.
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<Folded> {
-        let mut last = Last::default();
-        for piece in &self.pieces {
-            last.take(piece).ok_or_else(corrupt)?;
+    /// Writes them into the tables; how many bans there were.
+    pub(super) fn apply(self, connection: &Connection) -> rusqlite::Result<u32> {
+        let mut all = Gathered::default();
+        for piece in self.pieces {
+            all.take(piece).ok_or_else(corrupt)?;
         }
-        last.write(connection)
+        all.sort();
+        all.write(connection, usize::MAX)
     }
 
     fn add<'v>(
@@ -83,7 +69,8 @@ impl Rows {
         is_there: bool,
         values: impl Iterator<Item = &'v dyn ToSql>,
     ) -> rusqlite::Result<()> {
-        let is_full = |piece: &Vec<u8>| self.in_last_piece >= STEP || piece.len() >= PIECE_BYTES;
+        let is_full =
+            |piece: &Vec<u8>| self.in_last_piece >= PIECE_ROWS || piece.len() >= PIECE_BYTES;
         if self.pieces.last().is_none_or(is_full) {
             self.pieces.push(Vec::new());
             self.in_last_piece = 0;
@@ -103,36 +90,6 @@ impl Rows {
     }
 }
 
-/// Takes over what was committed first, at least so many rows if there are as many. What is not as it
-/// was written stays.
-pub(super) fn fold(transaction: &Transaction<'_>, at_least: usize) -> rusqlite::Result<Folded> {
-    let (mut pieces, mut damaged, mut rows) = (Vec::new(), 0, 0);
-    let sql = "SELECT number, rows, sum FROM changes ORDER BY number";
-    let mut select = transaction.prepare_cached(sql)?;
-    let mut found = select.query([])?;
-    while rows < at_least
-        && let Some(row) = found.next()?
-    {
-        let (number, piece, sum): (i64, Vec<u8>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let count = decode(&piece).map(|row| row.map(|_| 1)).sum::<Option<usize>>();
-        match count {
-            Some(count) if sum == sum::of_values(&[&piece])? => {
-                rows += count;
-                pieces.push((number, piece));
-            }
-            _ => damaged += 1,
-        }
-    }
-    drop(found);
-    let mut last = Last::default();
-    let mut delete = transaction.prepare_cached("DELETE FROM changes WHERE number = ?1")?;
-    for (number, piece) in &pieces {
-        last.take(piece).ok_or_else(corrupt)?;
-        delete.execute([number])?;
-    }
-    Ok(Folded { damaged, ..last.write(transaction)? })
-}
-
 /// Forgets what is left, since the tables have what it was about.
 pub(super) fn clear(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute("DELETE FROM changes", []).map(drop)
@@ -146,39 +103,119 @@ pub(super) fn corrupt() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(error, Some(reason))
 }
 
-/// The last state of each row: under its table and what it is found by there, so that they are in the
-/// tables' own order.
-#[derive(Default)]
-struct Last<'p> {
-    taken: u32,
-    rows: BTreeMap<(Table, &'p [u8]), Row<'p>>,
+/// Rows of several pieces, each in its last state, in the order of the tables: so that those which are
+/// written together stand together there.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pieces: Vec<Vec<u8>>,
+    rows: Vec<Found>,
+    /// So many of these are in the tables.
+    written: usize,
+    /// The numbers of the pieces.
+    numbers: Vec<i64>,
+    /// So many rows there were, each as often as it was written.
+    pub(super) taken: u32,
+    /// So many pieces were not as they were written. They stay.
+    pub(super) damaged: u32,
 }
 
-impl<'p> Last<'p> {
-    /// Takes the rows of a piece, each in place of what was there of it; nothing if they make no sense.
-    fn take(&mut self, piece: &'p [u8]) -> Option<()> {
-        for row in decode(piece) {
-            let row = row?;
-            self.taken += 1;
-            self.rows.insert((row.table, row.key), row);
+/// Where a row stands.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    table: Table,
+    is_there: bool,
+    piece: usize,
+    start: usize,
+    key_end: usize,
+    end: usize,
+}
+
+impl Gathered {
+    /// What was committed first, and not more than so many rows if one piece does not have more.
+    pub(super) fn read(connection: &Connection, at_most: u32) -> rusqlite::Result<Self> {
+        let mut all = Self::default();
+        let sql = "SELECT number, rows, sum FROM changes ORDER BY number";
+        let mut select = connection.prepare_cached(sql)?;
+        let mut found = select.query([])?;
+        while all.taken < at_most
+            && let Some(row) = found.next()?
+        {
+            let (number, piece, sum): (i64, Vec<u8>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            if sum == sum::of_values(&[&piece])? && all.take(piece).is_some() {
+                all.numbers.push(number);
+            } else {
+                all.damaged += 1;
+            }
         }
-        Some(())
+        all.sort();
+        Ok(all)
     }
 
-    fn write(self, connection: &Connection) -> rusqlite::Result<Folded> {
+    /// Whether all of it is in the tables.
+    pub(super) fn is_written(&self) -> bool {
+        self.written == self.rows.len()
+    }
+
+    /// Writes the next so many into the tables; how many bans there were.
+    pub(super) fn write(
+        &mut self,
+        connection: &Connection,
+        at_most: usize,
+    ) -> rusqlite::Result<u32> {
         let mut statements = Statements::new(connection);
-        let mut folded = Folded { taken: self.taken, ..Folded::default() };
-        for Row { table, is_there, values, .. } in self.rows.into_values() {
-            folded.rows += 1;
-            folded.bans += u32::from(table == Table::History);
-            let values = params_from_iter(self::values(values));
+        let mut bans = 0;
+        for found in self.rows[self.written..].iter().take(at_most) {
+            let Found { table, is_there, piece, start, end, .. } = *found;
+            bans += u32::from(table == Table::History);
+            let values = params_from_iter(values(&self.pieces[piece][start..end]));
             if is_there {
                 statements.put(table, values)?;
             } else {
                 statements.remove(table, values)?;
             }
         }
-        Ok(folded)
+        self.written = self.written.saturating_add(at_most).min(self.rows.len());
+        Ok(bans)
+    }
+
+    /// Has them stand in the tables alone.
+    pub(super) fn forget(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut delete = connection.prepare_cached("DELETE FROM changes WHERE number = ?1")?;
+        self.numbers.iter().try_for_each(|number| delete.execute([number]).map(drop))
+    }
+
+    /// Takes the rows of a piece; nothing if they make no sense.
+    fn take(&mut self, piece: Vec<u8>) -> Option<()> {
+        let before = self.rows.len();
+        let within = |rest: &[u8]| piece.len() - rest.len();
+        let mut rest = piece.as_slice();
+        while !rest.is_empty() {
+            let Some(row) = take_row(&mut rest) else {
+                self.rows.truncate(before);
+                return None;
+            };
+            let (end, start) = (within(rest), within(rest) - row.values.len());
+            let Row { table, is_there, key, .. } = row;
+            let (piece, key_end) = (self.pieces.len(), start + key.len());
+            self.rows.push(Found { table, is_there, piece, start, key_end, end });
+        }
+        self.taken = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        self.pieces.push(piece);
+        Some(())
+    }
+
+    fn sort(&mut self) {
+        let Self { pieces, rows, .. } = self;
+        let key = |row: &Found| (row.table, &pieces[row.piece][row.start..row.key_end]);
+        // Stable: of the same row the last one stands last.
+        rows.sort_by(|a, b| key(a).cmp(&key(b)));
+        rows.dedup_by(|later, kept| {
+            let is_same = key(later) == key(kept);
+            if is_same {
+                *kept = *later;
+            }
+            is_same
+        });
     }
 }
 
@@ -193,19 +230,7 @@ struct Row<'p> {
     values: &'p [u8],
 }
 
-/// The rows of a piece; nothing in place of the first one that makes no sense, and of all behind it.
-fn decode(mut piece: &[u8]) -> impl Iterator<Item = Option<Row<'_>>> {
-    std::iter::from_fn(move || {
-        (!piece.is_empty()).then(|| {
-            let row = take_row(&mut piece);
-            if row.is_none() {
-                piece = &[];
-            }
-            row
-        })
-    })
-}
-
+/// The row at the beginning, which is left behind; nothing if there is none that makes sense.
 fn take_row<'p>(piece: &mut &'p [u8]) -> Option<Row<'p>> {
     let table = Table::numbered(*piece.split_off_first()?)?;
     let is_there = match piece.split_off_first()? {

@@ -9,11 +9,12 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::changes::Gathered;
 use super::error::{StoreError, means_damage};
 use super::saved::{self, Saved};
 use super::statements::{TABLES, Table};
 use super::write::{Counts, bound_history};
-use super::{DAMAGED_KEPT, OpenFile, Opened, SetAside, Store, changes, schema};
+use super::{DAMAGED_KEPT, OpenFile, Opened, SetAside, Store, schema};
 use crate::keeper::Timestamp;
 
 /// The state file's name in its directory.
@@ -32,12 +33,12 @@ const CACHE_KIB: i64 = 512;
 /// The write-ahead log shrinks to this after a great commit.
 const LOG_BYTES_KEPT: i64 = 4 << 20;
 
-/// So many pages of the write-ahead log, 16 MiB, and the commit that fills it has to work it into the
-/// file; it is done before, when there is time ([`Store::fold`]).
-const LOG_PAGES: u32 = 4096;
+/// So many pages of the write-ahead log, 64 MiB, and the commit that fills it has to work it into the
+/// file, which takes a good part of a second; it is done before, when there is time ([`Store::fold`]).
+const LOG_PAGES: u32 = 16_384;
 
 /// So many rows are taken over at once at a start: more are faster, and all are in memory.
-const STEP_AT_OPENING: usize = 8192;
+const ROWS_AT_OPENING: u32 = 32_768;
 
 /// Statements that are used again and again.
 const STATEMENTS: usize = 32;
@@ -119,7 +120,11 @@ fn open_sound(
     };
     let identity = identity(path).map_err(|source| StoreError::io("look at", path, source))?;
     let path = path.to_owned();
-    Ok((OpenFile { connection, path, identity, counts, _directory: lock }, saved, set_aside))
+    Ok((
+        OpenFile { connection, path, identity, counts, folding: None, _directory: lock },
+        saved,
+        set_aside,
+    ))
 }
 
 /// What can be read of a file that cannot be written: of a copy of it in memory, into which what was
@@ -330,12 +335,13 @@ fn prepare(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
 fn fold(connection: &mut Connection, counts: &mut Counts) -> rusqlite::Result<u32> {
     loop {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let folded = changes::fold(&transaction, STEP_AT_OPENING)?;
-        counts.take(folded);
+        let mut all = Gathered::read(&transaction, ROWS_AT_OPENING)?;
+        counts.history = counts.history.saturating_add(all.write(&transaction, usize::MAX)?);
+        all.forget(&transaction)?;
         bound_history(&transaction, counts)?;
         transaction.commit()?;
-        if folded.taken == 0 {
-            return Ok(folded.damaged);
+        if all.taken == 0 {
+            return Ok(all.damaged);
         }
     }
 }

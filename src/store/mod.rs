@@ -24,6 +24,7 @@ mod sum;
 mod write;
 
 pub use allowed::SavedAllowance;
+use changes::Gathered;
 pub use error::StoreError;
 pub use saved::{JailSaved, Nonsense, Saved, SavedPosition};
 use write::Counts;
@@ -62,6 +63,8 @@ struct OpenFile {
     /// Which file it is, whatever has its name by now.
     identity: (u64, u64),
     counts: Counts,
+    /// What is being worked into the tables.
+    folding: Option<Gathered>,
     /// Holds the lock on the directory.
     _directory: file::Lock,
 }

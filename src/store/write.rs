@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::changes::{self, Folded, Rows};
+use super::changes::{self, Gathered, Rows};
 use super::saved::{self, JailSaved, SavedPosition};
 use super::{HISTORY_MOST, OpenFile, SetAside, Store, StoreError, attempts, file};
 use crate::keeper::{BanRecord, JailId, Network, Roster, Timestamp, Write};
@@ -16,6 +16,9 @@ const PURGE_STEP: u32 = 10_000;
 
 /// After so many rows the write-ahead log is worked into the file when there is time.
 const LOG_ROWS: u32 = 512;
+
+/// So many rows are worked into the tables at once: for so long everybody else waits.
+const FOLD_STEP: usize = 512;
 
 /// When the history is full, so many more go at once than must, so that not every commit after
 /// that has to look for the oldest.
@@ -56,16 +59,8 @@ pub(super) struct Counts {
     pub(super) history: u32,
     /// Rows that the tables do not have yet, each as often as it was written.
     pub(super) unfolded: u32,
-    /// Rows that were written into the tables since the write-ahead log was worked in last.
+    /// Rows that were committed since the write-ahead log was worked in last.
     pub(super) in_log: u32,
-}
-
-impl Counts {
-    pub(super) fn take(&mut self, Folded { taken, rows, bans, .. }: Folded) {
-        self.unfolded = self.unfolded.saturating_sub(taken);
-        self.in_log = self.in_log.saturating_add(rows);
-        self.history = self.history.saturating_add(bans);
-    }
 }
 
 /// Whether a transaction is forced to the disk at once, or when the kernel or a later one does.
@@ -93,7 +88,8 @@ impl Store {
         self.transact("write", lasts, |transaction, counts| {
             let rows = rows(names, writes, positions)?;
             rows.append(transaction)?;
-            counts.unfolded += rows.count();
+            counts.unfolded = counts.unfolded.saturating_add(rows.count());
+            counts.in_log = counts.in_log.saturating_add(rows.count());
             Ok(())
         })
     }
@@ -104,17 +100,35 @@ impl Store {
         self.open.as_ref().map_or(0, |open| open.counts.unfolded)
     }
 
-    /// Works some of these into the tables, the oldest first; and when it is the last of many, the
-    /// write-ahead log into the file.
+    /// Works 512 of these into the tables. Of all that there are at one time the file is rid
+    /// when the last of them is there; and when there are no others, and there were many, the
+    /// write-ahead log is worked in.
     ///
     /// # Errors
     ///
-    /// When the file cannot be written.
+    /// When the file cannot be written. It begins anew next time then.
     pub fn fold(&mut self) -> Result<(), StoreError> {
-        self.transact("write", Lasts(false), |transaction, counts| {
-            fold_step(transaction, counts, changes::STEP)
+        if self.unfolded() == 0 {
+            return Ok(());
+        }
+        let folding = self.open.as_mut().and_then(|open| open.folding.take());
+        let folding = self.transact("write", Lasts(false), |transaction, counts| {
+            let mut folding = match folding {
+                Some(folding) => folding,
+                None => gathered(transaction)?,
+            };
+            let bans = folding.write(transaction, FOLD_STEP)?;
+            counts.history = counts.history.saturating_add(bans);
+            bound_history(transaction, counts)?;
+            if !folding.is_written() {
+                return Ok(Some(folding));
+            }
+            folding.forget(transaction)?;
+            counts.unfolded = counts.unfolded.saturating_sub(folding.taken);
+            Ok(None)
         })?;
         let open = self.open.as_mut().expect("it was written to");
+        open.folding = folding;
         if open.counts.unfolded == 0 && open.counts.in_log >= LOG_ROWS {
             open.counts.in_log = 0;
             // Where somebody reads the file, a later one does it.
@@ -171,12 +185,16 @@ impl Store {
         names: &Roster,
         whole: Whole<'_>,
     ) -> Result<Option<SetAside>, StoreError> {
+        if let Some(open) = &mut self.open {
+            open.folding = None;
+        }
         let set_aside = if self.open.is_some() { None } else { file::reopen(self, whole.now)? };
         self.transact("rewrite", Lasts(true), |transaction, counts| {
-            while counts.unfolded > 0 {
-                fold_step(transaction, counts, usize::MAX)?;
+            if counts.unfolded > 0 {
+                gathered(transaction)?.write(transaction, usize::MAX)?;
             }
             changes::clear(transaction)?;
+            counts.unfolded = 0;
             for jail in whole.jails {
                 let name = names.name(*jail);
                 transaction.execute("DELETE FROM bans WHERE jail = ?1", [name])?;
@@ -188,7 +206,8 @@ impl Store {
             transaction.execute("DELETE FROM allowed", [])?;
             transaction.execute("DELETE FROM positions", [])?;
             let rows = rows(names, whole.writes, whole.positions)?;
-            counts.take(rows.apply(transaction)?);
+            rows.apply(transaction)?;
+            counts.history = saved::history_rows(transaction)?;
             bound_history(transaction, counts)
         })?;
         Ok(set_aside)
@@ -303,19 +322,11 @@ fn rows(
     Ok(rows)
 }
 
-/// Takes some of what was committed first into the tables. We have written it ourselves by now, so that
-/// the file is damaged if it is not as it was written.
-fn fold_step(
-    transaction: &Transaction<'_>,
-    counts: &mut Counts,
-    at_least: usize,
-) -> rusqlite::Result<()> {
-    let folded = changes::fold(transaction, at_least)?;
-    if folded.damaged > 0 || folded.taken == 0 {
-        return Err(changes::corrupt());
-    }
-    counts.take(folded);
-    bound_history(transaction, counts)
+/// What the tables do not have yet. We have written it ourselves by now, so that the file is damaged if
+/// it is not as it was written.
+fn gathered(transaction: &Transaction<'_>) -> rusqlite::Result<Gathered> {
+    let all = Gathered::read(transaction, u32::MAX)?;
+    if all.damaged > 0 || all.taken == 0 { Err(changes::corrupt()) } else { Ok(all) }
 }
 
 /// Makes room when the history is full.

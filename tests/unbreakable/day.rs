@@ -56,7 +56,8 @@ impl Host {
         }
         let Decisions { changes, .. } = self.keeper.decide(now, events);
         self.keeper.settle(now, &changes, &Outcome::Applied { refused: Vec::new() });
-        let writes: Vec<_> = self.keeper.take_unsaved().collect();
+        let mut writes: Vec<_> = self.keeper.take_unsaved().collect();
+        writes.extend(self.keeper.take_unsaved_lines(usize::MAX));
         self.store.commit(&self.roster, &writes, &[]).expect("a commit");
     }
 

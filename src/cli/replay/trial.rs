@@ -65,6 +65,7 @@ impl Trial {
         self.spared += decisions.notices.iter().filter(is_spared).count() as u64;
         if self.heard.is_multiple_of(FORGET_EVERY) {
             drop(self.keeper.take_unsaved());
+            drop(self.keeper.take_unsaved_lines(usize::MAX));
             self.keeper.forget_idle_priors();
         }
         let mut changes = decisions.changes;

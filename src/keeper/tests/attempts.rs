@@ -146,7 +146,11 @@ fn the_last_lines_are_kept_with_the_window_and_with_the_ban() {
     assert_eq!(shown(&keeper, "192.0.2.2"), [""; 0]);
     step(&mut keeper, &mut kernel, at(62), vec![]);
     assert_eq!(shown(&keeper, "192.0.2.1"), [""; 0], "the ban is over");
-    assert!(keeper.take_unsaved().any(|write| write == Write::NoEvidence(JAIL, net("192.0.2.1"))));
+    assert!(
+        keeper
+            .take_unsaved_lines(9)
+            .any(|write| write == Write::NoEvidence(JAIL, net("192.0.2.1")))
+    );
 }
 
 #[test]
@@ -259,7 +263,7 @@ proptest! {
         for (index, attempt) in attempts[..restart].iter().enumerate() {
             now = at(attempt.2);
             step(&mut straight, &mut kernel, now, vec![event(index, *attempt)]);
-            saved(&mut disk, straight.take_unsaved());
+            saved(&mut disk, unsaved(&mut straight));
         }
         let mut whole = Disk::new();
         saved(&mut whole, straight.everything());

@@ -196,7 +196,7 @@ impl World {
             let settled = self.keeper.settle(at(self.now), &changes, &outcome);
             self.hear(&settled.notices);
         }
-        saved(&mut self.disk, self.keeper.take_unsaved());
+        saved(&mut self.disk, unsaved(&mut self.keeper));
     }
 
     /// A step, and whatever is due by then.
@@ -223,7 +223,7 @@ impl World {
         let outcome = self.kernel.take(&decisions.changes);
         let settled = self.keeper.settle(at(self.now), &decisions.changes, &outcome);
         self.hear(&settled.notices);
-        saved(&mut self.disk, self.keeper.take_unsaved());
+        saved(&mut self.disk, unsaved(&mut self.keeper));
     }
 
     /// What holds at all times.

@@ -317,7 +317,7 @@ fn what_a_spared_network_comes_to_does_not_depend_on_a_restart() {
         events.extend((1..4).map(|n| attempt(&format!("198.51.100.{n}"), 0, n)));
         step(&mut lives, &mut kernel, at(0), events);
         let mut disk = Disk::new();
-        saved(&mut disk, lives.take_unsaved());
+        saved(&mut disk, unsaved(&mut lives));
         let mut reborn = restored(&[(JAIL, escalating())], at(30), &disk);
         let kernels = [&mut lives, &mut reborn].map(|keeper| {
             let (mut kernel, events) = (kernel.clone(), end(keeper));
