@@ -1,4 +1,5 @@
-//! How long the kernel takes for bans, in a network namespace of its own (needs root).
+//! How long the kernel takes for bans, in a network namespace of its own (needs root), and we to write
+//! them down for it.
 
 use std::hint::black_box;
 use std::net::Ipv4Addr;
@@ -6,7 +7,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use jailkeeper::keeper::{Change, Gate, JailId, Network, Outcome, Timestamp, Until};
-use jailkeeper::nft::Firewall;
+use jailkeeper::nft::{Firewall, fuzzing};
 use nix::sched::{CloneFlags, unshare};
 
 #[path = "../tests/support/gate.rs"]
@@ -81,5 +82,14 @@ fn firewall(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, firewall);
+fn encoding(criterion: &mut Criterion) {
+    let networks: Vec<Network> = networks(1000).collect();
+    let mut group = criterion.benchmark_group("1000 elements");
+    group.throughput(Throughput::Elements(1000));
+    group.bench_function("encoded", |bencher| {
+        bencher.iter(|| fuzzing::written("jail0", black_box(&networks)));
+    });
+}
+
+criterion_group!(benches, encoding, firewall);
 criterion_main!(benches);

@@ -1,7 +1,7 @@
-//! How long a commit takes: of a position alone, and of bans with it.
+//! How long a commit takes: of a position alone, and of bans with it; and to work it into its tables.
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jailkeeper::keeper::{BanRecord, Network, Roster, Timestamp, Until, Write};
@@ -27,22 +27,49 @@ fn commit(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("commit");
     group.sample_size(20);
     let mut sequence = 0;
+    let mut write = |store: &mut Store, bans: u32| {
+        let ban = |_| {
+            sequence += 1;
+            let address = Ipv4Addr::from_bits(0x0a00_0000 | (sequence & 0xff_ffff));
+            Write::Ban(jail, Network::V4(address, 32), record)
+        };
+        let writes: Vec<Write> = (0..bans).map(ban).collect();
+        let position = SavedPosition { cursor: CURSOR.to_owned(), sequence: sequence.into() };
+        store.commit(&roster, &writes, &[("system", Some(position))]).expect("a commit");
+    };
     for bans in [0, 1, 100, 10_000] {
         group.bench_function(format!("position and {bans} bans"), |bencher| {
-            bencher.iter(|| {
-                let ban = |_| {
-                    sequence += 1;
-                    let address = Ipv4Addr::from_bits(0x0a00_0000 | (sequence & 0xff_ffff));
-                    Write::Ban(jail, Network::V4(address, 32), record)
-                };
-                let writes: Vec<Write> = (0..bans).map(ban).collect();
-                let position =
-                    SavedPosition { cursor: CURSOR.to_owned(), sequence: sequence.into() };
-                store.commit(&roster, &writes, &[("system", Some(position))]).expect("a commit");
+            bencher.iter_custom(|rounds| {
+                let mut taken = Duration::ZERO;
+                for _ in 0..rounds {
+                    let begin = Instant::now();
+                    write(&mut store, bans);
+                    taken += begin.elapsed();
+                    fold(&mut store);
+                }
+                taken
             });
         });
     }
     group.finish();
+    criterion.bench_function("10000 bans worked into their tables", |bencher| {
+        bencher.iter_custom(|rounds| {
+            let mut taken = Duration::ZERO;
+            for _ in 0..rounds {
+                write(&mut store, 10_000);
+                let begin = Instant::now();
+                fold(&mut store);
+                taken += begin.elapsed();
+            }
+            taken
+        });
+    });
+}
+
+fn fold(store: &mut Store) {
+    while store.unfolded() > 0 {
+        store.fold().expect("room");
+    }
 }
 
 criterion_group!(benches, commit);

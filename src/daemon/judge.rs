@@ -101,6 +101,8 @@ pub(super) struct Judge {
     remarks: Vec<(JailId, &'static str)>,
     /// Where a line is made fit to be kept.
     shown: String,
+    /// The time for the lines of one turn of a file.
+    now: Option<Timestamp>,
     /// The numbers of log files, by the reader's own.
     files: HashMap<usize, SourceId>,
     numbers: Numbers,
@@ -153,6 +155,7 @@ impl Judge {
             attempts: Vec::new(),
             remarks: Vec::new(),
             shown: String::new(),
+            now: None,
             files: files.into_iter().enumerate().collect(),
             numbers,
         }
@@ -205,6 +208,7 @@ impl Judge {
     }
 
     fn send(&mut self, reached: Reached) -> ControlFlow<()> {
+        self.now = None;
         let records = self
             .posts
             .iter_mut()
@@ -260,7 +264,7 @@ impl journal::Sink for Judge {
 
 impl files::Sink for Judge {
     fn line(&mut self, line: files::Line<'_>, wanted_by: &[usize]) {
-        let now = clock::now();
+        let now = *self.now.get_or_insert_with(clock::now);
         let numbers = &self.numbers;
         let source = *self.files.entry(line.file).or_insert_with(|| numbers.next());
         let at = Place { source, sequence: line.sequence };

@@ -75,7 +75,11 @@ impl Service {
 
     /// Tells the oldest notice, if there is one.
     fn tell_next(&mut self, now: Instant) -> bool {
-        let Some(notice) = self.telling.untold.pop_front() else { return false };
+        let Some(notice) = self.telling.untold.pop_front() else {
+            // After a flood it is long for nothing.
+            self.telling.untold = VecDeque::new();
+            return false;
+        };
         self.telling.told += 1;
         announce::log(&self.warden.roster, &notice);
         if let Some(signal) = announce::signal(&self.warden.roster, &notice)

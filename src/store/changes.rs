@@ -5,7 +5,7 @@
 //! again soon the tables get the last state only.
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, ToSql, Transaction, ffi, params, params_from_iter};
+use rusqlite::{Connection, ToSql, Transaction, ffi, params, params_from_iter};
 
 use super::statements::{Statements, Table};
 use super::sum;
@@ -53,14 +53,14 @@ impl Rows {
         Ok(())
     }
 
-    /// Writes them into the tables; how many bans there were.
-    pub(super) fn apply(self, connection: &Connection) -> rusqlite::Result<u32> {
+    /// Writes them into the tables.
+    pub(super) fn apply(self, connection: &Connection) -> rusqlite::Result<()> {
         let mut all = Gathered::default();
         for piece in self.pieces {
             all.take(piece).ok_or_else(corrupt)?;
         }
         all.sort();
-        all.write(connection, usize::MAX)
+        all.write(connection, usize::MAX).map(drop)
     }
 
     fn add<'v>(
@@ -97,10 +97,8 @@ pub(super) fn clear(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 
 /// What SQLite says of a file that is damaged.
 pub(super) fn corrupt() -> rusqlite::Error {
-    let error = ffi::Error::new(ffi::SQLITE_CORRUPT);
-    debug_assert_eq!(error.code, ErrorCode::DatabaseCorrupt);
     let reason = "what was committed last is not as it was written".to_owned();
-    rusqlite::Error::SqliteFailure(error, Some(reason))
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(reason))
 }
 
 /// Rows of several pieces, each in its last state, in the order of the tables: so that those which are

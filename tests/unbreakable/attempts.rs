@@ -26,6 +26,16 @@ fn number(address: Ipv4Addr) -> Option<u32> {
     (self::address(number) == address).then_some(number)
 }
 
+/// Whose attempts a line of the log is about, and how many they are: one, or as many as it says of a
+/// crowd.
+fn attempts(found: &str) -> Option<(u32, u32)> {
+    let (address, times) = match found.split_once(" (") {
+        Some((address, crowd)) => (address, crowd.split_once(" more")?.0.parse().ok()?),
+        None => (found, 1),
+    };
+    Some((number(address.parse().ok()?)?, times))
+}
+
 /// What sshd writes of it.
 pub(crate) fn line(number: u32) -> String {
     format!("Failed password for root from {} port 4711 ssh2", address(number))
@@ -50,9 +60,9 @@ impl Seen {
         let mut line = String::new();
         while log.read_line(&mut line).expect("text") > 0 && line.ends_with('\n') {
             self.read += line.len() as u64;
-            let address = line.split_once(FOUND).and_then(|(_, rest)| rest.trim_end().parse().ok());
-            if let Some(number) = address.and_then(number) {
-                *self.times.entry(number).or_default() += 1;
+            let found = line.split_once(FOUND).map(|(_, rest)| rest.trim_end());
+            if let Some((number, times)) = found.and_then(attempts) {
+                *self.times.entry(number).or_default() += times;
             }
             line.clear();
         }

@@ -29,7 +29,8 @@ const A_DAY: &str = "1d";
 /// What to count, and by what.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The journal is the history: what is counted are the service's own entries in it.
+The journal is the history: what is counted are the service's own entries in it. Of a flood they say how
+often each offender has tried, but not on which accounts.
 
 Examples:
   jailkeeper stats                          the last day
