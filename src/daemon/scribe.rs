@@ -24,6 +24,9 @@ const LULL: Duration = Duration::from_millis(200);
 /// twice as many do, and so on. A start has to work them in, and whoever asks for the past.
 const UNFOLDED_MANY: u32 = 16_384;
 
+/// So many do not wait.
+const UNFOLDED_MOST: u32 = 4 * UNFOLDED_MANY;
+
 /// So many questions about the past wait at once; with more of them the history is left out, which the
 /// log tells.
 const MAX_QUESTIONS: usize = 64;
@@ -139,10 +142,9 @@ fn work(
 /// is worked into the tables. Nothing when nothing will come any more.
 fn next(store: &mut Store, to_do: &Receiver<Task>) -> Option<Task> {
     // Whoever waits for the next commit waits for these.
-    for _ in 0..store.unfolded() / UNFOLDED_MANY {
-        if !fold(store) {
-            break;
-        }
+    let mut steps = store.unfolded() / UNFOLDED_MANY;
+    while (steps > 0 || store.unfolded() > UNFOLDED_MOST) && fold(store) {
+        steps = steps.saturating_sub(1);
     }
     if store.unfolded() == 0 {
         return to_do.recv().ok();

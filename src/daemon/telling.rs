@@ -10,9 +10,15 @@ use super::service::Service;
 use super::{announce, clock, status};
 use crate::keeper::{Notice, Settled};
 
-/// So much is told in a turn; the next one goes on. A call may ban 100,000, journald takes each entry
-/// when it likes, and whoever calls waits for the end of a turn.
+/// So much is told in a turn, and the next one goes on, since whoever calls waits for the end of a turn.
 const TOLD_IN_A_TURN: usize = 256;
+
+/// So much waits at most for the next turn.
+const UNTOLD_MOST: usize = 1024;
+
+/// While so much is told, the service manager hears that the loop is at work: a call may ban 100,000, and
+/// journald takes each entry when it likes.
+const TOLD_IN_A_BEAT: usize = 2048;
 
 /// The log tells no more often than this that signals are dropped.
 const TELL_DROPPED_EVERY: Duration = Duration::from_mins(1);
@@ -58,38 +64,43 @@ impl Service {
                 self.telling.untold.push_back(notice);
             }
         }
-        while self.telling.told < TOLD_IN_A_TURN && self.tell_next(now) {}
+        let surplus = self.telling.untold.len().saturating_sub(UNTOLD_MOST);
+        self.tell(surplus.max(TOLD_IN_A_TURN.saturating_sub(self.telling.told)), now);
         self.answer(replies);
     }
 
     /// Tells everything: there is no other turn.
     pub(super) fn deliver_all(&mut self, told: Settled) {
         self.deliver(told);
-        while self.tell_next(clock::monotonic()) {
-            if self.telling.told.is_multiple_of(TOLD_IN_A_TURN) {
-                status::told(self.notifier.watchdog());
-            }
-        }
+        self.tell(usize::MAX, clock::monotonic());
         self.tell_more(None);
     }
 
-    /// Tells the oldest notice, if there is one.
-    fn tell_next(&mut self, now: Instant) -> bool {
-        let Some(notice) = self.telling.untold.pop_front() else {
-            // After a flood it is long for nothing.
-            self.telling.untold = VecDeque::new();
-            return false;
-        };
-        self.telling.told += 1;
-        announce::log(&self.warden.roster, &notice);
-        if let Some(signal) = announce::signal(&self.warden.roster, &notice)
+    /// Tells so many notices, the oldest, if there are as many.
+    fn tell(&mut self, at_most: usize, now: Instant) {
+        for number in 1..=at_most {
+            let Some(notice) = self.telling.untold.pop_front() else {
+                // After a flood it is long for nothing.
+                self.telling.untold = VecDeque::new();
+                return;
+            };
+            if number.is_multiple_of(TOLD_IN_A_BEAT) {
+                status::told(self.notifier.watchdog());
+            }
+            self.telling.told += 1;
+            self.tell_one(&notice, now);
+        }
+    }
+
+    fn tell_one(&mut self, notice: &Notice, now: Instant) {
+        announce::log(&self.warden.roster, notice);
+        if let Some(signal) = announce::signal(&self.warden.roster, notice)
             && let Err(dropped) = self.bus.announce(signal)
             && self.telling.muted_until.is_none_or(|until| until <= now)
         {
             warn!("{dropped}");
             self.telling.muted_until = Some(now + TELL_DROPPED_EVERY);
         }
-        true
     }
 
     /// Tells how many there were that were not told one by one, when it is time; or without a time at

@@ -20,6 +20,9 @@ const LOG_ROWS: u32 = 512;
 /// So many rows are worked into the tables at once: for so long everybody else waits.
 const FOLD_STEP: usize = 512;
 
+/// And so many, which are in memory meanwhile, are brought into the tables' order together.
+const FOLD_ROWS: u32 = 16_384;
+
 /// When the history is full, so many more go at once than must, so that not every commit after
 /// that has to look for the oldest.
 const HISTORY_SLACK: u32 = HISTORY_MOST / 100;
@@ -100,9 +103,9 @@ impl Store {
         self.open.as_ref().map_or(0, |open| open.counts.unfolded)
     }
 
-    /// Works 512 of these into the tables. Of all that there are at one time the file is rid
-    /// when the last of them is there; and when there are no others, and there were many, the
-    /// write-ahead log is worked in.
+    /// Works 512 of these into the tables, of the oldest 16,384; they count no longer when the last of
+    /// those is there. When there are no others, and there were many, the write-ahead log is worked into
+    /// the file.
     ///
     /// # Errors
     ///
@@ -190,11 +193,13 @@ impl Store {
         }
         let set_aside = if self.open.is_some() { None } else { file::reopen(self, whole.now)? };
         self.transact("rewrite", Lasts(true), |transaction, counts| {
-            if counts.unfolded > 0 {
-                gathered(transaction)?.write(transaction, usize::MAX)?;
+            while counts.unfolded > 0 {
+                let mut all = gathered(transaction)?;
+                all.write(transaction, usize::MAX)?;
+                all.forget(transaction)?;
+                counts.unfolded = counts.unfolded.saturating_sub(all.taken);
             }
             changes::clear(transaction)?;
-            counts.unfolded = 0;
             for jail in whole.jails {
                 let name = names.name(*jail);
                 transaction.execute("DELETE FROM bans WHERE jail = ?1", [name])?;
@@ -325,7 +330,7 @@ fn rows(
 /// What the tables do not have yet. We have written it ourselves by now, so that the file is damaged if
 /// it is not as it was written.
 fn gathered(transaction: &Transaction<'_>) -> rusqlite::Result<Gathered> {
-    let all = Gathered::read(transaction, u32::MAX)?;
+    let all = Gathered::read(transaction, FOLD_ROWS)?;
     if all.damaged > 0 || all.taken == 0 { Err(changes::corrupt()) } else { Ok(all) }
 }
 
