@@ -117,7 +117,10 @@ impl Service {
                     self.stop();
                     return Ended::Stopped;
                 }
-                Some(lost) => return lost,
+                Some(lost) => {
+                    self.deliver_all(Settled::default());
+                    return lost;
+                }
             }
         }
     }
