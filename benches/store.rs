@@ -45,7 +45,7 @@ fn commit(criterion: &mut Criterion) {
                     let begin = Instant::now();
                     write(&mut store, bans);
                     taken += begin.elapsed();
-                    fold(&mut store);
+                    store.fold_all().expect("room");
                 }
                 taken
             });
@@ -58,18 +58,12 @@ fn commit(criterion: &mut Criterion) {
             for _ in 0..rounds {
                 write(&mut store, 10_000);
                 let begin = Instant::now();
-                fold(&mut store);
+                store.fold_all().expect("room");
                 taken += begin.elapsed();
             }
             taken
         });
     });
-}
-
-fn fold(store: &mut Store) {
-    while store.unfolded() > 0 {
-        store.fold().expect("room");
-    }
 }
 
 criterion_group!(benches, commit);

@@ -57,15 +57,8 @@ fn filled() -> TempDir {
     let writes = many(&mut roster, 500);
     let mut store = open(directory.path()).store;
     store.commit(&roster, &writes, &[]).expect("a commit");
-    fold(&mut store);
+    store.fold_all().expect("room");
     directory
-}
-
-/// Works everything into the tables that was committed.
-fn fold(store: &mut Store) {
-    while store.unfolded() > 0 {
-        store.fold().expect("room");
-    }
 }
 
 fn arbitrary_network() -> impl Strategy<Value = Network> + Clone {
@@ -215,7 +208,7 @@ proptest! {
         prop_assert_eq!(&opened.saved, &Saved::default());
         opened.store.commit(&roster, first, &[("system", Some(position("old", 1)))]).expect("a commit");
         if folds {
-            fold(&mut opened.store);
+            opened.store.fold_all().expect("room");
         }
         let at = position(&cursor, sequence);
         opened.store.commit(&roster, second, &[("system", Some(at.clone()))]).expect("a commit");
@@ -664,7 +657,7 @@ fn the_history_is_bounded_and_a_hundred_thousand_bans_are_quick() {
     for round in 1..3 {
         let later: Vec<_> = writes.iter().map(|write| shifted(write, round)).collect();
         opened.store.commit(&roster, &later, &[]).expect("a commit");
-        fold(&mut opened.store);
+        opened.store.fold_all().expect("room");
     }
     drop(opened);
     let other = rusqlite::Connection::open(directory.path().join("state.db")).expect("a database");

@@ -34,9 +34,8 @@ static EMPTY: LazyLock<Vec<u8>> = LazyLock::new(|| {
 });
 
 /// Each line does something to a sound file: `TABLE VALUE…` adds a row, `wrong TABLE VALUE…` one that is
-/// not as it was written, `version N` says that it has
-/// that layout, `drop TABLE` takes a table away, `at OFFSET BYTES` puts other bytes there, `cut LENGTH`
-/// cuts it off, `log BYTES` lays a log beside it.
+/// not as it was written, `version N` says that it has that layout, `drop TABLE` takes a table away, `at
+/// OFFSET BYTES` puts other bytes there, `cut LENGTH` cuts it off, `log BYTES` lays a log beside it.
 pub fn run(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let folder = tempfile::tempdir().expect("a folder");

@@ -20,8 +20,8 @@ const LINES_EVERY: Duration = Duration::from_secs(5);
 const LINES_AT_ONCE: usize = 256;
 
 /// While more attempts wait, what so many turns come to is saved together: a window that grows and
-/// becomes a ban is written once then, and so is each page of the file. The keeper notes what is
-/// unsaved meanwhile, so that their number is bounded.
+/// becomes a ban is written once then. The keeper notes what is unsaved meanwhile, so that their number is
+/// bounded.
 const TURNS_TOGETHER: u32 = 16;
 
 /// What the state file forgets by age is looked for this often.

@@ -8,13 +8,16 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, Transaction, ffi, params, params_from_iter};
 
 use super::statements::{Statements, Table};
-use super::sum;
+use super::sum::{self, Sum};
 
 /// So many rows are one piece.
 const PIECE_ROWS: usize = 512;
 
 /// A piece ends behind so many bytes, too.
 const PIECE_BYTES: usize = 256 << 10;
+
+/// So many rows, which are in memory meanwhile, are brought into the tables' order together.
+const FOLD_ROWS: u32 = 16_384;
 
 /// Rows to be written, in order, as bytes: for each the number of its table, whether it is written or
 /// taken away, and its values.
@@ -28,14 +31,22 @@ pub(super) struct Rows {
 impl Rows {
     /// Writes a row of these values and their sum, in place of the one with the same keys.
     pub(super) fn put(&mut self, table: Table, row: &[&dyn ToSql]) -> rusqlite::Result<()> {
-        let sum = sum::of_values(row)?;
-        let row = row.iter().copied().chain([&sum as &dyn ToSql]);
-        self.add(table, true, row)
+        let mut sum = Sum::default();
+        let piece = self.begin_row(table, true);
+        for value in row {
+            sum::with_plain(*value, |value| {
+                sum.add(value);
+                encode(piece, value);
+            })?;
+        }
+        encode(piece, ValueRef::Integer(sum.number()));
+        Ok(())
     }
 
     /// Takes away the row with these keys.
     pub(super) fn remove(&mut self, table: Table, keys: &[&dyn ToSql]) -> rusqlite::Result<()> {
-        self.add(table, false, keys.iter().copied())
+        let piece = self.begin_row(table, false);
+        keys.iter().try_for_each(|key| sum::with_plain(*key, |value| encode(piece, value)))
     }
 
     /// How many there are.
@@ -63,30 +74,40 @@ impl Rows {
         all.write(connection, usize::MAX).map(drop)
     }
 
-    fn add<'v>(
-        &mut self,
-        table: Table,
-        is_there: bool,
-        values: impl Iterator<Item = &'v dyn ToSql>,
-    ) -> rusqlite::Result<()> {
+    /// The piece in which a row begins.
+    fn begin_row(&mut self, table: Table, is_there: bool) -> &mut Vec<u8> {
         let is_full =
             |piece: &Vec<u8>| self.in_last_piece >= PIECE_ROWS || piece.len() >= PIECE_BYTES;
         if self.pieces.last().is_none_or(is_full) {
             self.pieces.push(Vec::new());
             self.in_last_piece = 0;
         }
-        let piece = self.pieces.last_mut().expect("there is one");
-        piece.extend([table as u8, is_there.into()]);
-        for value in values {
-            match value.to_sql()? {
-                ToSqlOutput::Borrowed(value) => encode(piece, value),
-                ToSqlOutput::Owned(value) => encode(piece, (&value).into()),
-                _ => unreachable!("values are plain"),
-            }
-        }
         self.in_last_piece += 1;
         self.count += 1;
-        Ok(())
+        let piece = self.pieces.last_mut().expect("there is one");
+        piece.extend([table as u8, is_there.into()]);
+        piece
+    }
+}
+
+/// What [`fold_all`] has done.
+pub(super) struct Folded {
+    /// So many bans were among it.
+    pub(super) bans: u32,
+    /// So many pieces were not as they were written. They stay.
+    pub(super) damaged: u32,
+}
+
+/// Works everything into the tables.
+pub(super) fn fold_all(connection: &Connection) -> rusqlite::Result<Folded> {
+    let mut bans = 0_u32;
+    loop {
+        let mut next = Gathered::read(connection)?;
+        if next.taken == 0 {
+            return Ok(Folded { bans, damaged: next.damaged });
+        }
+        bans = bans.saturating_add(next.write(connection, usize::MAX)?);
+        next.forget(connection)?;
     }
 }
 
@@ -117,25 +138,28 @@ pub(super) struct Gathered {
     pub(super) damaged: u32,
 }
 
-/// Where a row stands.
+/// A row, and where it stands.
 #[derive(Clone, Copy, Debug)]
 struct Found {
     table: Table,
+    /// Whether it is written, or taken away.
     is_there: bool,
     piece: usize,
+    /// Where its values begin.
     start: usize,
+    /// Where those end that say which row of its table it is.
     key_end: usize,
     end: usize,
 }
 
 impl Gathered {
-    /// What was committed first, and not more than so many rows if one piece does not have more.
-    pub(super) fn read(connection: &Connection, at_most: u32) -> rusqlite::Result<Self> {
+    /// What was committed first, [`FOLD_ROWS`] and what is left of the last piece.
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let mut all = Self::default();
         let sql = "SELECT number, rows, sum FROM changes ORDER BY number";
         let mut select = connection.prepare_cached(sql)?;
         let mut found = select.query([])?;
-        while all.taken < at_most
+        while all.taken < FOLD_ROWS
             && let Some(row) = found.next()?
         {
             let (number, piece, sum): (i64, Vec<u8>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -184,18 +208,14 @@ impl Gathered {
 
     /// Takes the rows of a piece; nothing if they make no sense.
     fn take(&mut self, piece: Vec<u8>) -> Option<()> {
-        let before = self.rows.len();
-        let within = |rest: &[u8]| piece.len() - rest.len();
+        let (before, number) = (self.rows.len(), self.pieces.len());
         let mut rest = piece.as_slice();
         while !rest.is_empty() {
-            let Some(row) = take_row(&mut rest) else {
+            let Some(found) = take_row(&mut rest, (number, piece.len())) else {
                 self.rows.truncate(before);
                 return None;
             };
-            let (end, start) = (within(rest), within(rest) - row.values.len());
-            let Row { table, is_there, key, .. } = row;
-            let (piece, key_end) = (self.pieces.len(), start + key.len());
-            self.rows.push(Found { table, is_there, piece, start, key_end, end });
+            self.rows.push(found);
         }
         self.taken = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
         self.pieces.push(piece);
@@ -217,33 +237,22 @@ impl Gathered {
     }
 }
 
-/// A row in its piece.
-struct Row<'p> {
-    table: Table,
-    /// Whether it is written, or taken away.
-    is_there: bool,
-    /// The values that say which row of its table it is.
-    key: &'p [u8],
-    /// These, and behind them all others if it is written.
-    values: &'p [u8],
-}
-
-/// The row at the beginning, which is left behind; nothing if there is none that makes sense.
-fn take_row<'p>(piece: &mut &'p [u8]) -> Option<Row<'p>> {
-    let table = Table::numbered(*piece.split_off_first()?)?;
-    let is_there = match piece.split_off_first()? {
+/// The row at the beginning of what is left of a piece, which has this number and length; it is left
+/// behind. Nothing if there is none that makes sense.
+fn take_row(rest: &mut &[u8], (piece, length): (usize, usize)) -> Option<Found> {
+    let table = Table::numbered(*rest.split_off_first()?)?;
+    let is_there = match rest.split_off_first()? {
         0 => false,
         1 => true,
         _ => return None,
     };
-    let begin = *piece;
-    let through = |rest: &[u8]| &begin[..begin.len() - rest.len()];
-    take_values(piece, table.keys())?;
-    let key = through(piece);
+    let start = length - rest.len();
+    take_values(rest, table.keys())?;
+    let key_end = length - rest.len();
     if is_there {
-        take_values(piece, table.columns().len() - table.keys())?;
+        take_values(rest, table.columns().len() - table.keys())?;
     }
-    Some(Row { table, is_there, key, values: through(piece) })
+    Some(Found { table, is_there, piece, start, key_end, end: length - rest.len() })
 }
 
 fn take_values(bytes: &mut &[u8], count: usize) -> Option<()> {

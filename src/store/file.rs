@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::changes::Gathered;
+use super::changes::{self, Folded};
 use super::error::{StoreError, means_damage};
 use super::saved::{self, Saved};
 use super::statements::{TABLES, Table};
@@ -26,8 +26,8 @@ const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// For so long a commit waits for a program that reads the file, such as a backup.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// So many KiB of the file are kept in memory: a commit goes through each table from the beginning to
-/// the end, so that more would not be of use to it.
+/// So many KiB of the file are kept in memory: what is worked into a table goes through it from
+/// the beginning to the end, so that more would not be of use.
 const CACHE_KIB: i64 = 512;
 
 /// The write-ahead log shrinks to this after a great commit.
@@ -36,9 +36,6 @@ const LOG_BYTES_KEPT: i64 = 4 << 20;
 /// So many pages of the write-ahead log, 64 MiB, and the commit that fills it has to work it into the
 /// file, which takes a good part of a second; it is done before, when there is time ([`Store::fold`]).
 const LOG_PAGES: u32 = 16_384;
-
-/// So many rows are taken over at once at a start: more are faster, and all are in memory.
-const ROWS_AT_OPENING: u32 = 32_768;
 
 /// Statements that are used again and again.
 const STATEMENTS: usize = 32;
@@ -333,17 +330,12 @@ fn prepare(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
 /// Works into the tables what a process that was killed had committed last. How much of it is not as it
 /// was written; that stays until all is written anew.
 fn fold(connection: &mut Connection, counts: &mut Counts) -> rusqlite::Result<u32> {
-    loop {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut all = Gathered::read(&transaction, ROWS_AT_OPENING)?;
-        counts.history = counts.history.saturating_add(all.write(&transaction, usize::MAX)?);
-        all.forget(&transaction)?;
-        bound_history(&transaction, counts)?;
-        transaction.commit()?;
-        if all.taken == 0 {
-            return Ok(all.damaged);
-        }
-    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let Folded { bans, damaged } = changes::fold_all(&transaction)?;
+    counts.history = counts.history.saturating_add(bans);
+    bound_history(&transaction, counts)?;
+    transaction.commit()?;
+    Ok(damaged)
 }
 
 fn move_aside(path: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {

@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use crate::keeper::Timestamp;
+use crate::keeper::{BanRecord, Network, Timestamp};
 
 /// So many past bans are kept; the oldest make room. About 100 bytes each.
 pub const HISTORY_MOST: u32 = 200_000;
@@ -107,6 +107,30 @@ impl Store {
     /// file's name, or it is of a newer jailkeeper; it is left as it is then.
     pub fn open(directory: &Path, now: Timestamp) -> Result<Opened, StoreError> {
         file::open(directory, now)
+    }
+
+    /// The past and present bans of exactly this network, the newest first, at most
+    /// [`HISTORY_TOLD`]: jail and ban. A ban that was lifted early still has its
+    /// first end.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or what was committed last not be worked into its tables.
+    pub fn history(&mut self, network: Network) -> Result<Vec<(String, BanRecord)>, StoreError> {
+        self.fold_all()?;
+        let open = self.file()?;
+        saved::history(&open.connection, network).map_err(|e| open.error("read", e))
+    }
+
+    /// What the file remembers of one jail, such as one that a reload brings back.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or what was committed last not be worked into its tables.
+    pub fn jail(&mut self, name: &str) -> Result<JailSaved, StoreError> {
+        self.fold_all()?;
+        let open = self.file()?;
+        saved::of_jail(&open.connection, name).map_err(|e| open.error("read", e))
     }
 
     fn file(&self) -> Result<&OpenFile, StoreError> {

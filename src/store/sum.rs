@@ -10,14 +10,21 @@ const FACTOR: u64 = 0x0000_0100_0000_01b3;
 /// What the values of a row come to.
 pub(super) fn of_values(values: &[&dyn ToSql]) -> rusqlite::Result<i64> {
     let mut sum = Sum::default();
-    for value in values {
-        match value.to_sql()? {
-            ToSqlOutput::Borrowed(value) => sum.add(value),
-            ToSqlOutput::Owned(value) => sum.add((&value).into()),
-            _ => unreachable!("values are plain"),
-        }
+    values.iter().try_for_each(|value| with_plain(*value, |value| sum.add(value)))?;
+    Ok(sum.number())
+}
+
+/// Shows a value as SQLite has it.
+pub(super) fn with_plain(
+    value: &dyn ToSql,
+    mut show: impl FnMut(ValueRef<'_>),
+) -> rusqlite::Result<()> {
+    match value.to_sql()? {
+        ToSqlOutput::Borrowed(value) => show(value),
+        ToSqlOutput::Owned(value) => show((&value).into()),
+        _ => unreachable!("values are plain"),
     }
-    Ok(sum.0.cast_signed())
+    Ok(())
 }
 
 /// Whether the last column of a row is what the others come to.
@@ -27,14 +34,19 @@ pub(super) fn is_right(row: &Row<'_>) -> rusqlite::Result<bool> {
     for column in 0..last {
         sum.add(row.get_ref(column)?);
     }
-    Ok(row.get_ref(last)? == ValueRef::Integer(sum.0.cast_signed()))
+    Ok(row.get_ref(last)? == ValueRef::Integer(sum.number()))
 }
 
+/// What the values that were added come to.
 #[derive(Default)]
-struct Sum(u64);
+pub(super) struct Sum(u64);
 
 impl Sum {
-    fn add(&mut self, value: ValueRef<'_>) {
+    pub(super) fn number(&self) -> i64 {
+        self.0.cast_signed()
+    }
+
+    pub(super) fn add(&mut self, value: ValueRef<'_>) {
         match value {
             ValueRef::Null => self.word(0),
             ValueRef::Integer(number) => {

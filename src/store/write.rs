@@ -6,9 +6,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::changes::{self, Gathered, Rows};
-use super::saved::{self, JailSaved, SavedPosition};
+use super::saved::{self, SavedPosition};
 use super::{HISTORY_MOST, OpenFile, SetAside, Store, StoreError, attempts, file};
-use crate::keeper::{BanRecord, JailId, Network, Roster, Timestamp, Write};
+use crate::keeper::{JailId, Roster, Timestamp, Write};
 
 /// So many rows of each table go in one [`Store::purge`], so that the loop is held up for some
 /// milliseconds only; the next purge takes the next ones.
@@ -19,9 +19,6 @@ const LOG_ROWS: u32 = 512;
 
 /// So many rows are worked into the tables at once: for so long everybody else waits.
 const FOLD_STEP: usize = 512;
-
-/// And so many, which are in memory meanwhile, are brought into the tables' order together.
-const FOLD_ROWS: u32 = 16_384;
 
 /// When the history is full, so many more go at once than must, so that not every commit after
 /// that has to look for the oldest.
@@ -141,36 +138,16 @@ impl Store {
         Ok(())
     }
 
-    /// Works all of them into the tables.
-    fn fold_all(&mut self) -> Result<(), StoreError> {
+    /// Works all of them into the tables, step by step.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn fold_all(&mut self) -> Result<(), StoreError> {
         while self.unfolded() > 0 {
             self.fold()?;
         }
         Ok(())
-    }
-
-    /// The past and present bans of exactly this network, the newest first, at most
-    /// [`HISTORY_TOLD`](super::HISTORY_TOLD): jail and ban. A ban that was lifted early still has its
-    /// first end.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read, or what was committed last not be worked into its tables.
-    pub fn history(&mut self, network: Network) -> Result<Vec<(String, BanRecord)>, StoreError> {
-        self.fold_all()?;
-        let open = self.file()?;
-        saved::history(&open.connection, network).map_err(|e| open.error("read", e))
-    }
-
-    /// What the file remembers of one jail, such as one that a reload brings back.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read, or what was committed last not be worked into its tables.
-    pub fn jail(&mut self, name: &str) -> Result<JailSaved, StoreError> {
-        self.fold_all()?;
-        let open = self.file()?;
-        saved::of_jail(&open.connection, name).map_err(|e| open.error("read", e))
     }
 
     /// Replaces what is stored by the whole state, such as after commits that failed. A file that
@@ -193,13 +170,12 @@ impl Store {
         }
         let set_aside = if self.open.is_some() { None } else { file::reopen(self, whole.now)? };
         self.transact("rewrite", Lasts(true), |transaction, counts| {
-            while counts.unfolded > 0 {
-                let mut all = gathered(transaction)?;
-                all.write(transaction, usize::MAX)?;
-                all.forget(transaction)?;
-                counts.unfolded = counts.unfolded.saturating_sub(all.taken);
+            // Of what was damaged when the file was opened nothing counts as unfolded.
+            if counts.unfolded > 0 && changes::fold_all(transaction)?.damaged > 0 {
+                return Err(changes::corrupt());
             }
             changes::clear(transaction)?;
+            counts.unfolded = 0;
             for jail in whole.jails {
                 let name = names.name(*jail);
                 transaction.execute("DELETE FROM bans WHERE jail = ?1", [name])?;
@@ -330,7 +306,7 @@ fn rows(
 /// What the tables do not have yet. We have written it ourselves by now, so that the file is damaged if
 /// it is not as it was written.
 fn gathered(transaction: &Transaction<'_>) -> rusqlite::Result<Gathered> {
-    let all = Gathered::read(transaction, FOLD_ROWS)?;
+    let all = Gathered::read(transaction)?;
     if all.damaged > 0 || all.taken == 0 { Err(changes::corrupt()) } else { Ok(all) }
 }
 
