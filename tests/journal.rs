@@ -57,7 +57,7 @@ impl Sink for Collector {
             wanted_by: wanted_by.to_owned(),
             fields: record.fields.clone(),
         }));
-        false
+        record.message.starts_with("failed")
     }
 
     fn reached(&mut self, position: Position) -> ControlFlow<()> {

@@ -83,7 +83,8 @@ pub(super) fn check_access<'a>(
 
 type Found = Result<PathBuf, (PathBuf, io::Error)>;
 
-fn files_in(directory: &Path) -> Vec<Found> {
+/// The files of a journal in a directory; the directory itself where it cannot be listed.
+pub(super) fn files_in(directory: &Path) -> Vec<Found> {
     match fs::read_dir(directory) {
         Err(e) => vec![Err((directory.to_owned(), e))],
         Ok(entries) => entries

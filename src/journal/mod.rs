@@ -10,25 +10,28 @@
 //! and may be late by as much (`POST_CHANGE_TIMER_INTERVAL_USEC` in its source, and the accuracy in
 //! sd_event_add_time(3)); so an entry is handed over within half a second of its writing. Whoever
 //! has failed to log in is likely to try again at once: for some seconds behind an attempt the reader
-//! looks without being told, two thousand times a second, so that the next one is seen at once.
+//! looks without being told, some thousand times a second, so that the next one is seen at once.
 //!
 //! There is no other timer. sd_journal_get_timeout(3) asks for one only where the files lie on a
 //! network file system, since inotify(7) does not tell what another machine writes there; a journal
 //! that this machine's own journald writes is noticed there too.
 
 mod error;
+mod glance;
 mod handle;
 mod intake;
 mod past;
 mod reader;
 mod sieve;
+mod sink;
 mod vigil;
 mod watch;
 
 pub use crate::control::Control;
 pub use error::{JournalError, Trouble};
 pub use past::{Past, read_past};
-pub use reader::{BATCH, Position, Reader, Sink, Start};
+pub use reader::{BATCH, Reader};
+pub use sink::{Position, Sink, Start};
 
 #[cfg(test)]
 mod tests;

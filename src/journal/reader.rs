@@ -17,6 +17,7 @@ use systemd::journal::JournalWaitResult;
 use super::error::{JournalError, Trouble};
 use super::handle;
 use super::intake::{Intake, Taken};
+use super::sink::{Position, Sink, Start};
 use super::vigil::Vigil;
 use super::watch::Watch;
 use crate::control::Control;
@@ -31,23 +32,17 @@ const JOURNAL: Token = Token(0);
 const CONTROL: Token = Token(1);
 const WATCH: Token = Token(2);
 
-/// How far a journal has been read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Position {
-    /// The last entry that was taken (sd_journal_get_cursor(3)).
-    pub cursor: String,
-    /// How many entries somebody wanted, since there was no position at all.
-    pub sequence: u64,
-}
-
-/// Where reading starts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Start {
-    /// Behind the entry at this position, if there is one.
-    pub position: Option<Position>,
-    /// Without a position, or with one that sd-journal does not understand, at the first entry from
-    /// then on.
-    pub since: Timestamp,
+/// Why the reader looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Cue {
+    /// Somebody called, journald told of something, or there was more than one batch.
+    #[default]
+    Called,
+    /// There are more entries than there were.
+    Counted,
+    /// There were, and none was found: what was counted can be found by its fields a moment later
+    /// ([`handle::look_anew`]).
+    Doubted,
 }
 
 /// What was found in a row.
@@ -55,24 +50,6 @@ pub struct Start {
 struct Batch {
     looked_at: usize,
     has_wanted: bool,
-}
-
-/// Whom the reader hands things to, in its own thread.
-pub trait Sink {
-    /// One entry with a message, and the wants that want it, by their index. Whether somebody has
-    /// failed to log in: he may try again at once.
-    fn entry(&mut self, record: Record<'_>, wanted_by: &[usize]) -> bool;
-
-    /// Everything up to here has been handed over. It may block, since the journal is the buffer.
-    /// `Break` ends the run.
-    fn reached(&mut self, position: Position) -> ControlFlow<()>;
-
-    /// The answer to [`Control::ping`]: since it was asked, the journal was looked at, and what
-    /// there was, or a batch of it, was handed over. `Break` ends the run.
-    fn pong(&mut self, number: u64) -> ControlFlow<()>;
-
-    /// Entries may have been lost; reading goes on.
-    fn trouble(&mut self, trouble: Trouble);
 }
 
 /// Reads one journal for everybody.
@@ -90,8 +67,7 @@ pub struct Reader {
     /// How many have been looked at since the sink was told how far they reach.
     passed: usize,
     vigil: Vigil,
-    /// Whether nobody has called and nothing was told since the last look.
-    is_quiet: bool,
+    cue: Cue,
     /// The time of the last entry that was taken.
     time: Option<Timestamp>,
     /// Whether the handle stands on an entry that is still to be taken.
@@ -139,7 +115,7 @@ impl Reader {
             position: start.position,
             passed: 0,
             vigil: Vigil::default(),
-            is_quiet: false,
+            cue: Cue::Called,
             time: None,
             on_unread: false,
             control,
@@ -174,7 +150,12 @@ impl Reader {
         while !self.control.is_stopped() {
             let asked = self.control.asked();
             self.vigil.begin_look(Instant::now());
-            let is_told = !take(&mut self.is_quiet) && self.process()?;
+            let cue = take(&mut self.cue);
+            let is_told = match cue {
+                Cue::Called => self.process()?,
+                Cue::Counted => false,
+                Cue::Doubted => true,
+            };
             if behind && self.has_lost_its_place() {
                 // Most often a rotation; but if the file was deleted, so may be what is unread.
                 self.reopen(sink)?;
@@ -197,7 +178,11 @@ impl Reader {
                     break;
                 }
             }
-            self.rest(sink, behind || looks_again)?;
+            if behind || looks_again {
+                self.poll(sink, Some(Duration::ZERO))?;
+            } else {
+                self.rest(sink, cue == Cue::Counted && batch.looked_at == 0)?;
+            }
         }
         Ok(self.position)
     }
@@ -205,7 +190,10 @@ impl Reader {
     /// Lets sd-journal see what has changed; whether anything has.
     fn process(&mut self) -> Result<bool, JournalError> {
         let change = self.journal.process().map_err(|e| JournalError::Read(e.into()))?;
-        self.unchecked |= matches!(change, JournalWaitResult::Invalidate);
+        if matches!(change, JournalWaitResult::Invalidate) {
+            self.unchecked = true;
+            self.vigil.forget_files();
+        }
         Ok(!matches!(change, JournalWaitResult::Nop))
     }
 
@@ -313,16 +301,31 @@ impl Reader {
         handle::seek_time(&mut self.journal, time).map_err(|e| JournalError::Read(e.into()))
     }
 
-    /// Sleeps until there is something to do; with `more` only looks whether there is.
-    fn rest(&mut self, sink: &mut impl Sink, more: bool) -> Result<(), JournalError> {
-        let patience = if more { Some(Duration::ZERO) } else { self.vigil.pause(Instant::now()) };
-        if let Some(pause) = patience.filter(|pause| !pause.is_zero())
-            && !self.hears_within(pause)?
-        {
-            self.is_quiet = true;
-            return Ok(());
+    /// Sleeps until there is something to do, or while the vigil lasts, until there is more or what
+    /// was found is in doubt.
+    fn rest(&mut self, sink: &mut impl Sink, doubts: bool) -> Result<(), JournalError> {
+        while let Some(pause) = self.vigil.pause(Instant::now()) {
+            if self.hears_within(pause)? {
+                return self.poll(sink, Some(Duration::ZERO));
+            }
+            if doubts {
+                self.cue = Cue::Doubted;
+                return Ok(());
+            }
+            if self.vigil.sees_more(self.watch.directories()) {
+                self.cue = Cue::Counted;
+                return Ok(());
+            }
         }
-        let patience = patience.and(Some(Duration::ZERO));
+        self.poll(sink, None)
+    }
+
+    /// Sleeps until there is something to do, at most so long.
+    fn poll(
+        &mut self,
+        sink: &mut impl Sink,
+        patience: Option<Duration>,
+    ) -> Result<(), JournalError> {
         match self.poll.poll(&mut self.events, patience) {
             Err(e) if e.kind() != io::ErrorKind::Interrupted => {
                 return Err(JournalError::Wait { doing: "polling", source: e });
@@ -357,6 +360,7 @@ impl Reader {
             .map_err(|source| JournalError::Wait { doing: "changing the journal", source })?;
         self.journal = journal;
         self.unchecked = true;
+        self.vigil.forget_files();
         self.listen(self.journal_fd()?, JOURNAL)?;
         self.place(sink)
     }

@@ -1,14 +1,17 @@
 //! How closely the journal is watched.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
+
+use super::glance::Glance;
 
 /// Who has failed to log in and tries again does so within this time: sshd and PAM let two seconds pass
 /// behind a wrong password (pam_fail_delay(3)).
 const LASTS: Duration = Duration::from_secs(3);
 
-/// How long the reader sleeps between two looks, at least. journald itself takes as long to write an
-/// entry down.
-const PAUSE: Duration = Duration::from_micros(500);
+/// How long the reader sleeps between two looks, at least: less than journald takes to write an entry
+/// down.
+const PAUSE: Duration = Duration::from_micros(100);
 
 /// How many times as long as a look takes it sleeps, at least, also where a journal has many files.
 const SHARE: u32 = 50;
@@ -21,6 +24,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(250);
 pub(super) struct Vigil {
     until: Option<Instant>,
     look: Option<Instant>,
+    glance: Option<Glance>,
 }
 
 impl Vigil {
@@ -36,10 +40,23 @@ impl Vigil {
 
     /// The reader has looked, and sleeps so long before it looks again; none when it waits to be told.
     pub(super) fn pause(&mut self, now: Instant) -> Option<Duration> {
-        self.until = self.until.filter(|until| now < *until);
-        self.until?;
+        if self.until.is_none_or(|until| until <= now) {
+            (self.until, self.glance) = (None, None);
+            return None;
+        }
         let took = self.look.map_or(Duration::ZERO, |begin| now.saturating_duration_since(begin));
         Some((took * SHARE).clamp(PAUSE, PAUSE_MAX))
+    }
+
+    /// Whether there are more entries in these directories than at the last glance.
+    pub(super) fn sees_more<'a>(&mut self, directories: impl Iterator<Item = &'a Path>) -> bool {
+        self.begin_look(Instant::now());
+        self.glance.get_or_insert_with(|| Glance::at(directories)).shows_more()
+    }
+
+    /// Files have come or gone.
+    pub(super) fn forget_files(&mut self) {
+        self.glance = None;
     }
 }
 
