@@ -111,6 +111,11 @@ pub(super) fn fold_all(connection: &Connection) -> rusqlite::Result<Folded> {
     }
 }
 
+/// Whether the tables have everything.
+pub(super) fn are_all_folded(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM changes)", [], |row| row.get(0))
+}
+
 /// Forgets what is left, since the tables have what it was about.
 pub(super) fn clear(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute("DELETE FROM changes", []).map(drop)

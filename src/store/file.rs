@@ -1,20 +1,14 @@
-//! Opening the state file: the lock, the check, and what becomes of a damaged one.
+//! The state file among others: the lock, and what becomes of one that is damaged.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
-
-use super::changes::{self, Folded};
-use super::error::{StoreError, means_damage};
-use super::saved::{self, Saved};
-use super::statements::{TABLES, Table};
-use super::write::{Counts, bound_history};
-use super::{DAMAGED_KEPT, OpenFile, Opened, SetAside, Store, schema};
+use super::database::{Sound, Unfit, connect, look, with_end};
+use super::error::StoreError;
+use super::saved::Saved;
+use super::{DAMAGED_KEPT, OpenFile, Opened, SetAside, Store};
 use crate::keeper::Timestamp;
 
 /// The state file's name in its directory.
@@ -23,38 +17,8 @@ const NAME: &str = "state.db";
 /// What SQLite appends to the name for the files beside it.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// For so long a commit waits for a program that reads the file, such as a backup.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// So many KiB of the file are kept in memory: what is worked into a table goes through it from
-/// the beginning to the end, so that more would not be of use.
-const CACHE_KIB: i64 = 512;
-
-/// The write-ahead log shrinks to this after a great commit.
-const LOG_BYTES_KEPT: i64 = 4 << 20;
-
-/// So many pages of the write-ahead log, 64 MiB, and the commit that fills it has to work it into the
-/// file, which takes a good part of a second; it is done before, when there is time ([`Store::fold`]).
-const LOG_PAGES: u32 = 16_384;
-
-/// Statements that are used again and again.
-const STATEMENTS: usize = 32;
-
 /// More than the damaged files that are kept, in case some were put there by hand.
 const NAMES_TRIED: i64 = 100;
-
-/// A file that is taken.
-struct Sound {
-    connection: Connection,
-    saved: Saved,
-    counts: Counts,
-}
-
-/// Why a file is not taken.
-enum Unfit {
-    Damaged(String),
-    Error(StoreError),
-}
 
 /// See [`Store::open`].
 pub(super) fn open(directory: &Path, now: Timestamp) -> Result<Opened, StoreError> {
@@ -122,40 +86,6 @@ fn open_sound(
         saved,
         set_aside,
     ))
-}
-
-/// What can be read of a file that cannot be written: of a copy of it in memory, into which what was
-/// committed last is worked.
-fn look(path: &Path) -> rusqlite::Result<Saved> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_URI
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let mut copy = Connection::open_with_flags(":memory:", flags)?;
-    schema::migrate(&mut copy)?;
-    // Locks would be writes for SQLite; we hold the directory's. Without a log it would make one,
-    // unless the file cannot change.
-    let how = if has_log(path) { "mode=ro&vfs=unix-none" } else { "immutable=1" };
-    let name = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    copy.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-    copy.execute("ATTACH ?1 AS disk", [format!("file:{name}?{how}")])?;
-    if check(&copy, "disk", true)?.is_some() {
-        return Ok(Saved::default());
-    }
-    // What is past is not asked for as long as the file cannot be written.
-    let tables = TABLES.iter().filter(|table| **table != Table::History).map(|table| table.name());
-    for table in tables.chain(["changes"]) {
-        copy.execute(&format!("INSERT INTO main.{table} SELECT * FROM disk.{table}"), [])?;
-    }
-    copy.execute("DETACH disk", [])?;
-    let lost = fold(&mut copy, &mut Counts::default())?;
-    saved::all(&copy, lost)
-}
-
-/// Whether there is a log that was not worked in.
-fn has_log(path: &Path) -> bool {
-    fs::metadata(with_end(path, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
 /// Which file a path leads to: device and inode.
@@ -247,97 +177,6 @@ fn make_private(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-fn connect(path: &Path, fresh: bool) -> Result<Sound, Unfit> {
-    let unfit = |doing| {
-        move |source: rusqlite::Error| {
-            if means_damage(&source) {
-                Unfit::Damaged(source.to_string())
-            } else {
-                Unfit::Error(StoreError::sqlite(doing, path, source))
-            }
-        }
-    };
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let has_log = has_log(path);
-    let mut connection = Connection::open_with_flags(path, flags).map_err(unfit("open"))?;
-    // SQLite is content with a file that it may only read, and fails later in obscure ways.
-    if connection.is_readonly("main").map_err(unfit("open"))? {
-        return Err(Unfit::Error(StoreError::ReadOnly { path: path.to_owned() }));
-    }
-    // Until it is clear that the file is ours and sound, closing it must not change it.
-    let leave = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-    connection.set_db_config(leave, true).map_err(unfit("open"))?;
-    connection.busy_timeout(PATIENCE).map_err(unfit("open"))?;
-    // Nobody else may use the file, so the log's index need not be shared memory.
-    connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(unfit("open"))?;
-    connection.pragma_update(None, "temp_store", "MEMORY").map_err(unfit("open"))?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(unfit("open"))?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    let (application, found) = schema::identity(&connection).map_err(unfit("read"))?;
-    if !fresh {
-        if application != schema::APPLICATION || found == 0 {
-            return Err(Unfit::Damaged("it is no state file of jailkeeper".into()));
-        }
-        // The file was read by now, and says so itself.
-        if connection.is_readonly("main").map_err(unfit("read"))? {
-            return Err(Unfit::Damaged("it is in a format that cannot be written".into()));
-        }
-        let known = schema::newest();
-        if found > known {
-            let path = path.to_owned();
-            return Err(Unfit::Error(StoreError::Newer { path, found, known }));
-        }
-        let wrong = check(&connection, "main", has_log).map_err(unfit("check"))?;
-        wrong.map_or(Ok(()), |wrong| Err(Unfit::Damaged(wrong)))?;
-    }
-    prepare(&mut connection, found).map_err(unfit("prepare"))?;
-    let history = saved::history_rows(&connection).map_err(unfit("read"))?;
-    let mut counts = Counts { history, ..Counts::default() };
-    let lost = fold(&mut connection, &mut counts).map_err(unfit("prepare"))?;
-    let saved = saved::all(&connection, lost).map_err(unfit("read"))?;
-    connection.set_db_config(leave, false).map_err(unfit("open"))?;
-    Ok(Sound { connection, saved, counts })
-}
-
-/// What SQLite finds wrong with the file's structure. Behind a log that was not worked in, since the
-/// service died, an index may lack rows of a file that was cut off, which only the longer check sees.
-fn check(
-    connection: &Connection,
-    database: &str,
-    has_log: bool,
-) -> rusqlite::Result<Option<String>> {
-    let check = if has_log { "integrity_check" } else { "quick_check" };
-    let sql = format!("PRAGMA {database}.{check}(1)");
-    let verdict: String = connection.query_row(&sql, [], |row| row.get(0))?;
-    Ok((verdict != "ok").then_some(verdict))
-}
-
-fn prepare(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
-    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    if found < schema::newest() {
-        schema::migrate(connection)?;
-        // Into the file itself at once: a database without its tables would look damaged.
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    }
-    Ok(())
-}
-
-/// Works into the tables what a process that was killed had committed last. How much of it is not as it
-/// was written; that stays until all is written anew.
-fn fold(connection: &mut Connection, counts: &mut Counts) -> rusqlite::Result<u32> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let Folded { bans, damaged } = changes::fold_all(&transaction)?;
-    counts.history = counts.history.saturating_add(bans);
-    bound_history(&transaction, counts)?;
-    transaction.commit()?;
-    Ok(damaged)
-}
-
 fn move_aside(path: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
     let failed = |source| StoreError::io("set aside", path, source);
     // Of the names, only those of the files that are kept can be taken.
@@ -380,10 +219,4 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-fn with_end(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
 }

@@ -13,6 +13,7 @@ mod allowed;
 mod attempts;
 mod changes;
 mod coding;
+mod database;
 mod error;
 mod file;
 pub mod fuzzing;

@@ -195,7 +195,7 @@ fn priors(
 ) -> rusqlite::Result<ByJail<(Network, bool, Prior)>> {
     let mut names = Names::default();
     let sql = "SELECT jail, network, enforced, bans, ended, sum FROM priors
-         WHERE ?1 IS NULL OR jail = ?1 ORDER BY ended";
+         WHERE ?1 IS NULL OR jail = ?1";
     sound_rows(connection, sql, [jail], ("a count of bans", nonsense), |row| {
         let (jail, network) = (names.read(row, 0)?, decode_network(row.get_ref(1)?.as_blob()?));
         let ended = Timestamp::from_micros(row.get(4)?);
