@@ -141,9 +141,8 @@ fn work(
 /// Waits for something to do; when nothing comes for a moment, or will come any more, what was committed
 /// is worked into the tables. Nothing when nothing will come any more.
 fn next(store: &mut Store, to_do: &Receiver<Task>) -> Option<Task> {
-    // Whoever waits for the next commit waits for these.
     let mut steps = store.unfolded() / UNFOLDED_MANY;
-    while (steps > 0 || store.unfolded() > UNFOLDED_MOST) && fold(store) {
+    while (steps > 0 && to_do.is_empty() || store.unfolded() > UNFOLDED_MOST) && fold(store) {
         steps = steps.saturating_sub(1);
     }
     if store.unfolded() == 0 {
