@@ -2,7 +2,7 @@
 //! to the loop.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::dates::Zone;
 use crate::files;
 use crate::filter::{Examiner, Failure, Filter, Offender, Placed, Verdict, mask, place};
 use crate::journal;
-use crate::keeper::{Attempt, JailId, Network, Place, SourceId, Timestamp};
+use crate::keeper::{Attempt, Excerpt, JailId, Network, Place, SourceId, Timestamp};
 use crate::names::{NameError, REMEMBERED, Resolver};
 use crate::record::Record;
 use crate::store::SavedPosition;
@@ -59,7 +59,7 @@ impl Watch {
 pub(super) struct Tried {
     jail: JailId,
     user: Option<Arc<str>>,
-    text: Option<Arc<str>>,
+    text: Option<Excerpt>,
     time: Timestamp,
 }
 
@@ -99,8 +99,9 @@ pub(super) struct Judge {
     batches: Sender<Batch>,
     attempts: Vec<Attempt>,
     remarks: Vec<(JailId, &'static str)>,
-    /// Where a line is made fit to be kept.
+    /// The lines of these attempts, as they may be kept, and where that of each stands.
     shown: String,
+    lines: Vec<Option<Range<usize>>>,
     /// The time for the lines of one turn of a file.
     now: Option<Timestamp>,
     /// The numbers of log files, by the reader's own.
@@ -155,6 +156,7 @@ impl Judge {
             attempts: Vec::new(),
             remarks: Vec::new(),
             shown: String::new(),
+            lines: Vec::new(),
             now: None,
             files: files.into_iter().enumerate().collect(),
             numbers,
@@ -179,15 +181,19 @@ impl Judge {
         let jail = watch.jail;
         let remark = match verdict {
             Verdict::Failure(Failure { offender, user, caught, .. }) => {
-                let text = watch.keeps_lines.then(|| {
-                    self.shown.clear();
+                let from = self.shown.len();
+                if watch.keeps_lines {
                     mask(text, caught.iter(), &mut self.shown);
-                    Arc::from(&*self.shown)
-                });
+                }
+                let line = watch.keeps_lines.then_some(from..self.shown.len());
                 if let Some(offender) = offender.network() {
+                    let text = None;
                     self.attempts.push(Attempt { jail, offender, user, time, place, text });
+                    self.lines.push(line);
                     return true;
                 }
+                let text = line.map(|line| Excerpt::from(&self.shown[line]));
+                self.shown.truncate(from);
                 match (offender, &watch.names) {
                     (Offender::Name(name), Some(names)) => {
                         match names.ask(name, Tried { jail, user, text, time }) {
@@ -215,12 +221,24 @@ impl Judge {
             .filter_map(|post| Some((post.watch.jail, post.last_record.take()?)))
             .collect();
         let batch = Batch {
-            attempts: std::mem::take(&mut self.attempts),
+            attempts: self.take_attempts(),
             records,
             remarks: std::mem::take(&mut self.remarks),
             reached: Some(reached),
         };
         flow(self.batches.send(batch).is_ok())
+    }
+
+    /// The attempts since this was asked last. Their lines stand in one piece of memory.
+    fn take_attempts(&mut self) -> Vec<Attempt> {
+        let next = Vec::with_capacity(self.attempts.len());
+        let mut attempts = std::mem::replace(&mut self.attempts, next);
+        let shown: Arc<str> = self.shown.as_str().into();
+        self.shown.clear();
+        for (attempt, line) in attempts.iter_mut().zip(self.lines.drain(..)) {
+            attempt.text = line.map(|line| Excerpt::of(&shown, line));
+        }
+        attempts
     }
 
     fn answer(&self, number: u64) -> ControlFlow<()> {

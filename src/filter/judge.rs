@@ -10,6 +10,7 @@ use super::patterns::{Pattern, Patterns};
 use super::recipe::Recipe;
 use super::session::{Sessions, Steering};
 use super::structured::{Structured, Told};
+use super::users::Users;
 use super::verdict::{Failure, Verdict};
 use crate::keeper::Timestamp;
 use crate::pattern::{Captures, GaveUp, Language, Text};
@@ -49,6 +50,7 @@ pub struct Memory {
     lines: Lines,
     buffer: String,
     captures: Captures,
+    users: Users,
 }
 
 /// What a prefregex makes of a text.
@@ -384,7 +386,7 @@ impl Filter {
             }
             return Verdict::NoAddress { pattern };
         };
-        let user = groups.value(steering.user).map(Arc::from);
+        let user = groups.value(steering.user).map(|name| memory.users.named(&name));
         let caught = Caught { names: Arc::clone(&self.parts.names), groups };
         Verdict::Failure(Failure { offender, user, pattern, time: None, caught })
     }

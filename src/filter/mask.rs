@@ -20,7 +20,7 @@ const WORDS: [&str; 5] = ["password", "passwd", "passphrase", "pass", "pwd"];
 
 const AUTHORIZATION: &str = "authorization";
 
-/// Writes `text` into `out`, at most [`TEXT_BYTES_MAX`] bytes and `…`: control characters are
+/// Writes `text` behind what is in `out`, at most [`TEXT_BYTES_MAX`] bytes and `…`: control characters are
 /// escaped, and what is a password by the words around it is `***`, as is what the filter has
 /// `caught` as one (`<F-PASS>`, `<F-PASSWORD>`).
 pub fn mask<'c>(
@@ -41,6 +41,7 @@ fn is_secret(group: &str) -> bool {
 }
 
 fn mask_by_words(text: &str, out: &mut String) {
+    let most = out.len() + TEXT_BYTES_MAX;
     let mut at = 0;
     while let Some(rest) = text.as_bytes().get(at..).filter(|rest| !rest.is_empty()) {
         let plain = rest.iter().position(|byte| is_notable(*byte)).unwrap_or(rest.len());
@@ -55,8 +56,8 @@ fn mask_by_words(text: &str, out: &mut String) {
             push(next, out);
             at += next.len_utf8();
         }
-        if out.len() > TEXT_BYTES_MAX {
-            out.truncate(out.floor_char_boundary(TEXT_BYTES_MAX));
+        if out.len() > most {
+            out.truncate(out.floor_char_boundary(most));
             out.push('…');
             return;
         }

@@ -23,6 +23,7 @@ mod patterns;
 mod recipe;
 mod session;
 mod structured;
+mod users;
 mod verdict;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::allowed::{Allowance, Where};
+use super::excerpt::Excerpt;
 use super::network::Network;
 use super::notice::Spared;
 use super::priors::Prior;
@@ -48,7 +49,7 @@ pub struct Attempt {
     /// The record that tells of it.
     pub place: Place,
     /// The record's text, fit to be kept and shown; none where nobody wants to keep it.
-    pub text: Option<Arc<str>>,
+    pub text: Option<Excerpt>,
 }
 
 /// Something that the keeper is to decide about.

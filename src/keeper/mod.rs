@@ -13,6 +13,7 @@ mod dice;
 mod escalation;
 mod event;
 mod evidence;
+mod excerpt;
 mod exempt;
 mod formula;
 mod friends;
@@ -54,6 +55,7 @@ pub use event::{
     AllowOrder, Answer, Attempt, AttemptOrder, BanOrder, BanRecord, Change, DisallowOrder, Element,
     Event, Outcome, Place, Reply, SourceId, Ticket, UnbanOrder, Write,
 };
+pub use excerpt::Excerpt;
 pub use exempt::{Entry, Exempt, ListId, SparedBy};
 pub use formula::{FORMULA_MAX, Formula, Givens, NotAFormula};
 pub use gate::{Action, Gate, Ports, Protocol, Protocols, Scope};

@@ -2,7 +2,6 @@
 //! those who are gone, and neither holds more in the evening than at noon.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jailkeeper::keeper::{
@@ -73,7 +72,7 @@ impl Host {
             user: Some(user.into()),
             time: now,
             place: Place { source: SourceId(0), sequence: self.records },
-            text: Some(Arc::from(text)),
+            text: Some((*text).into()),
         })
     }
 

@@ -1,7 +1,6 @@
 //! A source of records, and its reader: it reads ahead, and begins anew where it is told to.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use crate::keeper::{Attempt, Event, JailId, Network, Place, SourceId, Timestamp};
 use crate::store::SavedPosition;
@@ -33,7 +32,7 @@ impl Batch {
                 user: None,
                 time: record.time,
                 place: Place { source, sequence: *sequence },
-                text: Some(Arc::from("failed")),
+                text: Some("failed".into()),
             })
         })
     }

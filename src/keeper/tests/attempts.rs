@@ -22,7 +22,7 @@ fn told(
     let Event::Attempt(attempt) = attempt(address, seconds, sequence) else {
         unreachable!("it is an attempt")
     };
-    Event::Attempt(Attempt { user: user.map(Arc::from), text: text.map(Arc::from), ..attempt })
+    Event::Attempt(Attempt { user: user.map(Arc::from), text: text.map(Excerpt::from), ..attempt })
 }
 
 fn shown(keeper: &Keeper, address: &str) -> Vec<String> {

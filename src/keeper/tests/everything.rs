@@ -91,7 +91,7 @@ impl World {
                     user: (!user.is_empty()).then(|| user.into()),
                     time: at(self.now),
                     place: Place { source: SourceId(0), sequence: self.sequence },
-                    text: Some(format!("line {}", self.sequence).into()),
+                    text: Some((*format!("line {}", self.sequence)).into()),
                 }));
             }
             10 | 11 => {
