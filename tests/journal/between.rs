@@ -1,10 +1,13 @@
 //! An entry at which a reader looks while journald is writing it down.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::FileExt;
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use jailkeeper::record::Origin;
+use tempfile::TempDir;
 
 use super::{Running, from_the_beginning, wants};
 use crate::support::journald::{Entry, fixture};
@@ -13,29 +16,45 @@ use crate::support::journald::{Entry, fixture};
 /// first (systemd's JOURNAL_FILE_FORMAT).
 const ENTRIES: u64 = 152;
 
+/// A journal of one file with one entry, and what is in the file when it has another one.
+struct Journal {
+    directory: TempDir,
+    path: PathBuf,
+    with_both: Vec<u8>,
+}
+
+impl Journal {
+    fn new(first: &'static str, second: &'static str) -> Self {
+        let entry = |time: u64, text: &'static str| -> Entry<'static> {
+            (1_700_000_000_000_000 + time, vec![("MESSAGE", text.as_bytes()), ("TAG", b"a")])
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("it.journal");
+        let elsewhere = tempfile::tempdir().unwrap();
+        let made = elsewhere.path().join("it.journal");
+        fixture(&made, &[entry(0, first)]);
+        fs::copy(&made, &path).unwrap();
+        fixture(&made, &[entry(1, second)]);
+        Self { directory, path, with_both: fs::read(&made).unwrap() }
+    }
+
+    fn reader(&self) -> Running {
+        let origin = Origin::Directory(self.directory.path().to_owned());
+        Running::new(&origin, &wants(&["TAG=a"]), from_the_beginning())
+    }
+}
+
 /// journald raises the number of entries first, and puts the entry where it is found by its fields
 /// then.
 #[test]
 fn an_entry_that_was_counted_before_it_could_be_found_is_read() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("it.journal");
-    let elsewhere = tempfile::tempdir().unwrap();
-    let made = elsewhere.path().join("it.journal");
-    let entry = |time: u64, text: &'static str| -> Entry<'static> {
-        (1_700_000_000_000_000 + time, vec![("MESSAGE", text.as_bytes()), ("TAG", b"a")])
-    };
-    fixture(&made, &[entry(0, "first")]);
-    fs::copy(&made, &path).unwrap();
-    fixture(&made, &[entry(1, "second")]);
-    let whole = fs::read(&made).unwrap();
-
-    let origin = Origin::Directory(directory.path().to_owned());
-    let reader = Running::new(&origin, &wants(&["TAG=a"]), from_the_beginning());
+    let journal = Journal::new("first", "second");
+    let reader = journal.reader();
     assert_eq!(reader.entry().message, "first");
-    let file = File::options().write(true).open(&path).unwrap();
+    let file = File::options().write(true).open(&journal.path).unwrap();
     file.write_all_at(&2_u64.to_le_bytes(), ENTRIES).unwrap();
     reader.settle(1);
-    file.write_all_at(&whole, 0).unwrap();
+    file.write_all_at(&journal.with_both, 0).unwrap();
     assert_eq!(reader.entry().message, "second");
 }
 
@@ -44,28 +63,19 @@ fn an_entry_that_was_counted_before_it_could_be_found_is_read() {
 #[test]
 fn behind_an_attempt_an_entry_is_read_of_which_nobody_tells() {
     const MAPPED: &str = "import mmap, sys
-entries = open(sys.argv[1], 'rb').read()
-with open(sys.argv[2], 'r+b') as file, mmap.mmap(file.fileno(), 0) as mapped:
+entries = sys.stdin.buffer.read()
+with open(sys.argv[1], 'r+b') as file, mmap.mmap(file.fileno(), len(entries)) as mapped:
     mapped[208:] = entries[208:]
     mapped[:208] = entries[:208]
 ";
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("it.journal");
-    let elsewhere = tempfile::tempdir().unwrap();
-    let made = elsewhere.path().join("it.journal");
-    let entry = |time: u64, text: &'static str| -> Entry<'static> {
-        (1_700_000_000_000_000 + time, vec![("MESSAGE", text.as_bytes()), ("TAG", b"a")])
-    };
-    fixture(&made, &[entry(0, "failed once")]);
-    fs::copy(&made, &path).unwrap();
-    fixture(&made, &[entry(1, "failed twice")]);
-    assert_eq!(fs::metadata(&made).unwrap().len(), fs::metadata(&path).unwrap().len());
-
-    let origin = Origin::Directory(directory.path().to_owned());
-    let reader = Running::new(&origin, &wants(&["TAG=a"]), from_the_beginning());
+    let journal = Journal::new("failed once", "failed twice");
+    let reader = journal.reader();
     assert_eq!(reader.entry().message, "failed once");
     reader.settle(1);
-    let written = Command::new("python3").args(["-c", MAPPED]).args([&made, &path]).status();
-    assert!(written.unwrap().success());
+    let mut writer = Command::new("python3");
+    writer.args(["-c", MAPPED]).arg(&journal.path).stdin(Stdio::piped());
+    let mut writer = writer.spawn().unwrap();
+    writer.stdin.take().unwrap().write_all(&journal.with_both).unwrap();
+    assert!(writer.wait().unwrap().success());
     assert_eq!(reader.entry().message, "failed twice");
 }
