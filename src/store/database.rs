@@ -95,6 +95,10 @@ fn open_unchanged(path: &Path) -> Result<Connection, Unfit> {
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let open = || {
         let connection = Connection::open_with_flags(path, flags)?;
+        // SQLite is content with a file that it may only read, and fails later in obscure ways.
+        if connection.is_readonly("main")? {
+            return Ok(None);
+        }
         // Until it is clear that the file is ours and sound, closing it must not change it.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.busy_timeout(PATIENCE)?;
@@ -103,13 +107,10 @@ fn open_unchanged(path: &Path) -> Result<Connection, Unfit> {
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok((connection.is_readonly("main")?, connection))
+        Ok(Some(connection))
     };
-    match open().map_err(Unfit::when("open", path))? {
-        (false, connection) => Ok(connection),
-        // SQLite is content with a file that it may only read, and fails later in obscure ways.
-        (true, _) => Err(Unfit::Error(StoreError::ReadOnly { path: path.to_owned() })),
-    }
+    let opened = open().map_err(Unfit::when("open", path))?;
+    opened.ok_or_else(|| Unfit::Error(StoreError::ReadOnly { path: path.to_owned() }))
 }
 
 /// The layout of a file that is ours and of which we know the layout.
