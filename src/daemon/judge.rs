@@ -97,11 +97,11 @@ pub(super) struct Judge {
     posts: Vec<Post>,
     controls: Sender<Control>,
     batches: Sender<Batch>,
-    attempts: Vec<Attempt>,
-    remarks: Vec<(JailId, &'static str)>,
-    /// The lines of these attempts, as they may be kept, and where that of each stands.
+    /// Each with where its line stands in `shown`, if that is kept.
+    attempts: Vec<(Attempt, Option<Range<usize>>)>,
+    /// The lines of these attempts, as they may be kept.
     shown: String,
-    lines: Vec<Option<Range<usize>>>,
+    remarks: Vec<(JailId, &'static str)>,
     /// The time for the lines of one turn of a file.
     now: Option<Timestamp>,
     /// The numbers of log files, by the reader's own.
@@ -154,9 +154,8 @@ impl Judge {
             controls: outbox.controls.clone(),
             batches: outbox.batches.clone(),
             attempts: Vec::new(),
-            remarks: Vec::new(),
             shown: String::new(),
-            lines: Vec::new(),
+            remarks: Vec::new(),
             now: None,
             files: files.into_iter().enumerate().collect(),
             numbers,
@@ -182,14 +181,13 @@ impl Judge {
         let remark = match verdict {
             Verdict::Failure(Failure { offender, user, caught, .. }) => {
                 let from = self.shown.len();
-                if watch.keeps_lines {
+                let line = watch.keeps_lines.then(|| {
                     mask(text, caught.iter(), &mut self.shown);
-                }
-                let line = watch.keeps_lines.then_some(from..self.shown.len());
+                    from..self.shown.len()
+                });
                 if let Some(offender) = offender.network() {
-                    let text = None;
-                    self.attempts.push(Attempt { jail, offender, user, time, place, text });
-                    self.lines.push(line);
+                    let attempt = Attempt { jail, offender, user, time, place, text: None };
+                    self.attempts.push((attempt, line));
                     return true;
                 }
                 let text = line.map(|line| Excerpt::from(&self.shown[line]));
@@ -231,14 +229,13 @@ impl Judge {
 
     /// The attempts since this was asked last. Their lines stand in one piece of memory.
     fn take_attempts(&mut self) -> Vec<Attempt> {
-        let next = Vec::with_capacity(self.attempts.len());
-        let mut attempts = std::mem::replace(&mut self.attempts, next);
         let shown: Arc<str> = self.shown.as_str().into();
         self.shown.clear();
-        for (attempt, line) in attempts.iter_mut().zip(self.lines.drain(..)) {
-            attempt.text = line.map(|line| Excerpt::of(&shown, line));
-        }
-        attempts
+        let with_text = |(attempt, line): (Attempt, Option<Range<usize>>)| {
+            let text = line.map(|line| Excerpt::of(&shown, line));
+            Attempt { text, ..attempt }
+        };
+        self.attempts.drain(..).map(with_text).collect()
     }
 
     fn answer(&self, number: u64) -> ControlFlow<()> {
