@@ -194,8 +194,9 @@ fn priors(
     nonsense: &mut Option<Nonsense>,
 ) -> rusqlite::Result<ByJail<(Network, bool, Prior)>> {
     let mut names = Names::default();
+    // The oldest first: they make room where there are more than are remembered.
     let sql = "SELECT jail, network, enforced, bans, ended, sum FROM priors
-         WHERE ?1 IS NULL OR jail = ?1";
+         WHERE ?1 IS NULL OR jail = ?1 ORDER BY ended";
     sound_rows(connection, sql, [jail], ("a count of bans", nonsense), |row| {
         let (jail, network) = (names.read(row, 0)?, decode_network(row.get_ref(1)?.as_blob()?));
         let ended = Timestamp::from_micros(row.get(4)?);
