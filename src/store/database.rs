@@ -68,7 +68,7 @@ pub(super) fn connect(path: &Path, fresh: bool) -> Result<Sound, Unfit> {
     let found = if fresh { 0 } else { layout(path, &connection)? };
     let is_settled = found == schema::newest()
         && !has_log
-        && changes::are_all_folded(&connection).map_err(Unfit::when("read", path))?;
+        && is_as_prepared(&connection).map_err(Unfit::when("read", path))?;
     let (counts, saved) = if is_settled {
         // To read it nothing has to be written first: what is damaged is found out meanwhile.
         thread::scope(|scope| {
@@ -199,6 +199,12 @@ fn wrong_with(
     let sql = format!("PRAGMA {database}.{check}(1)");
     let verdict: String = connection.query_row(&sql, [], |row| row.get(0))?;
     Ok((verdict != "ok").then_some(verdict))
+}
+
+/// Whether a file of the newest layout is as [`prepare`] and [`fold`] would leave it.
+fn is_as_prepared(connection: &Connection) -> rusqlite::Result<bool> {
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    Ok(mode == "wal" && changes::are_all_folded(connection)?)
 }
 
 fn prepare(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
