@@ -40,7 +40,8 @@ impl Glance {
     /// Whether a file has more entries than at the last glance. At the first it is so, and where that
     /// cannot be told.
     pub(super) fn shows_more(&mut self) -> bool {
-        self.files.iter_mut().any(Counted::has_grown)
+        // Each is counted: one that is left out would have grown at the next glance, too.
+        self.files.iter_mut().map(Counted::has_grown).filter(|has_grown| *has_grown).count() > 0
     }
 }
 

@@ -35,8 +35,8 @@ pub trait Sink {
     /// `Break` ends the run.
     fn reached(&mut self, position: Position) -> ControlFlow<()>;
 
-    /// The answer to [`Control::ping`](crate::control::Control::ping): since it was asked, the journal was looked at, and what
-    /// there was, or a batch of it, was handed over. `Break` ends the run.
+    /// The answer to [`Control::ping`](crate::control::Control::ping): since it was asked, the journal
+    /// was looked at, and what there was, or a batch of it, was handed over. `Break` ends the run.
     fn pong(&mut self, number: u64) -> ControlFlow<()>;
 
     /// Entries may have been lost; reading goes on.
