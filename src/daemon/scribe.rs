@@ -21,7 +21,7 @@ const HISTORY: Duration = Duration::from_hours(90 * 24);
 const LULL: Duration = Duration::from_millis(200);
 
 /// When so many rows wait for that, it is begun all the same, a step behind each commit; two steps when
-/// twice as many do, and so on. A start has to work them in, and whoever asks for the past.
+/// twice as many do, and so on, as long as nothing is to be done. A start has to work them in, and whoever asks for the past.
 const UNFOLDED_MANY: u32 = 16_384;
 
 /// So many do not wait.
